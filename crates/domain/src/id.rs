@@ -1,0 +1,156 @@
+//! Typed ids. Each is checked when it is parsed, so that a room cannot be passed for a message and
+//! nothing unbounded or unprintable travels further than the edge.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Fault, limits};
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id; ids made later sort later (UUID version 7, RFC 9562 section 5.7).
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            pub const fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Fault;
+
+            fn from_str(text: &str) -> Result<Self, Fault> {
+                Uuid::try_parse(text)
+                    .map(Self)
+                    .map_err(|_| Fault::bad_request(concat!($what, " is not a UUID")))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Fault;
+
+            fn try_from(text: String) -> Result<Self, Fault> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// A conversation room.
+    RoomId, "room"
+}
+uuid_id! {
+    /// A message, whatever becomes of its text.
+    MessageId, "message_id"
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Refuses an empty id, one over the bound, and control characters.
+            pub fn parse(text: &str) -> Result<Self, Fault> {
+                if text.is_empty() {
+                    return Err(Fault::bad_request(concat!($what, " is empty")));
+                }
+                if text.len() > $max {
+                    return Err(Fault::bad_request(format!("{} has more than {} bytes", $what, $max)));
+                }
+                if text.chars().any(char::is_control) {
+                    return Err(Fault::bad_request(concat!($what, " has a control character")));
+                }
+                Ok(Self(text.into()))
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Fault;
+
+            fn from_str(text: &str) -> Result<Self, Fault> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Fault;
+
+            fn try_from(text: String) -> Result<Self, Fault> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A person, as the token's `sub` names them.
+    UserId, "user", limits::USER_ID_BYTES_MAX
+}
+text_id! {
+    /// The sender's own id for a message: what makes a retry the same message.
+    ClientId, "client_id", limits::CLIENT_ID_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientId, RoomId, UserId};
+
+    #[test]
+    fn refusals_name_the_field() {
+        let message = |fault: crate::Fault| fault.message.into_owned();
+        assert_eq!(message("7".parse::<RoomId>().unwrap_err()), "room is not a UUID");
+        assert_eq!(message(UserId::parse("").unwrap_err()), "user is empty");
+        assert_eq!(message(UserId::parse("a\nb").unwrap_err()), "user has a control character");
+        let long = "x".repeat(65);
+        assert_eq!(
+            message(ClientId::parse(&long).unwrap_err()),
+            "client_id has more than 64 bytes"
+        );
+    }
+}
