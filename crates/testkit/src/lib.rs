@@ -1,1 +1,21 @@
-//! Skeleton.
+//! What the tests of every part stand on: private servers as real processes.
+//!
+//! A test never shares a database or a Redis with anything else, and never uses a mock of one:
+//! [`Postgres`], [`Redis`] and [`RedisCluster`] start the machine's own binaries on free loopback
+//! ports with their files in a scratch directory. They are killed when the value is dropped, and
+//! also when the test process ends in any other way (see [`process`]), so that a static server
+//! shared by a whole test binary is fine.
+
+mod binary;
+mod eventually;
+mod port;
+mod postgres;
+pub mod process;
+mod redis;
+mod redis_cluster;
+
+pub use eventually::eventually;
+pub use port::free_port;
+pub use postgres::Postgres;
+pub use redis::{ClientKind, Redis};
+pub use redis_cluster::RedisCluster;

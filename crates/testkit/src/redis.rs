@@ -1,0 +1,157 @@
+//! A private Redis (or Valkey): nothing is kept on disk, so a restart is an empty one.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use tempfile::TempDir;
+
+use crate::{binary, free_port, process::Process};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running Redis.
+pub struct Redis {
+    process: Mutex<Option<Process>>,
+    port: u16,
+    arguments: Vec<String>,
+    password: Option<String>,
+    scratch: TempDir,
+}
+
+/// Whose connections [`Redis::kill_clients`] cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Those that have subscribed to something.
+    PubSub,
+    /// All the others.
+    Normal,
+}
+
+impl Redis {
+    /// A standalone server that anybody on this machine may use.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[], None).await
+    }
+
+    /// A standalone server whose default user needs this password.
+    pub async fn start_with_password(password: &str) -> Result<Self> {
+        Self::start_with(&["--requirepass", password], Some(password)).await
+    }
+
+    /// A standalone server with further arguments, as `redis-server` takes them (`--name value`).
+    pub async fn start_with_arguments(arguments: &[&str]) -> Result<Self> {
+        Self::start_with(arguments, None).await
+    }
+
+    async fn start_with(arguments: &[&str], password: Option<&str>) -> Result<Self> {
+        let arguments = || arguments.iter().map(ToString::to_string).collect();
+        match Self::start_on(free_port(), arguments(), password).await {
+            Ok(redis) => Ok(redis),
+            // Somebody else may have taken the port in between.
+            Err(_) => Self::start_on(free_port(), arguments(), password).await,
+        }
+    }
+
+    pub(crate) async fn start_on(
+        port: u16,
+        arguments: Vec<String>,
+        password: Option<&str>,
+    ) -> Result<Self> {
+        let scratch = TempDir::with_prefix("hubbub-redis-")?;
+        let password = password.map(ToOwned::to_owned);
+        let redis = Self { process: Mutex::new(None), port, arguments, password, scratch };
+        redis.start_again().await?;
+        Ok(redis)
+    }
+
+    /// The address, with the password if there is one.
+    pub fn url(&self) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.lock().as_ref().map(Process::id)
+    }
+
+    /// A new connection, for looking into the server or breaking it.
+    pub async fn connection(&self) -> Result<MultiplexedConnection> {
+        let client = redis::Client::open(self.url())?;
+        Ok(client.get_multiplexed_async_connection().await?)
+    }
+
+    /// Ends the server with `kill -9`.
+    pub async fn stop(&self) {
+        let process = self.process.lock().take();
+        if let Some(mut process) = process {
+            process.end(Signal::SIGKILL).await;
+        }
+    }
+
+    /// Starts a stopped server on the same port, empty.
+    pub async fn start_again(&self) -> Result<()> {
+        ensure!(self.pid().is_none(), "Redis runs already");
+        let command = server_command(self.port, self.scratch.path(), &self.arguments)?;
+        let log = self.scratch.path().join("log");
+        let mut process =
+            Process::spawn(command, &log, Signal::SIGKILL, Some(self.scratch.path()))?;
+        let ready = async || match self.connection().await {
+            Ok(mut connection) => redis::cmd("PING").exec_async(&mut connection).await.is_ok(),
+            Err(_) => false,
+        };
+        process.wait_ready(READY_WITHIN, ready).await.context("Redis")?;
+        *self.process.lock() = Some(process);
+        Ok(())
+    }
+
+    /// Kills the server and starts it on the same port; everything in it is gone.
+    pub async fn restart_empty(&self) -> Result<()> {
+        self.stop().await;
+        self.start_again().await
+    }
+
+    /// Stops the server for a while: its connections hang, new ones are accepted and hang too.
+    pub async fn pause(&self, duration: Duration) {
+        if let Some(id) = self.pid() {
+            crate::process::pause(id, duration).await;
+        }
+    }
+
+    /// Cuts all connections of a kind except the caller's own; returns how many there were.
+    pub async fn kill_clients(&self, kind: ClientKind) -> Result<u64> {
+        let kind = match kind {
+            ClientKind::PubSub => "pubsub",
+            ClientKind::Normal => "normal",
+        };
+        let mut connection = self.connection().await?;
+        let mut command = redis::cmd("CLIENT");
+        command.arg("KILL").arg("TYPE").arg(kind).arg("SKIPME").arg("yes");
+        Ok(command.query_async(&mut connection).await?)
+    }
+
+    /// The sharded channels that somebody is subscribed to on this server.
+    pub async fn shard_channels(&self) -> Result<Vec<String>> {
+        let mut connection = self.connection().await?;
+        Ok(redis::cmd("PUBSUB").arg("SHARDCHANNELS").query_async(&mut connection).await?)
+    }
+}
+
+fn server_command(port: u16, scratch: &Path, arguments: &[String]) -> Result<Command> {
+    let binary = binary::find(&["redis-server", "valkey-server"], &[], "redis-server")?;
+    let mut command = Command::new(binary);
+    command.current_dir(scratch).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.args(["--save", "", "--appendonly", "no", "--daemonize", "no"]);
+    command.arg("--dir").arg(scratch).args(arguments);
+    Ok(command)
+}

@@ -1,0 +1,3 @@
+//! The kit on the real servers.
+
+mod servers;
