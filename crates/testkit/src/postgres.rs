@@ -103,7 +103,7 @@ impl Postgres {
             start += 1;
             match launch(self.scratch.path(), self.port, self.fsync).await {
                 Err(_) if start < STARTS_MAX => {
-                    tokio::time::sleep(Duration::from_millis(100)).await
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 result => break result?,
             }
