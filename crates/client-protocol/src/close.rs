@@ -1,0 +1,85 @@
+//! WebSocket close codes. The hundreds say what a client should do: 4000–4499 mean "come back",
+//! 4500–4999 mean "do not, until something changed".
+
+/// Why the server closed a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseCode {
+    /// The node is going away at once.
+    GoingAway,
+    /// The client took nothing for the write time-out.
+    TooSlow,
+    /// The client kept on sending beyond its rate.
+    Rate,
+    /// The client was asked to move and has not.
+    Moved,
+    /// The client answered no ping.
+    Silent,
+    /// The cluster could not welcome the client just now.
+    TryAgain,
+    /// No valid token in time, or the token expired.
+    Unauthenticated,
+    /// The token was taken back.
+    Revoked,
+    /// The client broke the protocol; the reason says how.
+    Protocol,
+    /// The user has too many connections.
+    TooManyConnections,
+}
+
+impl CloseCode {
+    /// The one table: code, number, what it means for a client.
+    pub const ALL: [(Self, u16, &'static str); 10] = [
+        (Self::GoingAway, 4000, "the node is going away; reconnect"),
+        (Self::Silent, 4002, "no answer to a ping; reconnect"),
+        (
+            Self::TryAgain,
+            4003,
+            "the cluster could not welcome you just now; reconnect with a delay",
+        ),
+        (Self::TooSlow, 4008, "nothing was read for the write time-out; reconnect and resume"),
+        (Self::Rate, 4009, "too many requests beyond the rate; reconnect with a delay"),
+        (Self::Moved, 4012, "asked to move; reconnect to another node"),
+        (Self::Unauthenticated, 4501, "no valid token in time, or it expired; get another token"),
+        (Self::Revoked, 4503, "the token was taken back; log in again"),
+        (Self::Protocol, 4505, "the protocol was broken; the reason says how"),
+        (Self::TooManyConnections, 4509, "too many connections of this user; close one first"),
+    ];
+
+    /// The number on the wire.
+    pub fn code(self) -> u16 {
+        self.row().1
+    }
+
+    /// What the code means, for the close frame when there is nothing more exact to say.
+    pub fn meaning(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Whether the client should reconnect by itself.
+    pub fn come_back(self) -> bool {
+        self.code() < 4500
+    }
+
+    fn row(self) -> (Self, u16, &'static str) {
+        Self::ALL
+            .into_iter()
+            .find(|row| row.0 == self)
+            .expect("the table holds every code, as a test shows")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CloseCode;
+
+    #[test]
+    fn the_table_is_sorted_and_in_range() {
+        let codes: Vec<u16> = CloseCode::ALL.iter().map(|row| row.1).collect();
+        assert!(codes.is_sorted());
+        assert!(codes.iter().all(|code| (4000..5000).contains(code)));
+        for (code, number, meaning) in CloseCode::ALL {
+            assert_eq!((code.code(), code.meaning()), (number, meaning));
+            assert!(meaning.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 5.5)");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a client is told without having asked. A durable event carries its room's `rev`: the client
+//! remembers the last one of each room and hands it back when it resumes.
+
+use hubbub_domain::{Body, Change, ChangeKind, Rev, RoomId, Seq, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{MessageView, RoomView, WelcomeRoom};
+
+/// An event, as the native door spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// Durable: somebody said something, or the room tells what happened to it.
+    Message(Box<MessageView>),
+    /// Durable: a message has another body (none when it was deleted since).
+    Edited {
+        room: RoomId,
+        rev: Rev,
+        seq: Seq,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<Body>,
+        at: Timestamp,
+    },
+    /// Durable: a message lost its body.
+    Deleted { room: RoomId, rev: Rev, seq: Seq, by: UserId, at: Timestamp },
+    /// Durable: a reaction came or went.
+    Reacted { room: RoomId, rev: Rev, seq: Seq, user: UserId, emoji: String, on: bool },
+    /// You came into a room, or stand differently in it; live events continue from its `rev`.
+    Joined(Box<WelcomeRoom>),
+    /// You are no longer in this room: nothing more comes from it.
+    Left { room: RoomId },
+    /// The room itself changed: name, topic, state, number of members.
+    Room(Box<RoomView>),
+    /// Your chatRecord changed (on another device).
+    Chat { room: RoomId, pinned: bool, muted: bool, last_read_seq: Seq },
+    /// What you hold of this room is too old to be continued: here is the newest page instead.
+    Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
+    /// This node is closing: reconnect after that many milliseconds.
+    Moving { after_ms: u64 },
+    /// The token expires then: send `refresh`.
+    Expiring { expires_at: Timestamp },
+}
+
+impl Event {
+    /// The event of a change in `room`.
+    pub fn of_change(room: RoomId, change: Change) -> Self {
+        let rev = change.rev;
+        match change.kind {
+            ChangeKind::Posted(message) => Self::Message(Box::new((*message).into())),
+            ChangeKind::Edited { seq, body, at } => Self::Edited { room, rev, seq, body, at },
+            ChangeKind::Deleted { seq, by, at } => Self::Deleted { room, rev, seq, by, at },
+            ChangeKind::Reacted { seq, reaction, on } => {
+                Self::Reacted { room, rev, seq, user: reaction.user, emoji: reaction.emoji, on }
+            }
+        }
+    }
+
+    /// The frame of the native door.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("events have text keys only")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{
+        Body, Change, ChangeKind, ClientId, Message, MessageId, MessageKind, Rev, RoomId, Seq,
+        Timestamp, UserId,
+    };
+
+    use super::Event;
+
+    #[test]
+    fn a_message_event_is_flat_and_reads_back() {
+        let room = RoomId::generate();
+        let message = Message {
+            room,
+            seq: Seq(1),
+            rev: Rev(2),
+            id: MessageId::generate(),
+            sender: UserId::parse("alice").expect("valid"),
+            client_id: ClientId::parse("c").expect("valid"),
+            kind: MessageKind::User(Body::text("hi")),
+            created_at: Timestamp::from_micros(1),
+            edited_at: None,
+            reactions: vec![],
+        };
+        let change = Change { rev: Rev(2), kind: ChangeKind::Posted(Box::new(message)) };
+        let event = Event::of_change(room, change);
+        let text = String::from_utf8(event.encode()).expect("JSON is UTF-8");
+        let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(json["type"], "message");
+        assert_eq!(json["seq"], 1);
+        assert_eq!(json["body"]["text"], "hi");
+        assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
+    }
+}

@@ -1,0 +1,201 @@
+//! What a request is answered with: `{"re": id, "ok": …}` or `{"re": id, "error": …}`.
+
+use hubbub_domain::{
+    Fault, MessageId, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView};
+
+/// The answer to a command that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    Welcome(Box<Welcome>),
+    Appended(Appended),
+    Revised(Revised),
+    Reacted(Reacted),
+    Page(Page),
+    Unread(Unread),
+    Opened(Opened),
+    Room(RoomView),
+    Created(Created),
+    Invited(Invited),
+    Members(MembersPage),
+    Chats(ChatsPage),
+    PublicRooms(PublicRoomsPage),
+    Expiry(Expiry),
+    /// `{}`: there is nothing more to say.
+    Done {},
+}
+
+impl Reply {
+    /// The frame that answers request `id`.
+    pub fn encode(&self, id: &RequestId) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Frame<'a> {
+            re: &'a RequestId,
+            ok: &'a Reply,
+        }
+
+        serde_json::to_vec(&Frame { re: id, ok: self }).expect("replies have text keys only")
+    }
+
+    /// The frame that refuses request `id`, or what cannot even be told apart from others.
+    pub fn encode_fault(id: Option<&RequestId>, fault: &Fault) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Frame<'a> {
+            re: Option<&'a RequestId>,
+            error: ErrorView,
+        }
+
+        serde_json::to_vec(&Frame { re: id, error: fault.into() })
+            .expect("errors have text keys only")
+    }
+}
+
+/// The answer to `hello`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    pub session: String,
+    pub user: UserId,
+    /// Hand it back in `resume`, with the last `rev` of each room.
+    pub epoch: String,
+    pub expires_at: Timestamp,
+    pub heartbeat_ms: u64,
+    pub limits: Limits,
+    /// The rooms followed live, most recently active first.
+    pub rooms: Vec<WelcomeRoom>,
+    /// How many rooms the user has; those beyond `rooms` are followed once they are opened.
+    pub rooms_total: u32,
+}
+
+/// A room at the moment of the welcome: events continue from `rev`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WelcomeRoom {
+    pub room: RoomId,
+    pub kind: RoomKind,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<UserId>,
+    pub state: RoomState,
+    pub role: Role,
+    pub seq: Seq,
+    pub rev: Rev,
+    pub unread: u64,
+    pub last_read_seq: Seq,
+    pub pinned: bool,
+    pub muted: bool,
+}
+
+/// The bounds this server holds a client to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub text_chars: usize,
+    pub frame_bytes: usize,
+    pub sends_per_second: u32,
+    pub sends_burst: u32,
+    pub page: u32,
+}
+
+/// The answer to `send`: stored, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    pub seq: Seq,
+    pub rev: Rev,
+    pub message_id: MessageId,
+    pub created_at: Timestamp,
+    /// It had been stored before: this is the first one's place.
+    pub duplicate: bool,
+}
+
+/// The answer to `edit` and `delete`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revised {
+    pub rev: Rev,
+    pub at: Timestamp,
+}
+
+/// The answer to `react`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reacted {
+    pub rev: Rev,
+    /// False when it was already so.
+    pub changed: bool,
+}
+
+/// The answer to `history`: oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    pub messages: Vec<MessageView>,
+    /// There is more in the direction of the request (without a direction: older).
+    pub has_more: bool,
+    pub has_newer: bool,
+    /// The room's head when the page was read.
+    pub seq: Seq,
+    pub rev: Rev,
+    pub epoch: String,
+}
+
+/// The answer to `read`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    pub last_read_seq: Seq,
+    pub unread: u64,
+}
+
+/// The answer to `open_direct` and `join`: the room and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    #[serde(flatten)]
+    pub room: RoomView,
+    /// Made by this request.
+    pub created: bool,
+    pub seq: Seq,
+    pub rev: Rev,
+}
+
+/// The answer to `create_room`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    #[serde(flatten)]
+    pub room: RoomView,
+}
+
+/// The answer to `invite`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// Those who were not members before.
+    pub added: Vec<UserId>,
+}
+
+/// The answer to `members`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersPage {
+    pub members: Vec<MemberView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to `chats`: newest activity first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatsPage {
+    pub chats: Vec<ChatView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to `public_rooms`: by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicRoomsPage {
+    pub rooms: Vec<RoomView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to `refresh`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    pub expires_at: Timestamp,
+}
