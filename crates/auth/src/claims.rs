@@ -1,0 +1,80 @@
+//! The claims of a token, judged strictly: a claim that is there must have exactly its type.
+//!
+//! The library checks issuer and audience; times are judged here, against the clock we are given
+//! and without rounding. A claim that stands twice refuses the token (RFC 8725 section 2.4).
+
+use std::time::Duration;
+
+use hubbub_domain::{Timestamp, UserId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::AuthError;
+
+/// What a token that passed says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Who the caller is.
+    pub sub: UserId,
+    /// The `exp` of the token, without leeway.
+    pub expires_at: Timestamp,
+    /// The token's own id (`jti`), if it has one.
+    pub token_id: Option<String>,
+    /// The login session it belongs to (`sid`), if it names one.
+    pub session: Option<String>,
+}
+
+/// The claims as they stand in the token. Deriving from named fields makes a claim that stands twice
+/// an error; `Value` leaves the judgement of types to [`RawClaims::judge`].
+#[derive(Deserialize)]
+pub(crate) struct RawClaims {
+    sub: Option<Value>,
+    exp: Option<Value>,
+    nbf: Option<Value>,
+    iss: Option<Value>,
+    #[expect(dead_code, reason = "named so that a second one is refused; the library judges it")]
+    aud: Option<Value>,
+    jti: Option<Value>,
+    sid: Option<Value>,
+}
+
+impl RawClaims {
+    pub(crate) fn judge(self, now: Timestamp, leeway: Duration) -> Result<Claims, AuthError> {
+        // The library also takes an array here; `iss` is one name (RFC 7519 section 4.1.1).
+        if !self.iss.is_some_and(|iss| iss.is_string()) {
+            return Err(AuthError::Claim("iss"));
+        }
+        let expires_at = moment(self.exp.as_ref(), "exp")?.ok_or(AuthError::Claim("exp"))?;
+        let leeway_micros = i64::try_from(leeway.as_micros()).unwrap_or(i64::MAX);
+        if now.as_micros() >= expires_at.as_micros().saturating_add(leeway_micros) {
+            return Err(AuthError::Expired);
+        }
+        let not_before = moment(self.nbf.as_ref(), "nbf")?.unwrap_or_default();
+        if not_before.as_micros() > now.as_micros().saturating_add(leeway_micros) {
+            return Err(AuthError::NotYetValid);
+        }
+        let sub = text(self.sub, "sub")?.ok_or(AuthError::Claim("sub"))?;
+        Ok(Claims {
+            sub: UserId::parse(&sub).map_err(|_| AuthError::Claim("sub"))?,
+            expires_at,
+            token_id: text(self.jti, "jti")?,
+            session: text(self.sid, "sid")?,
+        })
+    }
+}
+
+/// Whole seconds since the epoch; the far future is clamped to what a timestamp can hold.
+fn moment(claim: Option<&Value>, name: &'static str) -> Result<Option<Timestamp>, AuthError> {
+    let Some(claim) = claim else { return Ok(None) };
+    let seconds = claim.as_u64().ok_or(AuthError::Claim(name))?;
+    let micros = i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    Ok(Some(Timestamp::from_micros(micros)))
+}
+
+fn text(claim: Option<Value>, name: &'static str) -> Result<Option<String>, AuthError> {
+    match claim {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(AuthError::Claim(name)),
+    }
+}
