@@ -28,7 +28,7 @@ pub enum AuthError {
     UnknownKey,
     #[error("the token's signature does not hold")]
     Signature,
-    #[error("the token's claims are not a JSON object, or name one claim twice")]
+    #[error("the token's claims are malformed, or one of them stands twice")]
     Claims,
     #[error("the token's `{0}` is missing or malformed")]
     Claim(&'static str),
