@@ -1,0 +1,81 @@
+//! One address of a service: its channel, and what its calls tell of its health.
+
+use std::{net::SocketAddr, time::Instant};
+
+use http::{Request, Response};
+use tonic::{
+    Code, Status,
+    body::Body,
+    transport::{Channel, Endpoint},
+};
+use tower::{Service as _, ServiceExt as _};
+
+use super::{GrpcClientConfig, ejection::Ejection, metrics, rendezvous, server};
+use crate::lifecycle::causes;
+
+pub(super) struct Address {
+    pub(super) socket: SocketAddr,
+    pub(super) identity: u64,
+    pub(super) ejection: Ejection,
+    channel: Channel,
+}
+
+impl Address {
+    /// Connects at the first call, and again whenever the connection was lost.
+    pub(super) fn new(socket: SocketAddr, config: &GrpcClientConfig) -> Self {
+        let channel = Endpoint::from_shared(format!("http://{socket}"))
+            .expect("a socket address makes a URI")
+            .connect_timeout(config.connect_timeout)
+            .tcp_keepalive(Some(config.keepalive_interval))
+            .http2_keep_alive_interval(config.keepalive_interval)
+            .keep_alive_timeout(config.keepalive_timeout)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(server::STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(server::CONNECTION_WINDOW_BYTES)
+            .connect_lazy();
+        Self {
+            socket,
+            identity: rendezvous::identity(&socket.to_string()),
+            ejection: Ejection::new(config.ejection_min, config.ejection_max),
+            channel,
+        }
+    }
+
+    /// Sends a call and learns from what becomes of it.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        match self.transmit(request).await {
+            Ok(response) if is_unavailable(&response) => {
+                self.failed();
+                Ok(response)
+            }
+            Ok(response) => {
+                self.ejection.succeeded();
+                Ok(response)
+            }
+            Err(error) => {
+                self.failed();
+                tracing::debug!(address = %self.socket, error = causes(&error), "a call failed");
+                Err(Status::unavailable(format!("{} cannot be reached", self.socket)))
+            }
+        }
+    }
+
+    /// No answer within the deadline, or none that was one.
+    pub(super) fn failed(&self) {
+        if self.ejection.failed(Instant::now()) {
+            metrics::ejected(&self.socket.to_string());
+        }
+    }
+
+    async fn transmit(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, tonic::transport::Error> {
+        let mut channel = self.channel.clone();
+        channel.ready().await?.call(request).await
+    }
+}
+
+fn is_unavailable(response: &Response<Body>) -> bool {
+    Status::from_header_map(response.headers()).is_some_and(|s| s.code() == Code::Unavailable)
+}

@@ -1,0 +1,72 @@
+//! What gRPC servers and clients count.
+
+use std::time::Instant;
+
+use http::Response;
+use tonic::{Code, Status, body::Body};
+
+/// Calls served, by `method` and `code`.
+const CALLS: &str = "hubbub_grpc_server_calls_total";
+/// Seconds from a call's arrival to its answer's first byte, by `method` and `code`.
+const SECONDS: &str = "hubbub_grpc_server_seconds";
+/// Addresses left alone after a failure, by `address`.
+const EJECTIONS: &str = "hubbub_grpc_client_ejections_total";
+
+/// A call being served. Dropped before it ended, it counts as cancelled.
+pub(super) struct ServedCall {
+    method: String,
+    begun: Instant,
+    code: Code,
+}
+
+impl ServedCall {
+    pub(super) fn begun(path: &str) -> Self {
+        let method = path.trim_start_matches('/').to_owned();
+        Self { method, begun: Instant::now(), code: Code::Cancelled }
+    }
+
+    /// The code of an answer that already streams is not known yet: it counts as `ok`.
+    pub(super) fn ended(mut self, response: &Response<Body>) {
+        self.code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
+        if self.code == Code::Unimplemented {
+            // Whoever invents method names must not invent time series.
+            "unknown".clone_into(&mut self.method);
+        }
+    }
+}
+
+impl Drop for ServedCall {
+    fn drop(&mut self) {
+        let labels =
+            [("method", std::mem::take(&mut self.method)), ("code", name(self.code).to_owned())];
+        metrics::counter!(CALLS, &labels).increment(1);
+        metrics::histogram!(SECONDS, &labels).record(self.begun.elapsed());
+    }
+}
+
+pub(super) fn ejected(address: &str) {
+    metrics::counter!(EJECTIONS, "address" => address.to_owned()).increment(1);
+}
+
+/// The spelling of the gRPC specification, in lower case.
+const fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        Code::Cancelled => "cancelled",
+        Code::Unknown => "unknown",
+        Code::InvalidArgument => "invalid_argument",
+        Code::DeadlineExceeded => "deadline_exceeded",
+        Code::NotFound => "not_found",
+        Code::AlreadyExists => "already_exists",
+        Code::PermissionDenied => "permission_denied",
+        Code::ResourceExhausted => "resource_exhausted",
+        Code::FailedPrecondition => "failed_precondition",
+        Code::Aborted => "aborted",
+        Code::OutOfRange => "out_of_range",
+        Code::Unimplemented => "unimplemented",
+        Code::Internal => "internal",
+        Code::Unavailable => "unavailable",
+        Code::DataLoss => "data_loss",
+        Code::Unauthenticated => "unauthenticated",
+    }
+}
