@@ -1,1 +1,69 @@
-fn main() {}
+//! Developer commands and the repository's own rules, as code: `cargo xtask <command>`.
+//!
+//! The Makefile and `.ci/run` only call these. A command installs what it needs where that is
+//! possible, and says exactly what to install where it is not; it never starts or stops a service
+//! of the machine.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
+
+mod cluster;
+mod command;
+mod lint;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of hubbub.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test, with real Postgres and Redis started privately.
+    Test {
+        /// Passed on to `cargo test`: a filter, or `--test it -- --nocapture`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Formatting, clippy, tidy, cargo-deny and buf: everything that is checked without running it.
+    Lint,
+    /// The repository's own rules: who may depend on whom, what a source file looks like.
+    Tidy {
+        /// Write today's sizes of overlong files down as their limits.
+        #[arg(long)]
+        bless: bool,
+    },
+    /// A whole cluster on this machine: two of each role, a private Postgres and Redis.
+    Cluster {
+        /// Passed on to the cluster's own command line.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Format Rust and protobuf sources.
+    Fmt,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test { rest } => test::run(&rest),
+        Task::Lint => lint::run(),
+        Task::Tidy { bless: true } => tidy::bless(),
+        Task::Tidy { bless: false } => tidy::run(),
+        Task::Cluster { rest } => cluster::run(&rest),
+        Task::Fmt => lint::format(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

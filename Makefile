@@ -1,0 +1,21 @@
+# Aliases. What they do is in xtask/ (cargo xtask --help).
+
+.PHONY: help run test lint fmt cluster
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+
+run: ## every role in one process; nothing to install
+	cargo run
+
+test: ## all tests, with private Postgres and Redis
+	cargo xtask test
+
+lint: ## everything that is checked without running it
+	cargo xtask lint
+
+fmt: ## format Rust and protobuf sources
+	cargo xtask fmt
+
+cluster: ## two of each role on this machine, with a private Postgres and Redis
+	cargo xtask cluster
