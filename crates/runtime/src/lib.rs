@@ -7,5 +7,7 @@
 
 pub mod config;
 pub mod grpc;
+pub mod health;
 pub mod lifecycle;
+pub mod telemetry;
 pub mod trace;

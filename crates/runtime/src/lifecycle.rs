@@ -120,6 +120,11 @@ impl Lifecycle {
         self.shared.first_drain.cancel();
     }
 
+    /// The drain of the first stage: cancelled from the moment the process is to end.
+    pub fn first_drain(&self) -> &CancellationToken {
+        &self.shared.first_drain
+    }
+
     /// Waits for the drain to begin, then for every task to end; see the module for the bounds.
     pub async fn wait(&self) -> Result<(), TaskFailed> {
         self.shared.first_drain.cancelled().await;

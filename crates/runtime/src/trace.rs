@@ -26,7 +26,6 @@ pub fn enabled() -> bool {
 }
 
 /// Called by `telemetry::init` once the exporting layer stands.
-#[expect(dead_code, reason = "telemetry follows")]
 pub(crate) fn enable() {
     ENABLED.store(true, Ordering::Relaxed);
 }

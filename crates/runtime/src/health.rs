@@ -1,0 +1,52 @@
+//! Whether the process is alive and whether it should be given work, and the listener that says so.
+//!
+//! Liveness is only that the process answers: restarting it does not repair a database. Readiness is
+//! a list of named conditions, each kept by whoever knows; while one is missing, or the process
+//! drains, no new work should come.
+
+mod admin;
+mod page;
+mod process;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+pub use admin::serve_admin;
+pub use page::{MetricsPage, MetricsPageError};
+
+/// The named conditions of a process. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness {
+    conditions: Arc<Mutex<BTreeMap<&'static str, bool>>>,
+}
+
+impl Readiness {
+    /// Adds a condition that is not met yet, such as `"postgres"`.
+    pub fn condition(&self, name: &'static str) -> Condition {
+        self.conditions.lock().insert(name, false);
+        Condition { name, readiness: self.clone() }
+    }
+
+    /// The conditions that are not met.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.conditions.lock().iter().filter(|(_, met)| !**met).map(|(name, _)| *name).collect()
+    }
+}
+
+/// One condition, in the hand of whoever knows whether it is met.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    name: &'static str,
+    readiness: Readiness,
+}
+
+impl Condition {
+    pub fn met(&self) {
+        self.readiness.conditions.lock().insert(self.name, true);
+    }
+
+    pub fn unmet(&self) {
+        self.readiness.conditions.lock().insert(self.name, false);
+    }
+}
