@@ -1,43 +1,38 @@
 //! Echoes text and binary messages through the gateway's WebSocket layer, for protocol test suites:
 //! `cargo run --example websocket_echo -- 9001`. The bounds are wide, as those suites need them.
 
-use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
+use std::{collections::VecDeque, error::Error, io, ops::ControlFlow, time::Duration};
 
-use axum::{Router, routing::any};
+use axum::{Router, response::Response, routing::any};
 use bytes::Bytes;
-use hubbub_gateway::ws::{
-    Decoder, Limits, Message, ReadError, Received, Socket, Upgrade, Written, encode,
+use hubbub_gateway::{
+    edge::{Config, Listener},
+    ws::{Decoder, Limits, Message, ReadError, Received, Socket, Upgrade, Written, encode},
 };
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use tokio::{io::Interest, net::TcpListener};
+use tokio::io::Interest;
+use tokio_util::sync::CancellationToken;
 
 const LIMITS: Limits = Limits { message_bytes_max: 64 << 20, fragments_max: 1 << 20 };
 const LINGER: Duration = Duration::from_secs(2);
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
-    let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(9001_u16);
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let router = Router::new().fallback(any(|upgrade: Upgrade| async {
-        let (response, pending) = upgrade.accept(&[]);
-        tokio::spawn(async {
-            if let Ok(socket) = pending.socket().await {
-                let _ended = echo(socket).await;
-            }
-        });
-        response
-    }));
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(
-            hyper::server::conn::http1::Builder::new()
-                .header_read_timeout(None)
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades(),
-        );
-    }
+async fn main() -> Result<(), Box<dyn Error>> {
+    let port = std::env::args().nth(1).map_or(Ok(9001), |port| port.parse())?;
+    let config = Config { listen: ([127, 0, 0, 1], port).into(), ..Config::default() };
+    let listener = Listener::bind(config)?;
+    let router = Router::new().fallback(any(connect));
+    listener.serve(router, CancellationToken::new(), CancellationToken::new()).await;
+    Ok(())
+}
+
+async fn connect(upgrade: Upgrade) -> Response {
+    let (response, pending) = upgrade.accept(&[]);
+    tokio::spawn(async {
+        if let Ok(socket) = pending.socket().await {
+            let _ended = echo(socket).await;
+        }
+    });
+    response
 }
 
 /// Answers everything that a read brought before the next read.

@@ -6,21 +6,18 @@ use axum::{
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
+use hubbub_client_protocol::ErrorView;
 use hubbub_domain::Fault;
-use serde_json::json;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Refusal {
+    error: ErrorView,
+}
 
 /// Answers `status` with the fault as its body.
 pub fn refuse(status: StatusCode, fault: &Fault) -> Response {
-    let mut error = json!({
-        "code": fault.code.as_str(),
-        "message": fault.message,
-        "retryable": fault.code.retryable(),
-    });
-    if let Some(delay) = fault.retry_after {
-        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        error["retry_after_ms"] = millis.into();
-    }
-    let mut response = (status, Json(json!({ "error": error }))).into_response();
+    let mut response = (status, Json(Refusal { error: fault.into() })).into_response();
     if let Some(delay) = fault.retry_after {
         // Whole seconds, rounded up: coming back early would be refused again.
         let seconds = delay.as_millis().div_ceil(1_000).max(1);

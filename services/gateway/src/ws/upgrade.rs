@@ -175,6 +175,9 @@ impl PendingSocket {
         let parts = upgraded
             .downcast::<TokioIo<TcpStream>>()
             .map_err(|_| UpgradeError::ForeignTransport)?;
+        if let Some(connection) = &self.connection {
+            connection.upgraded();
+        }
         Ok(Socket::new(parts.io.into_inner(), &parts.read_buf, self.connection))
     }
 }

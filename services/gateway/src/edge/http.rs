@@ -1,0 +1,157 @@
+//! One HTTP connection: hyper with every bound set, until it ends or becomes a WebSocket.
+
+use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Request, StatusCode, header::CONNECTION},
+    response::Response,
+};
+use hubbub_domain::Fault;
+use hyper::{body::Incoming, server::conn::http1::Builder, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{
+    Config, Connection,
+    metrics::{self, Refused},
+    refuse,
+};
+
+/// The smallest read buffer hyper agrees to.
+const BUFFER_BYTES_MIN: usize = 8 * 1024;
+
+/// What all connections of a listener have in common.
+pub(super) struct Http {
+    builder: Builder,
+    handshake_timeout: Duration,
+    request_timeout: Duration,
+    pub(super) drain: CancellationToken,
+    pub(super) abort: CancellationToken,
+}
+
+/// A place among those whose first request has not arrived; given back when it has.
+#[derive(Clone)]
+pub(super) struct Handshake(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Handshake {
+    pub(super) fn new(place: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(Some(place))))
+    }
+
+    fn end(&self) {
+        self.0.lock().take();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.lock().is_none()
+    }
+}
+
+impl Http {
+    pub(super) fn new(config: &Config, drain: CancellationToken, abort: CancellationToken) -> Self {
+        let mut builder = Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // The first head has the shorter time-out of the handshake.
+            .header_read_timeout(config.keep_alive_timeout)
+            .max_header_size(config.header_bytes_max)
+            .max_buf_size(config.header_bytes_max.max(BUFFER_BYTES_MIN));
+        Self {
+            builder,
+            handshake_timeout: config.handshake_timeout,
+            request_timeout: config.request_timeout,
+            drain,
+            abort,
+        }
+    }
+
+    /// Hands the requests of a connection to the router.
+    pub(super) async fn serve(
+        &self,
+        stream: TcpStream,
+        connection: Connection,
+        handshake: Handshake,
+        router: Router,
+    ) {
+        let answer = |mut request: Request<Incoming>| {
+            handshake.end();
+            request.extensions_mut().insert(connection.clone());
+            self.answer(router.clone(), request.map(Body::new))
+        };
+        self.drive(stream, &handshake, answer).await;
+    }
+
+    /// Answers the one request of a connection that is turned away.
+    pub(super) async fn turn_away(
+        &self,
+        stream: TcpStream,
+        handshake: Handshake,
+        status: StatusCode,
+        fault: &Fault,
+    ) {
+        let answer = |_request: Request<Incoming>| {
+            handshake.end();
+            let mut response = refuse(status, fault);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            future::ready(response)
+        };
+        self.drive(stream, &handshake, answer).await;
+    }
+
+    async fn answer(&self, router: Router, request: Request<Body>) -> Response {
+        let Ok(answered) =
+            tokio::time::timeout(self.request_timeout, router.oneshot(request)).await
+        else {
+            metrics::refused(Refused::RequestTimeout);
+            let fault = Fault::unavailable("the request took too long");
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, &fault);
+        };
+        answered.unwrap_or_else(|never| match never {})
+    }
+
+    async fn drive<F>(
+        &self,
+        stream: TcpStream,
+        handshake: &Handshake,
+        answer: impl Fn(Request<Incoming>) -> F,
+    ) where
+        F: Future<Output = Response>,
+    {
+        let service = service_fn(|request| {
+            let response = answer(request);
+            async { Ok::<_, Infallible>(response.await) }
+        });
+        let http = self.builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut http = pin!(http);
+        let mut patience = pin!(sleep(self.handshake_timeout));
+        let (mut patient, mut draining) = (true, false);
+        loop {
+            tokio::select! {
+                ended = http.as_mut() => {
+                    if let Err(error) = ended && !handshake.has_ended() {
+                        metrics::refused(Refused::BadRequest);
+                        tracing::debug!(%error, "a connection ended before its first request");
+                    }
+                    return;
+                }
+                () = patience.as_mut(), if patient => {
+                    if !handshake.has_ended() {
+                        metrics::refused(Refused::HandshakeTimeout);
+                        return;
+                    }
+                    patient = false;
+                }
+                () = self.drain.cancelled(), if !draining => {
+                    http.as_mut().graceful_shutdown();
+                    draining = true;
+                }
+                () = self.abort.cancelled() => return,
+            }
+        }
+    }
+}
