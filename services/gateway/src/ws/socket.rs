@@ -10,6 +10,7 @@ use std::{
     io::{self, IoSlice, Read},
     net::Shutdown,
     ops::ControlFlow,
+    os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
 
@@ -216,6 +217,13 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// For socket options.
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
     }
 }
 
