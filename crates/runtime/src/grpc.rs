@@ -14,6 +14,7 @@ mod deadline;
 mod ejection;
 mod metrics;
 mod rendezvous;
+mod resend;
 mod resolver;
 mod retry;
 mod server;

@@ -11,19 +11,21 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
     Resource,
     trace::{
-        BatchConfigBuilder, BatchSpanProcessor, InMemorySpanExporter, Sampler, SdkTracerProvider,
+        BatchConfigBuilder, BatchSpanProcessor, InMemorySpanExporter, Sampler, SdkTracer,
+        SdkTracerProvider,
     },
 };
 use serde::{Deserialize, Serialize};
-use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing::level_filters::LevelFilter;
+use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::Targets, layer::SubscriberExt as _, registry::LookupSpan,
+    EnvFilter, Layer, Registry, filter::Targets, layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
 use crate::{config::duration, trace};
 
-/// Spans of our own crates only: those of the exporter's own connection would trace themselves.
+/// What the targets of all our crates begin with.
 const TRACED: &str = "hubbub";
 
 /// How often what was recorded is exported.
@@ -88,7 +90,8 @@ pub fn init(config: &TelemetryConfig, service: &str) -> Result<Telemetry, Teleme
         "" => None,
         _ => Some(provider(config, service)?),
     };
-    let traces = exporting.as_ref().map(traces_layer);
+    let traces =
+        exporting.as_ref().map(|provider| traces_layer(provider).with_filter(ours()).boxed());
     tracing_subscriber::registry()
         .with(traces)
         .with(logs_layer(config.log_format).with_filter(filter))
@@ -113,12 +116,12 @@ impl Telemetry {
     }
 }
 
-/// Records every span of our own crates in memory, for tests. For the whole process, once; no logs.
+/// Records every span in memory, for tests. For the whole process, once; no logs.
 pub fn record_in_memory() -> Result<InMemorySpanExporter, TelemetryError> {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     tracing_subscriber::registry()
-        .with(traces_layer(&provider))
+        .with(traces_layer(&provider).with_filter(LevelFilter::INFO))
         .try_init()
         .map_err(|_| TelemetryError::Twice)?;
     trace::enable();
@@ -137,12 +140,13 @@ fn logs_layer(format: LogFormat) -> Box<dyn Layer<Logged> + Send + Sync> {
 type Logged = tracing_subscriber::layer::Layered<Option<BoxedTraces>, Registry>;
 type BoxedTraces = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn traces_layer<S>(provider: &SdkTracerProvider) -> Box<dyn Layer<S> + Send + Sync>
-where
-    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
-{
-    let ours = Targets::new().with_target(TRACED, LevelFilter::INFO);
-    tracing_opentelemetry::layer().with_tracer(provider.tracer(TRACED)).with_filter(ours).boxed()
+fn traces_layer(provider: &SdkTracerProvider) -> OpenTelemetryLayer<Registry, SdkTracer> {
+    tracing_opentelemetry::layer().with_tracer(provider.tracer(TRACED))
+}
+
+/// Spans of our own crates only: those of the exporter's own connection would trace themselves.
+fn ours() -> Targets {
+    Targets::new().with_target(TRACED, LevelFilter::INFO)
 }
 
 fn provider(config: &TelemetryConfig, service: &str) -> Result<SdkTracerProvider, TelemetryError> {
@@ -174,4 +178,62 @@ pub enum TelemetryError {
     Endpoint(String),
     #[error("telemetry was set up twice")]
     Twice,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use axum::{Router, routing::post};
+    use http::{HeaderMap, Request, header::CONTENT_TYPE};
+    use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+    use tokio::{net::TcpListener, sync::mpsc};
+
+    use super::{Telemetry, TelemetryConfig, provider};
+
+    fn exporting_to(listener: &TcpListener) -> Telemetry {
+        let address = listener.local_addr().expect("bound");
+        let config = TelemetryConfig {
+            otlp_endpoint: format!("http://{address}"),
+            sample_ratio: 1.0,
+            shutdown_timeout: Duration::from_millis(200),
+            ..TelemetryConfig::default()
+        };
+        let exporting = provider(&config, "hubbub-test").expect("valid");
+        exporting.tracer("hubbub").start("work");
+        Telemetry { exporting: Some(exporting), shutdown_timeout: config.shutdown_timeout }
+    }
+
+    async fn loopback() -> TcpListener {
+        TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_collector_that_never_answers_does_not_hold_up_the_end() {
+        let silent = loopback().await;
+        let begun = Instant::now();
+        exporting_to(&silent).shutdown().await;
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_waits_is_exported_at_the_end() {
+        let listener = loopback().await;
+        let telemetry = exporting_to(&listener);
+        let (exported, mut exports) = mpsc::channel(8);
+        let collector = post(async move |request: Request<axum::body::Body>| {
+            drop(exported.try_send(request.uri().path().to_owned()));
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, "application/grpc".parse().expect("valid"));
+            headers.insert("grpc-status", "0".parse().expect("valid"));
+            headers
+        });
+        let routes = tonic::service::Routes::from(Router::new().route("/{*method}", collector));
+        let lifecycle = crate::lifecycle::Lifecycle::new(Duration::from_secs(1));
+        let config = crate::grpc::GrpcServerConfig::default();
+        lifecycle.spawn("grpc", crate::grpc::serve(listener, routes, &config, &lifecycle));
+        telemetry.shutdown().await;
+        let path = exports.try_recv().expect("exported");
+        assert_eq!(path, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    }
 }

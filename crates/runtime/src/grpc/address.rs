@@ -1,6 +1,6 @@
 //! One address of a service: its channel, and what its calls tell of its health.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{error::Error as _, net::SocketAddr, time::Instant};
 
 use http::{Request, Response};
 use tonic::{
@@ -10,8 +10,13 @@ use tonic::{
 };
 use tower::{Service as _, ServiceExt as _};
 
-use super::{GrpcClientConfig, ejection::Ejection, metrics, rendezvous, server};
+use super::{
+    GrpcClientConfig, deadline, ejection::Ejection, metrics, rendezvous, resend::Unsent, server,
+};
 use crate::lifecycle::causes;
+
+/// How often a call meets a connection that is just being closed before that counts as a failure.
+const RESENDS_MAX: u32 = 3;
 
 pub(super) struct Address {
     pub(super) socket: SocketAddr,
@@ -52,6 +57,10 @@ impl Address {
                 self.ejection.succeeded();
                 Ok(response)
             }
+            Err(error) if timed_out(&error) => {
+                self.failed();
+                Err(deadline::exceeded())
+            }
             Err(error) => {
                 self.failed();
                 tracing::debug!(address = %self.socket, error = causes(&error), "a call failed");
@@ -71,9 +80,29 @@ impl Address {
         &self,
         request: Request<Body>,
     ) -> Result<Response<Body>, tonic::transport::Error> {
-        let mut channel = self.channel.clone();
-        channel.ready().await?.call(request).await
+        let call = Unsent::new(request);
+        let mut resends = 0;
+        loop {
+            let mut channel = self.channel.clone();
+            let result = channel.ready().await?.call(call.request()).await;
+            match result {
+                Err(error) if resends < RESENDS_MAX && call.survived(&error) => resends += 1,
+                result => return result,
+            }
+        }
     }
+}
+
+/// tonic's own clock for the same `grpc-timeout` was faster than ours.
+fn timed_out(error: &tonic::transport::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.is::<tonic::TimeoutExpired>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn is_unavailable(response: &Response<Body>) -> bool {

@@ -1,8 +1,9 @@
 //! Every metric of the process, as the page Prometheus scrapes.
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
 
 use super::process;
 
@@ -19,7 +20,7 @@ const COUNTS: [f64; 12] =
 /// How often samples are folded into their buckets, so that they do not pile up unscraped.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
 /// The recorder behind `metrics::counter!` and its like.
 #[derive(Clone)]
@@ -31,7 +32,8 @@ impl MetricsPage {
     /// Makes this the recorder of the whole process. Later calls give the same page.
     /// Histograms named `…_seconds` have buckets of time, all others buckets of numbers.
     pub fn install() -> Result<Self, MetricsPageError> {
-        if let Some(handle) = INSTALLED.get() {
+        let mut installed = INSTALLED.lock();
+        if let Some(handle) = &*installed {
             return Ok(Self { handle: handle.clone() });
         }
         let handle = PrometheusBuilder::new()
@@ -40,7 +42,7 @@ impl MetricsPage {
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| MetricsPageError(error.to_string()))?;
         process::describe();
-        Ok(Self { handle: INSTALLED.get_or_init(|| handle).clone() })
+        Ok(Self { handle: installed.insert(handle).clone() })
     }
 
     /// The page as it is now.

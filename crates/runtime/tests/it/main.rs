@@ -1,0 +1,9 @@
+//! The runtime as roles use it: over real sockets and with real files.
+
+mod config;
+mod health;
+mod lifecycle;
+mod server;
+mod support;
+mod traces;
+mod transport;
