@@ -1,0 +1,98 @@
+//! Telling the bus, after the commit and beside the call: a slow or dead bus slows no caller down.
+//! What is lost here is a hint; the readers repair it by the version of a user's list and by the
+//! notices in the room's history.
+
+use std::sync::Arc;
+
+use hubbub_bus::{Bus, Publication, Topic};
+use hubbub_proto::bus::v1::Envelope;
+use hubbub_runtime::lifecycle::Lifecycle;
+use prost::Message as _;
+use tokio::sync::mpsc;
+
+use crate::{
+    metrics,
+    model::{ChatFlags, MembershipChange, Room},
+    wire,
+};
+
+/// Batches (one per call) that wait for the bus. One more is dropped and counted.
+const BATCHES_MAX: usize = 4_096;
+/// Batches that go out in one pipeline.
+const PIPELINE_BATCHES_MAX: usize = 256;
+
+/// Hands publications to the task that publishes them, in order.
+#[derive(Clone)]
+pub(crate) struct Announcer {
+    queue: mpsc::Sender<Vec<Publication>>,
+}
+
+impl Announcer {
+    /// Starts the publishing task; it ends with the drain, after what is queued by then.
+    pub(crate) fn start(bus: Arc<dyn Bus>, lifecycle: &Lifecycle) -> Self {
+        let (queue, batches) = mpsc::channel(BATCHES_MAX);
+        let stopping = lifecycle.clone();
+        lifecycle.spawn("room-announcer", async move {
+            tokio::select! {
+                () = run(bus, batches, &stopping) => {}
+                () = stopping.abort.cancelled() => {}
+            }
+        });
+        Self { queue }
+    }
+
+    /// Each concerned user learns of their own membership, the room's followers of the room.
+    pub(crate) fn memberships(&self, changes: &[MembershipChange], room: Option<&Room>) {
+        let to_users = changes.iter().map(|change| {
+            publication(Topic::User(change.user.clone()), &wire::membership_changed(change))
+        });
+        let to_room = room.map(|room| publication(Topic::Room(room.id), &wire::room_updated(room)));
+        self.send(to_users.chain(to_room).collect());
+    }
+
+    /// A user's other devices learn of flags and read markers.
+    pub(crate) fn chats<'a>(&self, flags: impl Iterator<Item = &'a ChatFlags>) {
+        let publications = flags
+            .map(|flags| publication(Topic::User(flags.user.clone()), &wire::chat_changed(flags)));
+        self.send(publications.collect());
+    }
+
+    fn send(&self, batch: Vec<Publication>) {
+        let count = batch.len();
+        if count > 0 && self.queue.try_send(batch).is_err() {
+            metrics::publish_failed("full", count);
+        }
+    }
+}
+
+fn publication(topic: Topic, envelope: &Envelope) -> Publication {
+    Publication { topic, payload: envelope.encode_to_vec().into() }
+}
+
+async fn run(
+    bus: Arc<dyn Bus>,
+    mut batches: mpsc::Receiver<Vec<Publication>>,
+    lifecycle: &Lifecycle,
+) {
+    let mut taken = Vec::new();
+    loop {
+        tokio::select! {
+            // What is queued goes first, also when the drain has begun.
+            biased;
+            count = batches.recv_many(&mut taken, PIPELINE_BATCHES_MAX) => {
+                if count == 0 {
+                    return;
+                }
+                publish(bus.as_ref(), taken.drain(..).flatten().collect()).await;
+            }
+            () = lifecycle.drain.cancelled() => return,
+        }
+    }
+}
+
+async fn publish(bus: &dyn Bus, pipeline: Vec<Publication>) {
+    if let Err(error) = bus.publish(&pipeline).await {
+        metrics::publish_failed("bus", pipeline.len());
+        tracing::warn!(%error, publications = pipeline.len(), "the bus was not told");
+    }
+}

@@ -1,0 +1,267 @@
+//! A change to an existing room, from the wish to the rows. Pure: the store locks the room, shows
+//! what it found as a [`View`], and writes the [`Plan`] it gets back. Both stores thus share every
+//! decision, and what holds the invariants together (one owner while there are members, notices in
+//! the order of what happened) stands here and nowhere else.
+
+use hubbub_domain::{
+    Code, Fault, Role, RoomId, RoomKind, RoomState, SystemNotice, Timestamp, UserId,
+};
+
+use crate::{
+    model::{Member, Room, RoomName, Topic},
+    rules::{Action, Scene},
+};
+
+/// Who wants what to change in which room.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub room: RoomId,
+    pub actor: UserId,
+    pub command: Command,
+    pub at: Timestamp,
+    pub group_members_max: u32,
+}
+
+/// What is to change.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Update {
+        name: Option<RoomName>,
+        topic: Option<Topic>,
+        state: Option<RoomState>,
+    },
+    Join,
+    Leave,
+    /// Sorted, each once.
+    Invite {
+        users: Vec<UserId>,
+    },
+    Remove {
+        user: UserId,
+    },
+    SetRole {
+        user: UserId,
+        role: Role,
+    },
+}
+
+/// What the store found, with the room locked.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub room: Room,
+    /// Those of [`Change::people`] who are members.
+    pub members: Vec<Member>,
+    /// Who inherits when the actor goes: the longest-standing admin, else the longest-standing
+    /// member (by moment of joining, then by id). Looked up only when [`Change::wants_heir`].
+    pub heir: Option<UserId>,
+}
+
+impl View {
+    pub fn role_of(&self, user: &UserId) -> Option<Role> {
+        self.members.iter().find(|member| member.user == *user).map(|member| member.role)
+    }
+}
+
+/// What to write, all in one transaction. Empty: nothing changes, and nobody is told anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub name: Option<String>,
+    pub topic: Option<String>,
+    pub state: Option<RoomState>,
+    pub added: Vec<UserId>,
+    /// Written before `roles`, and those in their order: at no moment are there two owners.
+    pub removed: Vec<UserId>,
+    pub roles: Vec<(UserId, Role)>,
+    pub notices: Vec<SystemNotice>,
+}
+
+impl Plan {
+    /// Every change is told, so a plan without notices changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.notices.is_empty()
+    }
+
+    /// Everybody whose list of memberships changes, in the order in which versions are locked.
+    pub fn concerned(&self) -> Vec<UserId> {
+        let roles = self.roles.iter().map(|(user, _)| user);
+        let mut users: Vec<_> =
+            self.added.iter().chain(&self.removed).chain(roles).cloned().collect();
+        users.sort();
+        users.dedup();
+        users
+    }
+
+    /// The room as it is afterwards.
+    pub fn applied_to(&self, mut room: Room) -> Room {
+        let count = |users: &[UserId]| u32::try_from(users.len()).unwrap_or(u32::MAX);
+        room.name = self.name.clone().unwrap_or(room.name);
+        room.topic = self.topic.clone().unwrap_or(room.topic);
+        room.state = self.state.unwrap_or(room.state);
+        room.member_count =
+            (room.member_count + count(&self.added)).saturating_sub(count(&self.removed));
+        room
+    }
+}
+
+impl Change {
+    /// Everybody whose standing the decision needs.
+    pub fn people(&self) -> Vec<UserId> {
+        let mut people = match &self.command {
+            Command::Update { .. } | Command::Join | Command::Leave => Vec::new(),
+            Command::Invite { users } => users.clone(),
+            Command::Remove { user } | Command::SetRole { user, .. } => vec![user.clone()],
+        };
+        people.push(self.actor.clone());
+        people.sort();
+        people.dedup();
+        people
+    }
+
+    /// Whether the decision needs to know who inherits the room.
+    pub fn wants_heir(&self, actor: Option<Role>) -> bool {
+        matches!(self.command, Command::Leave) && actor == Some(Role::Owner)
+    }
+
+    /// What to write, or why not.
+    pub fn decide(&self, view: &View) -> Result<Plan, Fault> {
+        let actor = view.role_of(&self.actor);
+        let scene = Scene { kind: view.room.kind, state: view.room.state, actor };
+        match &self.command {
+            Command::Update { name, topic, state } => {
+                let wish = (name.as_ref(), topic.as_ref(), *state);
+                self.update(scene, &view.room, wish)
+            }
+            Command::Join => self.join(scene),
+            Command::Leave => self.leave(scene, view),
+            Command::Invite { users } => self.invite(scene, view, users),
+            Command::Remove { user } => self.remove(scene, view, user),
+            Command::SetRole { user, role } => self.set_role(scene, view, user, *role),
+        }
+    }
+
+    /// Every field is judged, also one that would stay as it is; only real changes are written.
+    fn update(
+        &self,
+        scene: Scene,
+        room: &Room,
+        (name, topic, state): (Option<&RoomName>, Option<&Topic>, Option<RoomState>),
+    ) -> Result<Plan, Fault> {
+        let by = &self.actor;
+        let mut plan = Plan::default();
+        if let Some(name) = name {
+            scene.permit(Action::Rename)?;
+            if name.as_str() != room.name {
+                let name = name.as_str().to_owned();
+                plan.notices.push(SystemNotice::Renamed { name: name.clone(), by: by.clone() });
+                plan.name = Some(name);
+            }
+        }
+        if let Some(topic) = topic {
+            scene.permit(Action::SetTopic)?;
+            if topic.as_str() != room.topic {
+                let topic = topic.as_str().to_owned();
+                plan.notices.push(SystemNotice::TopicSet { topic: topic.clone(), by: by.clone() });
+                plan.topic = Some(topic);
+            }
+        }
+        if let Some(state) = state {
+            scene.permit(Action::SetState { to: state })?;
+            if state != room.state {
+                plan.notices.push(SystemNotice::StateSet { state, by: by.clone() });
+                plan.state = Some(state);
+            }
+        }
+        Ok(plan)
+    }
+
+    fn join(&self, scene: Scene) -> Result<Plan, Fault> {
+        scene.permit(Action::Join)?;
+        if scene.actor.is_some() {
+            return Ok(Plan::default());
+        }
+        Ok(Plan {
+            added: vec![self.actor.clone()],
+            notices: vec![SystemNotice::Joined { user: self.actor.clone() }],
+            ..Plan::default()
+        })
+    }
+
+    fn leave(&self, scene: Scene, view: &View) -> Result<Plan, Fault> {
+        scene.permit(Action::Leave)?;
+        let by = self.actor.clone();
+        let mut plan = Plan {
+            removed: vec![by.clone()],
+            notices: vec![SystemNotice::Left { user: by.clone() }],
+            ..Plan::default()
+        };
+        if view.room.member_count <= 1 {
+            plan.state = Some(RoomState::Dissolved);
+            plan.notices.push(SystemNotice::StateSet { state: RoomState::Dissolved, by });
+        } else if let Some(heir) = &view.heir {
+            plan.set_role(heir.clone(), Role::Owner, by);
+        }
+        Ok(plan)
+    }
+
+    fn invite(&self, scene: Scene, view: &View, users: &[UserId]) -> Result<Plan, Fault> {
+        scene.permit(Action::Invite)?;
+        let added: Vec<_> =
+            users.iter().filter(|user| view.role_of(user).is_none()).cloned().collect();
+        let count = view.room.member_count as usize + added.len();
+        if view.room.kind == RoomKind::Group && !added.is_empty() {
+            check_group_size(count, self.group_members_max)?;
+        }
+        let notices = added
+            .iter()
+            .map(|user| SystemNotice::Invited { user: user.clone(), by: self.actor.clone() })
+            .collect();
+        Ok(Plan { added, notices, ..Plan::default() })
+    }
+
+    fn remove(&self, scene: Scene, view: &View, user: &UserId) -> Result<Plan, Fault> {
+        let target = view.role_of(user);
+        scene.permit(Action::Remove { target })?;
+        if target.is_none() {
+            return Ok(Plan::default());
+        }
+        let by = self.actor.clone();
+        Ok(Plan {
+            removed: vec![user.clone()],
+            notices: vec![SystemNotice::Removed { user: user.clone(), by }],
+            ..Plan::default()
+        })
+    }
+
+    fn set_role(&self, scene: Scene, view: &View, user: &UserId, to: Role) -> Result<Plan, Fault> {
+        let target = view.role_of(user);
+        scene.permit(Action::SetRole { target, to })?;
+        let mut plan = Plan::default();
+        if target == Some(to) {
+            return Ok(plan);
+        }
+        // The old owner steps down first: at no moment are there two.
+        if to == Role::Owner {
+            plan.set_role(self.actor.clone(), Role::Admin, self.actor.clone());
+        }
+        plan.set_role(user.clone(), to, self.actor.clone());
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    fn set_role(&mut self, user: UserId, role: Role, by: UserId) {
+        self.roles.push((user.clone(), role));
+        self.notices.push(SystemNotice::RoleSet { user, role, by });
+    }
+}
+
+/// Refuses a group larger than the limit.
+pub fn check_group_size(members: usize, members_max: u32) -> Result<(), Fault> {
+    if members > members_max as usize {
+        return Err(Fault::new(
+            Code::LimitReached,
+            format!("a group has at most {members_max} members"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Calls that change something.
+
+use std::collections::HashMap;
+
+use hubbub_domain::Fault;
+use hubbub_proto::room::v1::{
+    CreateRoomRequest, CreateRoomResponse, InviteRequest, InviteResponse, JoinRequest,
+    JoinResponse, LeaveRequest, LeaveResponse, MarkReadRequest, MarkReadResponse,
+    OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse, SetRoleRequest,
+    SetRoleResponse, UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest, UpdateRoomResponse,
+};
+
+use crate::{
+    change::Command,
+    input,
+    model::{RoomName, Topic},
+    rooms::{INVITED_MAX, RoomWish, Rooms},
+    store::{FlagWish, Marker},
+    wire,
+};
+
+/// Read markers of one call. At the bound: `limit_reached`.
+const MARKERS_MAX: usize = 1_000;
+
+impl Rooms {
+    pub(super) async fn do_open_direct(
+        &self,
+        request: OpenDirectRequest,
+    ) -> Result<OpenDirectResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let peer = input::user("peer_id", &request.peer_id)?;
+        let made = self.open_direct(actor, peer).await?;
+        Ok(OpenDirectResponse { room: Some((&made.room).into()), created: made.created })
+    }
+
+    pub(super) async fn do_create_room(
+        &self,
+        request: CreateRoomRequest,
+    ) -> Result<CreateRoomResponse, Fault> {
+        let named = !request.request_id.is_empty();
+        let wish = RoomWish {
+            actor: input::user("actor_id", &request.actor_id)?,
+            kind: input::kind(request.kind)?,
+            name: RoomName::parse(&request.name)?,
+            topic: Topic::parse(&request.topic)?,
+            members: input::users("member_ids", &request.member_ids, INVITED_MAX)?,
+            request: named.then(|| input::request_id(&request.request_id)).transpose()?,
+        };
+        let room = self.create_room(wish).await?;
+        Ok(CreateRoomResponse { room: Some((&room).into()) })
+    }
+
+    pub(super) async fn do_update_room(
+        &self,
+        request: UpdateRoomRequest,
+    ) -> Result<UpdateRoomResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let room = input::room(&request.room_id)?;
+        let name = request.name.as_deref().map(RoomName::parse).transpose()?;
+        let topic = request.topic.as_deref().map(Topic::parse).transpose()?;
+        let state = request.state.map(input::state).transpose()?;
+        if name.is_none() && topic.is_none() && state.is_none() {
+            return Err(Fault::bad_request("neither name nor topic nor state is set"));
+        }
+        let changed = self.change(actor, room, Command::Update { name, topic, state }).await?;
+        Ok(UpdateRoomResponse { room: Some((&changed.room).into()) })
+    }
+
+    pub(super) async fn do_join(&self, request: JoinRequest) -> Result<JoinResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let changed = self.change(actor, input::room(&request.room_id)?, Command::Join).await?;
+        Ok(JoinResponse {
+            room: Some((&changed.room).into()),
+            membership: changed.actor.as_ref().map(Into::into),
+        })
+    }
+
+    pub(super) async fn do_leave(&self, request: LeaveRequest) -> Result<LeaveResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        self.leave(actor, input::room(&request.room_id)?).await?;
+        Ok(LeaveResponse {})
+    }
+
+    pub(super) async fn do_invite(&self, request: InviteRequest) -> Result<InviteResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let room = input::room(&request.room_id)?;
+        let users = input::users("user_ids", &request.user_ids, INVITED_MAX)?;
+        let changed = self.invite(actor, room, users).await?;
+        Ok(InviteResponse {
+            room: Some((&changed.room).into()),
+            added_user_ids: changed.added.into_iter().map(String::from).collect(),
+        })
+    }
+
+    pub(super) async fn do_remove(&self, request: RemoveRequest) -> Result<RemoveResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let room = input::room(&request.room_id)?;
+        let user = input::user("user_id", &request.user_id)?;
+        self.change(actor, room, Command::Remove { user }).await?;
+        Ok(RemoveResponse {})
+    }
+
+    pub(super) async fn do_set_role(
+        &self,
+        request: SetRoleRequest,
+    ) -> Result<SetRoleResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let room = input::room(&request.room_id)?;
+        let user = input::user("user_id", &request.user_id)?;
+        let role = input::role(request.role)?;
+        self.change(actor, room, Command::SetRole { user, role }).await?;
+        Ok(SetRoleResponse {})
+    }
+
+    pub(super) async fn do_update_chat(
+        &self,
+        request: UpdateChatRequest,
+    ) -> Result<UpdateChatResponse, Fault> {
+        let (pinned, muted) = (request.pinned, request.muted);
+        if pinned.is_none() && muted.is_none() {
+            return Err(Fault::bad_request("neither pinned nor muted is set"));
+        }
+        let user = input::user("user_id", &request.user_id)?;
+        let room = input::room(&request.room_id)?;
+        let flags = self.update_chat(&FlagWish { user, room, pinned, muted }).await?;
+        Ok(UpdateChatResponse { pinned: flags.pinned, muted: flags.muted })
+    }
+
+    pub(super) async fn do_mark_read(
+        &self,
+        request: MarkReadRequest,
+    ) -> Result<MarkReadResponse, Fault> {
+        input::check_count("markers", request.markers.len(), MARKERS_MAX)?;
+        let markers: Vec<Marker> =
+            request.markers.iter().map(input::marker).collect::<Result<_, _>>()?;
+        let marked = self.mark_read(&markers).await?;
+        let stands: HashMap<_, _> = marked
+            .iter()
+            .map(|marked| ((&marked.flags.user, marked.flags.room), marked.flags.last_read.0))
+            .collect();
+        let markers = markers.iter().map(|marker| {
+            let seq = stands.get(&(&marker.user, marker.room)).copied().unwrap_or_default();
+            wire::marker(&marker.user, marker.room, seq)
+        });
+        Ok(MarkReadResponse { markers: markers.collect() })
+    }
+}

@@ -1,0 +1,40 @@
+//! The names of what the room service counts, and the only place where it does.
+
+use std::time::Duration;
+
+use hubbub_domain::Fault;
+
+use crate::store::Backlog;
+
+/// Calls by `operation` and `outcome` (`ok`, or the code of the refusal).
+const CALLS: &str = "hubbub_room_calls_total";
+/// How long calls took, by `operation`.
+const CALL_SECONDS: &str = "hubbub_room_call_seconds";
+/// Notices that history has not confirmed yet, counted up to 10,000.
+const NOTICES_PENDING: &str = "hubbub_room_notices_pending";
+/// How long the oldest of them has waited.
+const NOTICES_OLDEST_SECONDS: &str = "hubbub_room_notices_oldest_seconds";
+/// Notices that history refused for good: each is a defect.
+const NOTICES_REFUSED: &str = "hubbub_room_notices_refused_total";
+/// Publications that did not reach the bus, by `reason` (`bus`: it failed; `full`: our queue was).
+const PUBLISH_FAILURES: &str = "hubbub_room_publish_failures_total";
+
+pub(crate) fn called<T>(operation: &'static str, result: &Result<T, Fault>, took: Duration) {
+    let outcome = result.as_ref().err().map_or("ok", |fault| fault.code.as_str());
+    metrics::counter!(CALLS, "operation" => operation, "outcome" => outcome).increment(1);
+    metrics::histogram!(CALL_SECONDS, "operation" => operation).record(took.as_secs_f64());
+}
+
+pub(crate) fn backlog(backlog: Backlog, waited: Duration) {
+    #[expect(clippy::cast_precision_loss, reason = "counted up to 10,000")]
+    metrics::gauge!(NOTICES_PENDING).set(backlog.pending as f64);
+    metrics::gauge!(NOTICES_OLDEST_SECONDS).set(waited.as_secs_f64());
+}
+
+pub(crate) fn notice_refused() {
+    metrics::counter!(NOTICES_REFUSED).increment(1);
+}
+
+pub(crate) fn publish_failed(reason: &'static str, publications: usize) {
+    metrics::counter!(PUBLISH_FAILURES, "reason" => reason).increment(publications as u64);
+}

@@ -1,0 +1,266 @@
+//! The operations of the service: rules and store first, and once it is committed the bus is told
+//! and the courier nudged. Inputs are parsed already; see `grpc`.
+
+use std::{sync::Arc, time::Duration};
+
+use hubbub_bus::Bus;
+use hubbub_domain::{
+    ClientId, Clock, Code, Fault, RoomId, RoomKind, Timestamp, UserId, direct_pair,
+};
+use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
+use tokio::sync::Notify;
+use tonic::service::Routes;
+
+use crate::{
+    announcer::Announcer,
+    change::{Change, Command, check_group_size},
+    config::Config,
+    courier::Courier,
+    grpc,
+    model::{ChatFlags, Member, Membership, Room, RoomName, Topic},
+    rules::{Action, Scene},
+    store::{
+        Changed, FlagWish, Made, Marked, Marker, MemberPlace, NewDirect, NewRoom, Page, PublicWish,
+        Store,
+    },
+};
+
+/// People brought in by one request. At the bound: `limit_reached`.
+pub(crate) const INVITED_MAX: usize = 999;
+
+/// What the service stands on.
+pub struct Ports {
+    pub store: Arc<dyn Store>,
+    pub bus: Arc<dyn Bus>,
+    /// The way to the history service.
+    pub history: Transport,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The room service in this process, with its background tasks. Clones share everything.
+#[derive(Clone)]
+pub struct Rooms {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    history: Transport,
+    clock: Arc<dyn Clock>,
+    announcer: Announcer,
+    notices: Arc<Notify>,
+    config: Config,
+}
+
+/// A group or public room somebody wishes for.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomWish {
+    pub(crate) actor: UserId,
+    pub(crate) kind: RoomKind,
+    pub(crate) name: RoomName,
+    pub(crate) topic: Topic,
+    pub(crate) members: Vec<UserId>,
+    pub(crate) request: Option<ClientId>,
+}
+
+impl Rooms {
+    /// Starts the background tasks. They end with the drain of `lifecycle`: give it a stage behind
+    /// that of the callers.
+    pub fn start(config: &Config, ports: Ports, lifecycle: &Lifecycle) -> Self {
+        let Ports { store, bus, history, clock } = ports;
+        let courier = Courier {
+            store: Arc::clone(&store),
+            history: history.clone(),
+            clock: Arc::clone(&clock),
+            call_timeout: config.history_timeout,
+            sweep_interval: config.sweep_interval.max(Duration::from_millis(10)),
+        };
+        let notices = courier.start(lifecycle);
+        let announcer = Announcer::start(bus, lifecycle);
+        let config = config.clone();
+        Self { inner: Arc::new(Inner { store, history, clock, announcer, notices, config }) }
+    }
+
+    /// The gRPC service, for a server or for `Transport::local`.
+    pub fn routes(&self) -> Routes {
+        Routes::new(grpc::service(self.clone()))
+    }
+
+    /// Whether the service can do its work: for readiness.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        Ok(self.inner.store.ping().await?)
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.inner.store.as_ref()
+    }
+
+    pub(crate) fn history(&self) -> &Transport {
+        &self.inner.history
+    }
+
+    pub(crate) fn history_timeout(&self) -> Duration {
+        self.inner.config.history_timeout
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.inner.config.call_timeout
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The common case, a room that is there, is one query.
+    pub(crate) async fn open_direct(&self, actor: UserId, peer: UserId) -> Result<Made, Fault> {
+        let (low, high) = direct_pair(&actor, &peer)?;
+        if let Some(room) = self.store().find_direct(low, high).await? {
+            return Ok(Made { room, created: false, changes: Vec::new() });
+        }
+        let (low, high) = (low.clone(), high.clone());
+        let new = NewDirect { id: RoomId::generate(), low, high, by: actor, at: self.now() };
+        let made = self.store().open_direct(&new).await?;
+        self.inner.announcer.memberships(&made.changes, None);
+        Ok(made)
+    }
+
+    pub(crate) async fn create_room(&self, wish: RoomWish) -> Result<Room, Fault> {
+        if wish.kind == RoomKind::Direct {
+            return Err(Fault::bad_request("kind is direct; such rooms are made by OpenDirect"));
+        }
+        let mut members = sorted(wish.members)?;
+        members.retain(|user| *user != wish.actor);
+        if wish.kind == RoomKind::Group {
+            check_group_size(members.len() + 1, self.inner.config.group_members_max)?;
+        }
+        let new = NewRoom {
+            id: RoomId::generate(),
+            kind: wish.kind,
+            name: wish.name,
+            topic: wish.topic,
+            owner: wish.actor,
+            members,
+            request: wish.request,
+            at: self.now(),
+        };
+        let made = self.store().create_room(&new).await?;
+        self.inner.announcer.memberships(&made.changes, None);
+        if made.created {
+            self.inner.notices.notify_one();
+        }
+        Ok(made.room)
+    }
+
+    pub(crate) async fn change(
+        &self,
+        actor: UserId,
+        room: RoomId,
+        command: Command,
+    ) -> Result<Changed, Fault> {
+        let group_members_max = self.inner.config.group_members_max;
+        let change = Change { room, actor, command, at: self.now(), group_members_max };
+        let changed = self.store().change(&change).await?;
+        if changed.written {
+            self.inner.announcer.memberships(&changed.changes, Some(&changed.room));
+            self.inner.notices.notify_one();
+        }
+        Ok(changed)
+    }
+
+    /// Whoever is not in a room has left it: a repeated call, an absent room and somebody else's
+    /// room all get the same answer, which tells nothing.
+    pub(crate) async fn leave(&self, actor: UserId, room: RoomId) -> Result<(), Fault> {
+        match self.change(actor, room, Command::Leave).await {
+            Err(fault) if fault.code == Code::NotFound => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    pub(crate) async fn invite(
+        &self,
+        actor: UserId,
+        room: RoomId,
+        users: Vec<UserId>,
+    ) -> Result<Changed, Fault> {
+        if users.is_empty() {
+            return Err(Fault::bad_request("user_ids is empty"));
+        }
+        self.change(actor, room, Command::Invite { users: sorted(users)? }).await
+    }
+
+    pub(crate) async fn list_members(
+        &self,
+        actor: &UserId,
+        room: RoomId,
+        page: &Page<MemberPlace>,
+    ) -> Result<(Room, Vec<Member>), Fault> {
+        let found = self.store().room_of(actor, room).await?;
+        let (room, role) = found.ok_or_else(Fault::no_such_room)?;
+        let scene = Scene { kind: room.kind, state: room.state, actor: Some(role) };
+        scene.permit(Action::ListMembers)?;
+        let members = self.store().members(room.id, page).await?;
+        Ok((room, members))
+    }
+
+    pub(crate) async fn membership(
+        &self,
+        user: &UserId,
+        room: RoomId,
+    ) -> Result<Membership, Fault> {
+        self.store().membership(user, room).await?.ok_or_else(Fault::no_such_room)
+    }
+
+    pub(crate) async fn version(&self, user: &UserId) -> Result<u64, Fault> {
+        let versions = self.store().versions(std::slice::from_ref(user)).await?;
+        Ok(versions.first().map_or(0, |(_, version)| *version))
+    }
+
+    /// Those of the known versions that are not the current ones, with the current ones.
+    pub(crate) async fn changed_versions(
+        &self,
+        known: Vec<(UserId, u64)>,
+    ) -> Result<Vec<(UserId, u64)>, Fault> {
+        let users: Vec<_> = known.iter().map(|(user, _)| user.clone()).collect();
+        let current: std::collections::HashMap<_, _> =
+            self.store().versions(&users).await?.into_iter().collect();
+        let now = |user: &UserId| current.get(user).copied().unwrap_or_default();
+        Ok(known
+            .into_iter()
+            .filter(|(user, version)| now(user) != *version)
+            .map(|(user, _)| (user.clone(), now(&user)))
+            .collect())
+    }
+
+    pub(crate) async fn update_chat(&self, wish: &FlagWish) -> Result<ChatFlags, Fault> {
+        let flags = self.store().set_flags(wish).await?.ok_or_else(Fault::no_such_room)?;
+        self.inner.announcer.chats(std::iter::once(&flags));
+        Ok(flags)
+    }
+
+    pub(crate) async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>, Fault> {
+        if markers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let marked = self.store().mark_read(markers).await?;
+        let moved = marked.iter().filter(|marked| marked.moved);
+        self.inner.announcer.chats(moved.map(|marked| &marked.flags));
+        Ok(marked)
+    }
+
+    pub(crate) async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>, Fault> {
+        Ok(self.store().public_rooms(wish).await?)
+    }
+}
+
+/// Everybody once, in order.
+fn sorted(mut users: Vec<UserId>) -> Result<Vec<UserId>, Fault> {
+    if users.len() > INVITED_MAX {
+        return Err(Fault::new(
+            Code::LimitReached,
+            format!("more than {INVITED_MAX} people in one request"),
+        ));
+    }
+    users.sort();
+    users.dedup();
+    Ok(users)
+}

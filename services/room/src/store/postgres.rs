@@ -1,0 +1,139 @@
+//! The Postgres adapter. Everything is in the schema `room`; writes go out in batches (`UNNEST`),
+//! so that a call costs a fixed number of statements however many people it is about.
+
+mod change;
+mod create;
+mod notices;
+mod reads;
+mod write;
+
+use async_trait::async_trait;
+use hubbub_domain::{Role, RoomId, UserId};
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{
+    Backlog, Changed, ChatWish, FlagWish, JoinPlace, Made, Marked, Marker, MemberPlace, NewDirect,
+    NewRoom, NoticeClaim, Page, PublicWish, Result, Store,
+};
+use crate::{
+    change::Change,
+    config::StoreConfig,
+    error::StoreError,
+    model::{ChatFlags, ChatRecord, Member, Membership, Room},
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Rooms in Postgres 15 or newer.
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects and brings the tables up to date. Several instances may do so at once: the migrator
+    /// holds an advisory lock. A schema newer than this build is left alone, for rolling updates.
+    pub async fn open(config: &StoreConfig) -> Result<Self> {
+        let options: PgConnectOptions = config
+            .url
+            .expose()
+            .parse()
+            .map_err(|_| StoreError::Setup("the address is not one of Postgres".to_owned()))?;
+        let options = options
+            .application_name("hubbub-room")
+            .options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_with(options)
+            .await?;
+        let mut migrator =
+            Migrator { migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
+        migrator.dangerous_set_table_name("room.migrations");
+        migrator.create_schema("room");
+        migrator.set_ignore_missing(true);
+        migrator.run(&pool).await.map_err(|error| StoreError::Setup(error.to_string()))?;
+        Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn find_direct(&self, low: &UserId, high: &UserId) -> Result<Option<Room>> {
+        reads::find_direct(&self.pool, low, high).await
+    }
+
+    async fn open_direct(&self, new: &NewDirect) -> Result<Made> {
+        create::open_direct(&self.pool, new).await
+    }
+
+    async fn create_room(&self, new: &NewRoom) -> Result<Made> {
+        create::create_room(&self.pool, new).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Changed> {
+        change::change(&self.pool, change).await
+    }
+
+    async fn room_of(&self, user: &UserId, room: RoomId) -> Result<Option<(Room, Role)>> {
+        reads::room_of(&self.pool, user, room).await
+    }
+
+    async fn members(&self, room: RoomId, page: &Page<MemberPlace>) -> Result<Vec<Member>> {
+        reads::members(&self.pool, room, page).await
+    }
+
+    async fn membership(&self, user: &UserId, room: RoomId) -> Result<Option<Membership>> {
+        let mut found = reads::memberships_in(&self.pool, room, std::slice::from_ref(user)).await?;
+        Ok(found.pop())
+    }
+
+    async fn memberships(&self, user: &UserId, page: &Page<JoinPlace>) -> Result<Vec<Membership>> {
+        reads::memberships(&self.pool, user, page).await
+    }
+
+    async fn versions(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
+        reads::versions(&self.pool, users).await
+    }
+
+    async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>> {
+        reads::chat_records(&self.pool, wish).await
+    }
+
+    async fn set_flags(&self, wish: &FlagWish) -> Result<Option<ChatFlags>> {
+        write::set_flags(&self.pool, wish).await
+    }
+
+    async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>> {
+        write::mark_read(&self.pool, markers).await
+    }
+
+    async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>> {
+        reads::public_rooms(&self.pool, wish).await
+    }
+
+    async fn claim_notices(
+        &self,
+        rooms_max: u32,
+        notices_max: u32,
+    ) -> Result<Box<dyn NoticeClaim>> {
+        notices::claim(&self.pool, rooms_max, notices_max).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog> {
+        notices::backlog(&self.pool).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// Ids as a `text[]` parameter.
+fn texts(users: &[UserId]) -> Vec<&str> {
+    users.iter().map(UserId::as_str).collect()
+}

@@ -1,0 +1,155 @@
+//! Changing a room: lock its row, look, decide, write. The lock makes `member_count`, the one owner
+//! and the positions of notices hold however many change the room at once.
+
+use hubbub_domain::{Role, RoomId, UserId};
+use sqlx::{PgConnection, PgPool};
+
+use super::{reads, texts, write};
+use crate::{
+    change::{Change, Plan, View},
+    model::{Member, MembershipChange, Room, fold},
+    store::{
+        Changed, Result,
+        making::Newcomer,
+        rows::{MemberRow, RoomRow, convert, parse, room_columns},
+    },
+};
+
+pub(super) async fn change(pool: &PgPool, change: &Change) -> Result<Changed> {
+    let mut tx = pool.begin().await?;
+    let view = look(&mut tx, change).await?;
+    let plan = change.decide(&view)?;
+    let room = plan.applied_to(view.room);
+    let changes =
+        if plan.is_empty() { Vec::new() } else { write(&mut tx, change, &plan, &room).await? };
+    let actor = reads::memberships_in(&mut *tx, room.id, std::slice::from_ref(&change.actor));
+    let actor = actor.await?.pop();
+    tx.commit().await?;
+    Ok(Changed { room, written: !plan.is_empty(), added: plan.added, changes, actor })
+}
+
+async fn look(connection: &mut PgConnection, change: &Change) -> Result<View> {
+    let row: Option<RoomRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        room_columns!(),
+        "FROM room.rooms r WHERE r.room_id = $1 FOR UPDATE"
+    ))
+    .bind(change.room.as_uuid())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let room = Room::try_from(row.ok_or_else(hubbub_domain::Fault::no_such_room)?)?;
+    let rows: Vec<MemberRow> = sqlx::query_as(
+        "SELECT user_id, role, joined_at_us FROM room.members
+         WHERE room_id = $1 AND user_id = ANY($2)",
+    )
+    .bind(change.room.as_uuid())
+    .bind(texts(&change.people()))
+    .fetch_all(&mut *connection)
+    .await?;
+    let members: Vec<Member> = convert(rows)?;
+    let mut view = View { room, members, heir: None };
+    if change.wants_heir(view.role_of(&change.actor)) {
+        view.heir = find_heir(connection, change.room).await?;
+    }
+    Ok(view)
+}
+
+async fn find_heir(connection: &mut PgConnection, room: RoomId) -> Result<Option<UserId>> {
+    let heir: Option<String> = sqlx::query_scalar(
+        "SELECT user_id FROM room.members WHERE room_id = $1 AND role <> 'owner'
+         ORDER BY standing, joined_at_us, user_id LIMIT 1",
+    )
+    .bind(room.as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    heir.map(|user| parse(&user, "a user id")).transpose()
+}
+
+/// Writes the plan; `room` is the room as it is afterwards.
+async fn write(
+    connection: &mut PgConnection,
+    change: &Change,
+    plan: &Plan,
+    room: &Room,
+) -> Result<Vec<MembershipChange>> {
+    let newest = write_room(connection, plan, room).await?;
+    let first = newest - write::count(&plan.notices) + 1;
+    write::add_notices(connection, (room.id, first), &plan.notices, change.at).await?;
+    if !plan.removed.is_empty() {
+        remove_people(connection, room.id, &plan.removed).await?;
+    }
+    if !plan.added.is_empty() {
+        let people: Vec<_> = plan.added.iter().map(Newcomer::member).collect();
+        write::add_people(connection, room.id, &people, change.at).await?;
+    }
+    for (user, role) in &plan.roles {
+        set_role(connection, room.id, user, *role).await?;
+    }
+    let versions = write::raise_versions(connection, &plan.concerned()).await?;
+    changes_of(connection, room.id, versions).await
+}
+
+/// Answers the position of the newest notice.
+async fn write_room(connection: &mut PgConnection, plan: &Plan, room: &Room) -> Result<i64> {
+    Ok(sqlx::query_scalar(
+        "UPDATE room.rooms SET name = $2, name_folded = $3, topic = $4, state = $5,
+                               member_count = $6, notice_count = notice_count + $7
+         WHERE room_id = $1 RETURNING notice_count",
+    )
+    .bind(room.id.as_uuid())
+    .bind(&room.name)
+    .bind(fold(&room.name))
+    .bind(&room.topic)
+    .bind(room.state.as_str())
+    .bind(i64::from(room.member_count))
+    .bind(write::count(&plan.notices))
+    .fetch_one(connection)
+    .await?)
+}
+
+async fn remove_people(
+    connection: &mut PgConnection,
+    room: RoomId,
+    users: &[UserId],
+) -> Result<()> {
+    for statement in [
+        "DELETE FROM room.members WHERE room_id = $1 AND user_id = ANY($2)",
+        "DELETE FROM room.records WHERE room_id = $1 AND user_id = ANY($2)",
+    ] {
+        sqlx::query(statement)
+            .bind(room.as_uuid())
+            .bind(texts(users))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn set_role(
+    connection: &mut PgConnection,
+    room: RoomId,
+    user: &UserId,
+    role: Role,
+) -> Result<()> {
+    sqlx::query("UPDATE room.members SET role = $3 WHERE room_id = $1 AND user_id = $2")
+        .bind(room.as_uuid())
+        .bind(user.as_str())
+        .bind(role.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What to tell each concerned user: the standing after the change, with the new version.
+async fn changes_of(
+    connection: &mut PgConnection,
+    room: RoomId,
+    versions: Vec<(UserId, u64)>,
+) -> Result<Vec<MembershipChange>> {
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users: Vec<_> = versions.iter().map(|(user, _)| user.clone()).collect();
+    let memberships = reads::memberships_in(&mut *connection, room, &users).await?;
+    Ok(MembershipChange::pair_up(room, versions, memberships))
+}
