@@ -65,11 +65,16 @@ impl Lifecycle {
         Self { drain: stage.drain, abort: CancellationToken::new(), tasks: stage.tasks, shared }
     }
 
-    /// One more stage, which begins to drain when every task of the stages before has ended: what a
-    /// role needs for its last requests (its stores, its peers in the same process) stands behind it.
+    /// One more stage, directly behind this one: it begins to drain when every task of this stage, and
+    /// of those before, has ended. What a role needs for its last requests (its stores, its peers in
+    /// the same process) stands behind it.
     pub fn behind(&self) -> Self {
         let stage = Stage { drain: CancellationToken::new(), tasks: TaskTracker::new() };
-        self.shared.stages.lock().push(stage.clone());
+        let mut stages = self.shared.stages.lock();
+        let here = stages.iter().position(|other| TaskTracker::ptr_eq(&other.tasks, &self.tasks));
+        let next = here.expect("every stage is in the list") + 1;
+        stages.insert(next, stage.clone());
+        drop(stages);
         Self {
             drain: stage.drain,
             abort: self.abort.clone(),

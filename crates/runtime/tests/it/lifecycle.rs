@@ -18,9 +18,11 @@ impl Diary {
 #[tokio::test]
 async fn drains_stage_after_stage_and_ends_well() {
     let lifecycle = Lifecycle::new(PATIENCE);
-    let behind = lifecycle.behind();
+    let last = lifecycle.behind();
+    // Made later, and nearer to the front all the same.
+    let middle = lifecycle.behind();
     let diary = Diary::default();
-    for (stage, name) in [(&behind, "behind"), (&lifecycle, "front")] {
+    for (stage, name) in [(&last, "last"), (&middle, "middle"), (&lifecycle, "front")] {
         let (drain, diary) = (stage.drain.clone(), diary.clone());
         stage.spawn(name, async move {
             drain.cancelled().await;
@@ -30,7 +32,7 @@ async fn drains_stage_after_stage_and_ends_well() {
     }
     lifecycle.drain_all();
     assert_eq!(timeout(PATIENCE, lifecycle.wait()).await.expect("in time"), Ok(()));
-    assert_eq!(*diary.0.lock(), ["front", "behind"]);
+    assert_eq!(*diary.0.lock(), ["front", "middle", "last"]);
     assert!(!lifecycle.abort.is_cancelled());
 }
 
