@@ -66,7 +66,7 @@ fn deny() -> Result<()> {
             return Ok(());
         }
     }
-    command::run(&deny, &["--locked", "check", "--disable-fetch", "advisories"])
+    command::run(&deny, &["--locked", "--offline", "check", "advisories"])
 }
 
 /// The date of the newest entry of cargo-deny's copy of the database, if there is one.
