@@ -79,11 +79,10 @@ async fn serve(count: usize) -> Result<(), Box<dyn Error>> {
     let router = Router::new().fallback(any(async move |upgrade: Upgrade| {
         let (response, pending) = upgrade.accept(&[]);
         tokio::spawn(async move {
-            if let Ok(socket) = pending.socket().await {
-                let outbox = Arc::new(Outbox::default());
-                members.outboxes.lock().push(Arc::clone(&outbox));
-                let _ended = drive(socket, &outbox, &members).await;
-            }
+            let Ok(socket) = pending.socket().await else { return };
+            let outbox = Arc::new(Outbox::default());
+            members.outboxes.lock().push(Arc::clone(&outbox));
+            let _ended = drive(socket, &outbox, &members).await;
         });
         response
     }));

@@ -170,6 +170,9 @@ impl PendingSocket {
 
     /// Waits for the end of the handshake, which the listener's time-outs bound: if they end it,
     /// so does this. Everything hyper held for the connection is gone afterwards.
+    ///
+    /// Take it with `let Ok(socket) = pending.socket().await else { … }`: in an `if let` or a
+    /// `match` this future's place stays reserved in the task for as long as the socket lives.
     pub async fn socket(self) -> Result<Socket, UpgradeError> {
         let upgraded = self.future.await?.into_inner().into_inner();
         let parts = upgraded

@@ -18,9 +18,8 @@ pub(crate) fn router(limits: Limits) -> Router {
         let (response, pending) = upgrade.accept(&["echo.v2", "echo.v1"]);
         // The test or the example owns the task by ending its runtime.
         tokio::spawn(async move {
-            if let Ok(socket) = pending.socket().await {
-                let _ended = echo(socket, limits).await;
-            }
+            let Ok(socket) = pending.socket().await else { return };
+            let _ended = echo(socket, limits).await;
         });
         response
     }))
