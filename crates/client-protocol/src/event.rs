@@ -1,7 +1,7 @@
 //! What a client is told without having asked. A durable event carries its room's `rev`: the client
 //! remembers the last one of each room and hands it back when it resumes.
 
-use hubbub_domain::{Body, Change, ChangeKind, Rev, RoomId, Seq, Timestamp, UserId};
+use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{MessageView, RoomView, WelcomeRoom};
@@ -25,8 +25,10 @@ pub enum Event {
     Deleted { room: RoomId, rev: Rev, seq: Seq, by: UserId, at: Timestamp },
     /// Durable: a reaction came or went.
     Reacted { room: RoomId, rev: Rev, seq: Seq, user: UserId, emoji: String, on: bool },
-    /// You came into a room, or stand differently in it; live events continue from its `rev`.
+    /// You came into a room; live events continue from its `rev`.
     Joined(Box<WelcomeRoom>),
+    /// Your role in a room is another.
+    Role { room: RoomId, role: Role },
     /// You are no longer in this room: nothing more comes from it.
     Left { room: RoomId },
     /// The room itself changed: name, topic, state, number of members.

@@ -1,0 +1,291 @@
+//! Calls to the history service.
+
+use std::collections::HashMap;
+
+use hubbub_domain::{
+    Body, Change, ClientId, Fault, Head, Message, MessageId, Reaction, Rev, RoomId, Seq, Timestamp,
+    UserId,
+};
+use hubbub_proto::{
+    fault_from_status, from_timestamp,
+    history::v1::{self as wire, append_result, get_page_request, new_message},
+    timestamp,
+};
+use hubbub_runtime::{grpc::retry_idempotent, trace};
+use tonic::Status;
+
+use super::Backends;
+
+/// A message on its way to history.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) room: RoomId,
+    pub(crate) sender: UserId,
+    pub(crate) client_id: ClientId,
+    pub(crate) body: Body,
+    pub(crate) traceparent: String,
+}
+
+/// Where it was stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Appended {
+    pub(crate) seq: Seq,
+    pub(crate) rev: Rev,
+    pub(crate) id: MessageId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) duplicate: bool,
+}
+
+/// A room and how far its reader has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marker {
+    pub(crate) room: RoomId,
+    pub(crate) last_read: Seq,
+}
+
+/// A room's head and what lies beyond the reader's marker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoomHead {
+    pub(crate) head: Head,
+    pub(crate) unread: u64,
+    pub(crate) read: Seq,
+    pub(crate) last_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Heads {
+    pub(crate) rooms: HashMap<RoomId, RoomHead>,
+    pub(crate) epoch: String,
+}
+
+/// Contiguous changes, and the head at the same moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) head: Head,
+}
+
+/// Where a page lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Anchor {
+    Newest,
+    Before(Seq),
+    After(Seq),
+    Around(Seq),
+    BeforeTime(Timestamp),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageRequest {
+    pub(crate) room: RoomId,
+    pub(crate) anchor: Anchor,
+    pub(crate) limit: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) has_more: bool,
+    pub(crate) has_newer: bool,
+    pub(crate) head: Head,
+    pub(crate) epoch: String,
+}
+
+/// Rooms asked for in one call; more take several.
+const HEADS_PER_CALL: usize = 5_000;
+
+impl Backends {
+    /// Stores messages in their order; one result for each. Repeating it is harmless, so it is
+    /// tried again while the deadline allows.
+    pub(crate) async fn append(
+        &self,
+        key: u128,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Result<Appended, Fault>>, Fault> {
+        let count = entries.len();
+        let request = wire::AppendRequest { messages: entries.into_iter().map(Into::into).collect() };
+        let response = repeatable!(self, self.history(key), append, request);
+        let results: Vec<_> = response.results.into_iter().map(appended).collect();
+        if results.len() == count { Ok(results) } else { Err(malformed()) }
+    }
+
+    /// The heads of rooms; with a reader also what is unread.
+    pub(crate) async fn heads(
+        &self,
+        reader: Option<&UserId>,
+        markers: &[Marker],
+    ) -> Result<Heads, Fault> {
+        let mut all = Heads { rooms: HashMap::with_capacity(markers.len()), epoch: String::new() };
+        for markers in markers.chunks(HEADS_PER_CALL) {
+            let request = wire::GetHeadsRequest {
+                rooms: markers.iter().map(Into::into).collect(),
+                user_id: reader.map(ToString::to_string).unwrap_or_default(),
+            };
+            let response = repeatable!(self, self.history_any(), get_heads, request);
+            if response.rooms.len() != markers.len() {
+                return Err(malformed());
+            }
+            all.epoch = response.epoch;
+            all.rooms.extend(markers.iter().zip(response.rooms).map(|(marker, head)| {
+                (marker.room, room_head(&head))
+            }));
+        }
+        Ok(all)
+    }
+
+    /// The changes of a room after `rev`, as many as one call gives.
+    pub(crate) async fn changes(&self, room: RoomId, after: Rev) -> Result<Changes, Fault> {
+        let request =
+            wire::ListChangesRequest { room_id: room.to_string(), after_rev: after.0, limit: 0 };
+        let response = repeatable!(self, self.history_any(), list_changes, request);
+        let changes =
+            response.changes.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
+        Ok(Changes { changes, head: response.head.as_ref().map(wire::Head::to_domain).unwrap_or_default() })
+    }
+
+    pub(crate) async fn page(&self, page: PageRequest) -> Result<Page, Fault> {
+        use get_page_request::Anchor as Wire;
+
+        let request = wire::GetPageRequest {
+            room_id: page.room.to_string(),
+            anchor: match page.anchor {
+                Anchor::Newest => None,
+                Anchor::Before(seq) => Some(Wire::BeforeSeq(seq.0)),
+                Anchor::After(seq) => Some(Wire::AfterSeq(seq.0)),
+                Anchor::Around(seq) => Some(Wire::AroundSeq(seq.0)),
+                Anchor::BeforeTime(moment) => Some(Wire::BeforeTime(timestamp(moment))),
+            },
+            limit: page.limit,
+        };
+        let response = repeatable!(self, self.history_any(), get_page, request);
+        Ok(Page {
+            messages: response
+                .messages
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, Fault>>()?,
+            has_more: response.has_more,
+            has_newer: response.has_newer,
+            head: response.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
+            epoch: response.epoch,
+        })
+    }
+
+    /// Not repeated by itself: a second edit would take a second revision.
+    pub(crate) async fn edit(
+        &self,
+        (room, seq): (RoomId, Seq),
+        actor: &UserId,
+        body: Body,
+    ) -> Result<(Rev, Timestamp), Fault> {
+        let request = wire::EditRequest {
+            room_id: room.to_string(),
+            seq: seq.0,
+            actor_id: actor.to_string(),
+            body: Some(body.into()),
+            traceparent: trace::current_traceparent(),
+        };
+        let response = self.history(room.as_uuid().as_u128()).edit(request).await;
+        let response = response.map_err(|status| fault(&status))?.into_inner();
+        Ok((Rev(response.rev), response.at.map(from_timestamp).unwrap_or_default()))
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        (room, seq): (RoomId, Seq),
+        actor: &UserId,
+        standing: Standing,
+    ) -> Result<(Rev, Timestamp), Fault> {
+        let request = wire::DeleteRequest {
+            room_id: room.to_string(),
+            seq: seq.0,
+            actor_id: actor.to_string(),
+            moderator: standing == Standing::Moderator,
+            traceparent: trace::current_traceparent(),
+        };
+        let response = repeatable!(self, self.history(room.as_uuid().as_u128()), delete, request);
+        Ok((Rev(response.rev), response.at.map(from_timestamp).unwrap_or_default()))
+    }
+
+    /// The reaction's revision, and whether anything changed.
+    pub(crate) async fn react(
+        &self,
+        (room, seq): (RoomId, Seq),
+        reaction: Reaction,
+        on: bool,
+    ) -> Result<(Rev, bool), Fault> {
+        let request = wire::ReactRequest {
+            room_id: room.to_string(),
+            seq: seq.0,
+            actor_id: reaction.user.to_string(),
+            emoji: reaction.emoji,
+            on,
+            traceparent: trace::current_traceparent(),
+        };
+        let response = repeatable!(self, self.history(room.as_uuid().as_u128()), react, request);
+        Ok((Rev(response.rev), response.changed))
+    }
+}
+
+/// Whether somebody may delete what others said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Member,
+    Moderator,
+}
+
+impl From<Entry> for wire::NewMessage {
+    fn from(entry: Entry) -> Self {
+        Self {
+            room_id: entry.room.to_string(),
+            sender_id: entry.sender.into(),
+            client_id: entry.client_id.into(),
+            content: Some(new_message::Content::Body(entry.body.into())),
+            traceparent: entry.traceparent,
+        }
+    }
+}
+
+impl From<&Marker> for wire::RoomMarker {
+    fn from(marker: &Marker) -> Self {
+        Self {
+            room_id: marker.room.to_string(),
+            last_read_seq: marker.last_read.0,
+            since: None,
+        }
+    }
+}
+
+fn appended(result: wire::AppendResult) -> Result<Appended, Fault> {
+    match result.result.ok_or_else(malformed)? {
+        append_result::Result::Appended(appended) => Ok(Appended {
+            seq: Seq(appended.seq),
+            rev: Rev(appended.rev),
+            id: appended.message_id.parse()?,
+            created_at: appended.created_at.map(from_timestamp).unwrap_or_default(),
+            duplicate: appended.duplicate,
+        }),
+        append_result::Result::Refusal(refusal) => {
+            let code = hubbub_domain::Code::parse(&refusal.code);
+            Err(Fault::new(code.unwrap_or(hubbub_domain::Code::Internal), refusal.message))
+        }
+    }
+}
+
+pub(super) fn room_head(head: &wire::RoomHead) -> RoomHead {
+    RoomHead {
+        head: head.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
+        unread: head.unread,
+        read: Seq(head.read_seq),
+        last_at: head.last_at.map(from_timestamp),
+    }
+}
+
+pub(super) fn fault(status: &Status) -> Fault {
+    fault_from_status(status)
+}
+
+/// The other side did not keep the contract.
+pub(super) fn malformed() -> Fault {
+    Fault::new(hubbub_domain::Code::Internal, "an internal answer is malformed")
+}

@@ -1,0 +1,117 @@
+//! Calls to the room service.
+
+use hubbub_domain::{
+    Fault, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
+};
+use hubbub_proto::{
+    from_timestamp,
+    room::v1::{self as wire},
+};
+use hubbub_runtime::grpc::retry_idempotent;
+
+use super::{
+    Backends,
+    history::{fault, malformed},
+};
+
+/// A user's standing in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) room: RoomId,
+    pub(crate) kind: RoomKind,
+    pub(crate) state: RoomState,
+    pub(crate) role: Role,
+    pub(crate) last_read: Seq,
+    pub(crate) joined_at: Timestamp,
+    pub(crate) muted: bool,
+    pub(crate) pinned: bool,
+    pub(crate) peer: Option<UserId>,
+    pub(crate) name: Box<str>,
+}
+
+/// All of a user's memberships, most recently joined first, and the list's version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memberships {
+    pub(crate) rooms: Vec<Membership>,
+    pub(crate) version: u64,
+}
+
+impl Backends {
+    pub(crate) async fn memberships(&self, user: &UserId) -> Result<Memberships, Fault> {
+        let request = wire::StreamMembershipsRequest { user_id: user.to_string() };
+        retry_idempotent(&self.retry, || {
+            let mut client = self.room();
+            let request = request.clone();
+            async move {
+                let mut chunks = client.stream_memberships(request).await?.into_inner();
+                let mut all = Memberships::default();
+                while let Some(chunk) = chunks.message().await? {
+                    all.version = chunk.version;
+                    for membership in chunk.memberships {
+                        let membership = Membership::try_from(membership);
+                        all.rooms.push(membership.map_err(|f| hubbub_proto::status_from_fault(&f))?);
+                    }
+                }
+                Ok(all)
+            }
+        })
+        .await
+        .map_err(|status| fault(&status))
+    }
+
+    /// The user's standing in one room; `NotFound` when there is none.
+    pub(crate) async fn membership(&self, user: &UserId, room: RoomId) -> Result<Membership, Fault> {
+        let request =
+            wire::GetMembershipRequest { user_id: user.to_string(), room_id: room.to_string() };
+        let response = repeatable!(self, self.room(), get_membership, request);
+        response.membership.ok_or_else(malformed)?.try_into()
+    }
+
+    /// Which of these users' lists changed since the versions given.
+    pub(crate) async fn changed_versions(
+        &self,
+        users: Vec<(UserId, u64)>,
+    ) -> Result<Vec<UserId>, Fault> {
+        let users = users
+            .into_iter()
+            .map(|(user, version)| wire::UserVersion { user_id: user.into(), version })
+            .collect();
+        let request = wire::CheckVersionsRequest { users };
+        let response = repeatable!(self, self.room(), check_versions, request);
+        response.changed.iter().map(|user| UserId::parse(&user.user_id)).collect()
+    }
+
+    /// Moves a read marker forward; where it stands now.
+    pub(crate) async fn mark_read(&self, user: &UserId, room: RoomId, seq: Seq) -> Result<Seq, Fault> {
+        let marker = wire::ReadMarker {
+            user_id: user.to_string(),
+            room_id: room.to_string(),
+            seq: seq.0,
+        };
+        let request = wire::MarkReadRequest { markers: vec![marker] };
+        let response = repeatable!(self, self.room(), mark_read, request);
+        let marker = response.markers.into_iter().next().ok_or_else(malformed)?;
+        Ok(Seq(marker.seq))
+    }
+}
+
+impl TryFrom<wire::Membership> for Membership {
+    type Error = Fault;
+
+    fn try_from(membership: wire::Membership) -> Result<Self, Fault> {
+        Ok(Self {
+            room: membership.room_id.parse()?,
+            kind: membership.kind().to_domain()?,
+            state: membership.state().to_domain()?,
+            role: membership.role().to_domain()?,
+            last_read: Seq(membership.last_read_seq),
+            joined_at: membership.joined_at.map(from_timestamp).unwrap_or_default(),
+            muted: membership.muted,
+            pinned: membership.pinned,
+            peer: (!membership.peer_id.is_empty())
+                .then(|| UserId::parse(&membership.peer_id))
+                .transpose()?,
+            name: membership.name.into(),
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! The gateway's settings. Every bound says what happens when it is reached.
+
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
+
+use hubbub_runtime::config::duration;
+use serde::{Deserialize, Serialize};
+
+use crate::edge;
+
+const fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("more than zero")
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The listener, and who may connect.
+    pub edge: edge::Config,
+    pub session: SessionConfig,
+    pub users: UsersConfig,
+    pub hub: HubConfig,
+    pub append: AppenderConfig,
+    pub drain: DrainConfig,
+}
+
+/// What one client may do and how long it may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Characters of a message's text, at most 4,000. Over it: `too_large`.
+    pub text_chars_max: usize,
+    /// Bytes of a frame (summed over its fragments). Over it: closed with 1009.
+    pub frame_bytes_max: usize,
+    /// How long a client may take to send a valid token and `hello`. Then: closed with 4501.
+    #[serde(with = "duration")]
+    pub hello_timeout: Duration,
+    /// How often a client is pinged.
+    #[serde(with = "duration")]
+    pub ping_interval: Duration,
+    /// How long it may be silent after a ping. Then: closed with 4002.
+    #[serde(with = "duration")]
+    pub ping_timeout: Duration,
+    /// How long it may take nothing of what waits for it. Then: closed with 4008.
+    #[serde(with = "duration")]
+    pub write_timeout: Duration,
+    /// How long before a token expires the client is told.
+    #[serde(with = "duration")]
+    pub expiry_notice: Duration,
+    /// Bytes that may wait for one client. Over it a room falls behind and is caught up later.
+    pub outbox_bytes_max: usize,
+    /// Requests read ahead of the one at work. At the bound nothing more is read from the socket.
+    pub requests_queued_max: usize,
+    /// Refusals for speed in a row before a client is closed with 4009.
+    pub rate_refusals_max: u32,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            text_chars_max: hubbub_domain::limits::TEXT_CHARS_MAX,
+            frame_bytes_max: 64 * 1024,
+            hello_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            write_timeout: Duration::from_secs(30),
+            expiry_notice: Duration::from_secs(60),
+            outbox_bytes_max: 1024 * 1024,
+            requests_queued_max: 64,
+            rate_refusals_max: 1_000,
+        }
+    }
+}
+
+/// What one user may do, and how the cache of memberships is kept true.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsersConfig {
+    /// Messages of one user. Over it: `rate_limited`.
+    pub sends_per_second: NonZeroU32,
+    pub sends_burst: NonZeroU32,
+    /// Other requests of one user. Over it: `rate_limited`.
+    pub requests_per_second: NonZeroU32,
+    pub requests_burst: NonZeroU32,
+    /// How often versions of membership lists are compared, whatever the bus says.
+    #[serde(with = "duration")]
+    pub check_interval: Duration,
+    /// How long a user's entry is kept after the last session ended.
+    #[serde(with = "duration")]
+    pub idle_user_kept: Duration,
+    /// The pause before something that failed is tried again.
+    #[serde(with = "duration")]
+    pub retry: Duration,
+}
+
+impl Default for UsersConfig {
+    fn default() -> Self {
+        Self {
+            sends_per_second: at_least_one(10),
+            sends_burst: at_least_one(20),
+            requests_per_second: at_least_one(20),
+            requests_burst: at_least_one(100),
+            check_interval: Duration::from_secs(15),
+            idle_user_kept: Duration::from_secs(30),
+            retry: Duration::from_millis(500),
+        }
+    }
+}
+
+/// How rooms are followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HubConfig {
+    /// Rooms one session follows live. Over it the one opened longest ago is given up.
+    pub rooms_per_session_max: usize,
+    /// How long a missing change is waited for before it is fetched.
+    #[serde(with = "duration")]
+    pub gap_hold: Duration,
+    /// Changes a session is caught up with one by one. Over it: `reset` and the newest page.
+    pub catch_up_max: u64,
+    /// The pause before a failed fetch is tried again.
+    #[serde(with = "duration")]
+    pub catch_up_retry: Duration,
+    /// How often all heads are compared, whatever the bus says (jittered by a quarter).
+    #[serde(with = "duration")]
+    pub resync_interval: Duration,
+    /// How long a room is kept subscribed after its last follower left.
+    #[serde(with = "duration")]
+    pub idle_room_kept: Duration,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            rooms_per_session_max: 2_000,
+            gap_hold: Duration::from_millis(30),
+            catch_up_max: 1_000,
+            catch_up_retry: Duration::from_millis(250),
+            resync_interval: Duration::from_secs(60),
+            idle_room_kept: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How messages travel to history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppenderConfig {
+    /// Rooms are spread over this many lanes; the same number on every gateway.
+    pub lanes: NonZeroUsize,
+    /// Messages waiting in one lane. Over it: `unavailable`.
+    pub lane_messages_max: usize,
+    /// Messages in one call, at most 1,024.
+    pub batch_max: usize,
+}
+
+impl Default for AppenderConfig {
+    fn default() -> Self {
+        Self {
+            lanes: NonZeroUsize::new(32).expect("more than zero"),
+            lane_messages_max: 1_024,
+            batch_max: 256,
+        }
+    }
+}
+
+/// How the gateway goes away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DrainConfig {
+    /// How long after readiness is off new connections are still taken, for load balancers to notice.
+    #[serde(with = "duration")]
+    pub notice: Duration,
+    /// Over how long the sessions are asked to move.
+    #[serde(with = "duration")]
+    pub window: Duration,
+    /// How long a session that was asked may take. Then: closed with 4012.
+    #[serde(with = "duration")]
+    pub patience: Duration,
+}
+
+impl Default for DrainConfig {
+    fn default() -> Self {
+        Self {
+            notice: Duration::from_secs(1),
+            window: Duration::from_secs(10),
+            patience: Duration::from_secs(3),
+        }
+    }
+}

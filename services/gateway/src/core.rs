@@ -1,0 +1,95 @@
+//! What every door stands on: one value that knows the hub, the users, and the services behind, and
+//! carries out what clients ask for. A door authenticates, decodes and encodes; the rules are here.
+
+mod chats;
+mod messages;
+mod rooms;
+mod welcome;
+
+use std::sync::Arc;
+
+use hubbub_client_protocol::{Command, Reply};
+use hubbub_domain::{Clock, Fault, RoomId, UserId};
+
+pub(crate) use welcome::{Plan, Welcomed};
+
+use crate::{
+    appender::Appender,
+    backends::{Backends, Membership},
+    config::Config,
+    hub::Hub,
+    session::Session,
+    users::{User, Users},
+};
+
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) backends: Backends,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) appender: Arc<Appender>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Who asks. The user is always the token's, never a field of the request.
+#[derive(Clone)]
+pub(crate) enum Caller {
+    /// Over a connection: memberships are known here and kept true.
+    Session { user: Arc<User>, session: Arc<Session> },
+    /// A single request: memberships are asked for.
+    Request { user: UserId },
+}
+
+impl Caller {
+    pub(crate) fn id(&self) -> &UserId {
+        match self {
+            Self::Session { user, .. } => user.id(),
+            Self::Request { user } => user,
+        }
+    }
+}
+
+impl Core {
+    /// Carries out one request. `send` is not among them: see [`submit`](Self::submit).
+    pub(crate) async fn execute(&self, caller: &Caller, command: Command) -> Result<Reply, Fault> {
+        match command {
+            Command::Hello(_) => Err(Fault::bad_request("hello was said already")),
+            Command::Refresh(_) => Err(Fault::bad_request("only a connection can be refreshed")),
+            Command::Send(send) => self.send(caller, send).await,
+            Command::Edit(edit) => self.edit(caller, edit).await,
+            Command::Delete(delete) => self.delete(caller, &delete).await,
+            Command::React(react) => self.react(caller, react).await,
+            Command::History(history) => self.history(caller, &history).await,
+            Command::Read(read) => self.read(caller, &read).await,
+            Command::OpenDirect(open) => self.open_direct(caller, &open).await,
+            Command::CreateRoom(create) => self.create_room(caller, create).await,
+            Command::UpdateRoom(update) => self.update_room(caller, update).await,
+            Command::Join(join) => self.join(caller, &join).await,
+            Command::Leave(leave) => self.leave(caller, &leave).await,
+            Command::Invite(invite) => self.invite(caller, invite).await,
+            Command::Remove(remove) => self.remove(caller, &remove).await,
+            Command::SetRole(set_role) => self.set_role(caller, &set_role).await,
+            Command::Members(members) => self.members(caller, members).await,
+            Command::Chats(chats) => self.chats(caller, chats).await,
+            Command::UpdateChat(update) => self.update_chat(caller, &update).await,
+            Command::PublicRooms(rooms) => self.public_rooms(rooms).await,
+        }
+    }
+
+    /// The caller's standing in a room. Absent and foreign rooms give the same refusal.
+    async fn membership(&self, caller: &Caller, room: RoomId) -> Result<Membership, Fault> {
+        match caller {
+            Caller::Session { user, .. } => self.users.membership(user, room).await,
+            Caller::Request { user } => self.backends.membership(user, room).await,
+        }
+    }
+
+    /// After a request that made the caller a member: their sessions here follow at once, whatever
+    /// the bus does.
+    async fn admitted(&self, caller: &Caller, room: RoomId) -> Result<(), Fault> {
+        if let Caller::Session { user, .. } = caller {
+            self.users.admit(user, room).await?;
+        }
+        Ok(())
+    }
+}

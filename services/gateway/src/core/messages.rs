@@ -1,0 +1,183 @@
+//! Requests about messages.
+
+use hubbub_client_protocol::{
+    Appended, Delete, Edit, History, Page, React, Reacted, Read, Reply, Revised, Send, Unread,
+};
+use hubbub_domain::{Code, Fault, Reaction, Role, RoomState, limits};
+use hubbub_runtime::trace;
+
+use super::{Caller, Core};
+use crate::{
+    appender::{Done, submit_and_wait},
+    backends::{Anchor, Entry, Marker, Membership, PageRequest, Standing},
+};
+
+impl Core {
+    /// Checks a message and hands it to history; `done` hears where it was stored. Waits only when
+    /// the membership has to be asked for, so that a sender's messages keep their order.
+    pub(crate) async fn submit(&self, caller: &Caller, send: Send, done: Done) {
+        match self.entry(caller, send).await {
+            Ok(entry) => self.appender.submit(entry, done),
+            Err(fault) => done(Err(fault)),
+        }
+    }
+
+    pub(super) async fn send(&self, caller: &Caller, send: Send) -> Result<Reply, Fault> {
+        let entry = self.entry(caller, send).await?;
+        submit_and_wait(&self.appender, entry).await.map(|appended| Reply::Appended(appended.into()))
+    }
+
+    async fn entry(&self, caller: &Caller, send: Send) -> Result<Entry, Fault> {
+        send.body.validate(self.config.session.text_chars_max)?;
+        let known = match caller {
+            Caller::Session { user, .. } => user.check(send.room, may_post),
+            Caller::Request { .. } => None,
+        };
+        match known {
+            Some(allowed) => allowed?,
+            None => may_post(&self.membership(caller, send.room).await?)?,
+        }
+        Ok(Entry {
+            room: send.room,
+            sender: caller.id().clone(),
+            client_id: send.client_id,
+            body: send.body,
+            traceparent: trace::current_traceparent(),
+        })
+    }
+
+    pub(super) async fn edit(&self, caller: &Caller, edit: Edit) -> Result<Reply, Fault> {
+        edit.body.validate(self.config.session.text_chars_max)?;
+        may_post(&self.membership(caller, edit.room).await?)?;
+        let place = (edit.room, edit.seq);
+        let (rev, at) = self.backends.edit(place, caller.id(), edit.body).await?;
+        Ok(Reply::Revised(Revised { rev, at }))
+    }
+
+    pub(super) async fn delete(&self, caller: &Caller, delete: &Delete) -> Result<Reply, Fault> {
+        let membership = self.membership(caller, delete.room).await?;
+        may_change(&membership)?;
+        let standing =
+            if membership.role >= Role::Admin { Standing::Moderator } else { Standing::Member };
+        let place = (delete.room, delete.seq);
+        let (rev, at) = self.backends.delete(place, caller.id(), standing).await?;
+        Ok(Reply::Revised(Revised { rev, at }))
+    }
+
+    pub(super) async fn react(&self, caller: &Caller, react: React) -> Result<Reply, Fault> {
+        if react.emoji.is_empty() || react.emoji.len() > limits::EMOJI_BYTES_MAX {
+            let range = format!("emoji has not 1 to {} bytes", limits::EMOJI_BYTES_MAX);
+            return Err(Fault::bad_request(range));
+        }
+        if react.emoji.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(Fault::bad_request("emoji has a space or a control character"));
+        }
+        may_post(&self.membership(caller, react.room).await?)?;
+        let reaction = Reaction { user: caller.id().clone(), emoji: react.emoji };
+        let (rev, changed) =
+            self.backends.react((react.room, react.seq), reaction, react.on).await?;
+        Ok(Reply::Reacted(Reacted { rev, changed }))
+    }
+
+    pub(super) async fn history(&self, caller: &Caller, history: &History) -> Result<Reply, Fault> {
+        let request = page_request(history)?;
+        self.membership(caller, history.room).await?;
+        let page = self.backends.page(request).await?;
+        if let Caller::Session { session, .. } = caller {
+            // A room beyond those followed from the start is followed from its opening on.
+            if !session.follows(history.room) {
+                self.hub.prepare(&[history.room]).await;
+                let marker = Marker { room: history.room, last_read: hubbub_domain::Seq::ZERO };
+                self.hub.settle(&self.backends.heads(None, &[marker]).await?);
+                self.hub.follow(session, history.room, page.head.rev);
+            }
+        }
+        Ok(Reply::Page(Page {
+            messages: page.messages.into_iter().map(Into::into).collect(),
+            has_more: page.has_more,
+            has_newer: page.has_newer,
+            seq: page.head.seq,
+            rev: page.head.rev,
+            epoch: page.epoch,
+        }))
+    }
+
+    /// Moves the caller's read marker, never beyond the newest message.
+    pub(super) async fn read(&self, caller: &Caller, read: &Read) -> Result<Reply, Fault> {
+        self.membership(caller, read.room).await?;
+        let marker = Marker { room: read.room, last_read: read.seq };
+        let heads = self.backends.heads(Some(caller.id()), &[marker]).await?;
+        let head = heads.rooms.get(&read.room).copied().unwrap_or_default();
+        if read.seq > head.head.seq {
+            let newest = head.head.seq;
+            return Err(Fault::bad_request(format!("seq is beyond the newest message ({newest})")));
+        }
+        let last_read = self.backends.mark_read(caller.id(), read.room, read.seq).await?;
+        if let Caller::Session { user, .. } = caller {
+            user.note_read(read.room, last_read);
+        }
+        let unread = if last_read == read.seq {
+            head
+        } else {
+            // The marker stood further already.
+            let marker = Marker { room: read.room, last_read };
+            let heads = self.backends.heads(Some(caller.id()), &[marker]).await?;
+            heads.rooms.get(&read.room).copied().unwrap_or_default()
+        };
+        Ok(Reply::Unread(Unread { last_read_seq: unread.read, unread: unread.unread }))
+    }
+}
+
+impl From<crate::backends::Appended> for Appended {
+    fn from(appended: crate::backends::Appended) -> Self {
+        Self {
+            seq: appended.seq,
+            rev: appended.rev,
+            message_id: appended.id,
+            created_at: appended.created_at,
+            duplicate: appended.duplicate,
+        }
+    }
+}
+
+fn may_post(membership: &Membership) -> Result<(), Fault> {
+    match membership.state {
+        RoomState::Open => Ok(()),
+        RoomState::ReadOnly => Err(Fault::new(Code::Conflict, "the room is read-only")),
+        RoomState::Dissolved => Err(Fault::new(Code::Conflict, "the room is dissolved")),
+    }
+}
+
+/// A message may be taken away while the room is read-only.
+fn may_change(membership: &Membership) -> Result<(), Fault> {
+    match membership.state {
+        RoomState::Open | RoomState::ReadOnly => Ok(()),
+        RoomState::Dissolved => Err(Fault::new(Code::Conflict, "the room is dissolved")),
+    }
+}
+
+fn page_request(history: &History) -> Result<PageRequest, Fault> {
+    let mut anchors = [
+        history.before_seq.map(Anchor::Before),
+        history.after_seq.map(Anchor::After),
+        history.around_seq.map(Anchor::Around),
+        history.before_time.map(Anchor::BeforeTime),
+    ]
+    .into_iter()
+    .flatten();
+    let anchor = anchors.next().unwrap_or(Anchor::Newest);
+    if anchors.next().is_some() {
+        return Err(Fault::bad_request(
+            "more than one of before_seq, after_seq, around_seq and before_time",
+        ));
+    }
+    Ok(PageRequest { room: history.room, anchor, limit: page_limit(history.limit)? })
+}
+
+/// The page's size: 30 unless told, never 0 and at most 100.
+pub(super) fn page_limit(limit: Option<u32>) -> Result<u32, Fault> {
+    match limit.unwrap_or(limits::PAGE_DEFAULT) {
+        limit @ 1..=limits::PAGE_MAX => Ok(limit),
+        _ => Err(Fault::bad_request(format!("limit is not in 1 to {}", limits::PAGE_MAX))),
+    }
+}

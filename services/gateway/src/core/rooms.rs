@@ -1,0 +1,155 @@
+//! Requests about rooms and who is in them. The rules are the room service's; here the caller's name
+//! is put in, and the caller's sessions follow at once what they came into.
+
+use hubbub_client_protocol::{
+    Created, CreateRoom, Invite, Invited, Join, Leave, Members, MembersPage, OpenDirect, Opened,
+    PublicRooms, PublicRoomsPage, Remove, Reply, SetRole, UpdateRoom,
+};
+use hubbub_domain::{Fault, RoomId, Seq};
+use hubbub_proto::{fault_from_status, room::v1 as wire};
+
+use super::{Caller, Core, messages::page_limit};
+use crate::{backends::Marker, views};
+
+impl Core {
+    pub(super) async fn open_direct(&self, caller: &Caller, open: &OpenDirect) -> Result<Reply, Fault> {
+        let request = wire::OpenDirectRequest {
+            actor_id: caller.id().to_string(),
+            peer_id: open.peer.to_string(),
+        };
+        let answer = self.backends.open_direct(request).await?;
+        self.opened(caller, answer.room.unwrap_or_default(), answer.created).await
+    }
+
+    pub(super) async fn create_room(&self, caller: &Caller, create: CreateRoom) -> Result<Reply, Fault> {
+        let request = wire::CreateRoomRequest {
+            actor_id: caller.id().to_string(),
+            kind: wire::RoomKind::from(create.kind).into(),
+            name: create.name,
+            topic: create.topic,
+            member_ids: create.members.into_iter().map(Into::into).collect(),
+            request_id: create.request_id.map(Into::into).unwrap_or_default(),
+        };
+        let answer = self.backends.room().create_room(request).await.map_err(|s| fault_from_status(&s))?;
+        let room = views::room(answer.into_inner().room.unwrap_or_default())?;
+        self.admitted(caller, room.room).await?;
+        Ok(Reply::Created(Created { room }))
+    }
+
+    pub(super) async fn update_room(&self, caller: &Caller, update: UpdateRoom) -> Result<Reply, Fault> {
+        let request = wire::UpdateRoomRequest {
+            actor_id: caller.id().to_string(),
+            room_id: update.room.to_string(),
+            name: update.name,
+            topic: update.topic,
+            state: update.state.map(|state| wire::RoomState::from(state).into()),
+        };
+        let answer = self.backends.room().update_room(request).await.map_err(|s| fault_from_status(&s))?;
+        let room = views::room(answer.into_inner().room.unwrap_or_default())?;
+        if let Caller::Session { user, .. } = caller {
+            user.update(room.room, |membership| membership.state = room.state);
+        }
+        Ok(Reply::Room(room))
+    }
+
+    pub(super) async fn join(&self, caller: &Caller, join: &Join) -> Result<Reply, Fault> {
+        let request = wire::JoinRequest {
+            actor_id: caller.id().to_string(),
+            room_id: join.room.to_string(),
+        };
+        let answer = self.backends.join(request).await?;
+        self.opened(caller, answer.room.unwrap_or_default(), false).await
+    }
+
+    pub(super) async fn leave(&self, caller: &Caller, leave: &Leave) -> Result<Reply, Fault> {
+        let request = wire::LeaveRequest {
+            actor_id: caller.id().to_string(),
+            room_id: leave.room.to_string(),
+        };
+        self.backends.leave(request).await?;
+        if let Caller::Session { user, .. } = caller {
+            self.users.dismiss(user, leave.room);
+        }
+        Ok(Reply::Done {})
+    }
+
+    pub(super) async fn invite(&self, caller: &Caller, invite: Invite) -> Result<Reply, Fault> {
+        let request = wire::InviteRequest {
+            actor_id: caller.id().to_string(),
+            room_id: invite.room.to_string(),
+            user_ids: invite.users.into_iter().map(Into::into).collect(),
+        };
+        let answer = self.backends.room().invite(request).await.map_err(|s| fault_from_status(&s))?;
+        let added = answer.into_inner().added_user_ids;
+        let added = added.iter().map(|user| user.parse()).collect::<Result<_, _>>()?;
+        Ok(Reply::Invited(Invited { added }))
+    }
+
+    pub(super) async fn remove(&self, caller: &Caller, remove: &Remove) -> Result<Reply, Fault> {
+        let request = wire::RemoveRequest {
+            actor_id: caller.id().to_string(),
+            room_id: remove.room.to_string(),
+            user_id: remove.user.to_string(),
+        };
+        self.backends.room().remove(request).await.map_err(|s| fault_from_status(&s))?;
+        Ok(Reply::Done {})
+    }
+
+    pub(super) async fn set_role(&self, caller: &Caller, set_role: &SetRole) -> Result<Reply, Fault> {
+        let request = wire::SetRoleRequest {
+            actor_id: caller.id().to_string(),
+            room_id: set_role.room.to_string(),
+            user_id: set_role.user.to_string(),
+            role: wire::Role::from(set_role.role).into(),
+        };
+        self.backends.room().set_role(request).await.map_err(|s| fault_from_status(&s))?;
+        Ok(Reply::Done {})
+    }
+
+    pub(super) async fn members(&self, caller: &Caller, members: Members) -> Result<Reply, Fault> {
+        const LIMIT_DEFAULT: u32 = 100;
+        const LIMIT_MAX: u32 = 1_000;
+
+        let limit = members.limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(Fault::bad_request(format!("limit is not in 1 to {LIMIT_MAX}")));
+        }
+        let request = wire::ListMembersRequest {
+            actor_id: caller.id().to_string(),
+            room_id: members.room.to_string(),
+            cursor: members.cursor.unwrap_or_default(),
+            limit,
+        };
+        let answer = self.backends.list_members(request).await?;
+        Ok(Reply::Members(MembersPage {
+            members: answer.members.into_iter().map(views::member).collect::<Result<_, _>>()?,
+            next_cursor: views::next_cursor(answer.next_cursor),
+        }))
+    }
+
+    pub(super) async fn public_rooms(&self, rooms: PublicRooms) -> Result<Reply, Fault> {
+        let request = wire::ListPublicRoomsRequest {
+            name_prefix: rooms.prefix,
+            cursor: rooms.cursor.unwrap_or_default(),
+            limit: page_limit(rooms.limit)?,
+        };
+        let answer = self.backends.list_public_rooms(request).await?;
+        Ok(Reply::PublicRooms(PublicRoomsPage {
+            rooms: answer.rooms.into_iter().map(views::room).collect::<Result<_, _>>()?,
+            next_cursor: views::next_cursor(answer.next_cursor),
+        }))
+    }
+
+    /// The caller is a member of this room now: follow it, and say where it stands.
+    async fn opened(&self, caller: &Caller, room: wire::Room, created: bool) -> Result<Reply, Fault> {
+        let room = views::room(room)?;
+        self.admitted(caller, room.room).await?;
+        let head = self.head(room.room).await?;
+        Ok(Reply::Opened(Opened { room, created, seq: head.seq, rev: head.rev }))
+    }
+
+    async fn head(&self, room: RoomId) -> Result<hubbub_domain::Head, Fault> {
+        let heads = self.backends.heads(None, &[Marker { room, last_read: Seq::ZERO }]).await?;
+        Ok(heads.rooms.get(&room).map(|head| head.head).unwrap_or_default())
+    }
+}

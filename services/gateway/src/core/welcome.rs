@@ -1,0 +1,173 @@
+//! Opening a session: at most four calls and two rounds to the bus, whatever the number of rooms.
+//!
+//! The order is what makes it exact: listen to the user's topic, read the memberships; listen to the
+//! rooms, read their heads; tell the client those heads, and only then let events flow from them.
+
+use std::{collections::HashSet, sync::Arc};
+
+use hubbub_client_protocol::{Limits, Resume, Welcome, WelcomeRoom};
+use hubbub_domain::{Fault, Rev, RoomId, UserId, limits};
+
+use super::{Caller, Core};
+use crate::{
+    backends::{Heads, Marker, Membership, RoomHead},
+    session::{Codec, Session},
+    users::User,
+    views,
+};
+
+/// Rooms whose heads are read on connecting. A user with more sees the most recently joined.
+const ROOMS_RANKED_MAX: usize = 5_000;
+
+/// A session that may be told `welcome`. Then [`Core::start`] carries out the plan.
+pub(crate) struct Welcomed {
+    pub(crate) caller: Caller,
+    pub(crate) session: Arc<Session>,
+    pub(crate) rooms: Vec<WelcomeRoom>,
+    pub(crate) rooms_total: u32,
+    pub(crate) epoch: String,
+    pub(crate) plan: Plan,
+}
+
+/// What follows once the client was told `welcome`.
+pub(crate) struct Plan {
+    user: Arc<User>,
+    /// Each room, and the revision after which its events begin.
+    follow: Vec<(RoomId, Rev)>,
+    known: HashSet<RoomId>,
+}
+
+impl Core {
+    pub(crate) async fn welcome(
+        &self,
+        user: &UserId,
+        resume: Option<Resume>,
+        codec: &'static dyn Codec,
+    ) -> Result<Welcomed, Fault> {
+        let user = self.users.enter(user).await?;
+        let mut rooms = user.memberships();
+        let rooms_total = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
+        let known = rooms.iter().map(|membership| membership.room).collect();
+        rooms.truncate(ROOMS_RANKED_MAX);
+        let rooms = self.recent(&user, rooms).await?;
+
+        let ids: Vec<RoomId> = rooms.iter().map(|membership| membership.room).collect();
+        self.hub.prepare(&ids).await;
+        let heads = self.heads(&user, &rooms).await?;
+        self.hub.settle(&heads);
+        let mut ranked: Vec<(Membership, RoomHead)> = rooms
+            .into_iter()
+            .filter_map(|membership| Some((heads.rooms.get(&membership.room).copied()?, membership)))
+            .map(|(head, membership)| (membership, head))
+            .collect();
+        ranked.sort_by_key(|(membership, head)| {
+            std::cmp::Reverse(head.last_at.max(Some(membership.joined_at)))
+        });
+
+        let resume = resume.filter(|resume| resume.epoch == heads.epoch);
+        let follow = ranked
+            .iter()
+            .rev() // The most recently active is the last to be given up.
+            .map(|(membership, head)| {
+                (membership.room, resume_point(resume.as_ref(), membership.room, head.head.rev))
+            })
+            .collect();
+        let session =
+            Arc::new(Session::new(user.id().clone(), codec, self.config.session.outbox_bytes_max));
+        Ok(Welcomed {
+            caller: Caller::Session { user: Arc::clone(&user), session: Arc::clone(&session) },
+            session,
+            rooms: ranked
+                .iter()
+                .map(|(membership, head)| views::welcome_room(membership, *head, head.head.rev))
+                .collect(),
+            rooms_total,
+            epoch: heads.epoch,
+            plan: Plan { user, follow, known },
+        })
+    }
+
+    /// Lets events flow, from where each room's view begins.
+    pub(crate) fn start(&self, session: &Arc<Session>, plan: Plan) {
+        for (room, from) in plan.follow {
+            self.hub.follow(session, room, from);
+        }
+        self.users.register(&plan.user, session, &plan.known);
+    }
+
+    /// The end of a session.
+    pub(crate) fn end(&self, session: &Session) {
+        session.outbox().end();
+        self.users.leave(session);
+        self.hub.leave(session);
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let (session, users) = (&self.config.session, &self.config.users);
+        Limits {
+            text_chars: session.text_chars_max,
+            frame_bytes: session.frame_bytes_max,
+            sends_per_second: users.sends_per_second.get(),
+            sends_burst: users.sends_burst.get(),
+            page: limits::PAGE_MAX,
+        }
+    }
+
+    /// Of more rooms than a session follows, the most recently active ones.
+    async fn recent(&self, user: &User, mut rooms: Vec<Membership>) -> Result<Vec<Membership>, Fault> {
+        let followed_max = self.config.hub.rooms_per_session_max;
+        if rooms.len() > followed_max {
+            let heads = self.heads(user, &rooms).await?;
+            rooms.sort_by_key(|membership| {
+                let last_at = heads.rooms.get(&membership.room).and_then(|head| head.last_at);
+                std::cmp::Reverse(last_at.max(Some(membership.joined_at)))
+            });
+            rooms.truncate(followed_max);
+        }
+        Ok(rooms)
+    }
+
+    async fn heads(&self, user: &User, rooms: &[Membership]) -> Result<Heads, Fault> {
+        let markers: Vec<Marker> = rooms
+            .iter()
+            .map(|membership| Marker { room: membership.room, last_read: membership.last_read })
+            .collect();
+        if markers.is_empty() {
+            // There is always one answer to ask for: the epoch.
+            return self.backends.heads(Some(user.id()), &[]).await;
+        }
+        self.backends.heads(Some(user.id()), &markers).await
+    }
+}
+
+/// Where a room's events begin for a client that comes back: after what it has seen, or after the
+/// head it is told when it has seen nothing or more than there is.
+fn resume_point(resume: Option<&Resume>, room: RoomId, head: Rev) -> Rev {
+    let seen = resume.and_then(|resume| resume.rooms.get(&room)).copied();
+    seen.filter(|seen| *seen <= head).unwrap_or(head)
+}
+
+impl Welcomed {
+    /// The answer to `hello`.
+    pub(crate) fn message(&mut self, head: WelcomeHead) -> Welcome {
+        let WelcomeHead { session, expires_at, heartbeat_ms, limits } = head;
+        Welcome {
+            session,
+            user: self.caller.id().clone(),
+            epoch: self.epoch.clone(),
+            expires_at,
+            heartbeat_ms,
+            limits,
+            rooms: std::mem::take(&mut self.rooms),
+            rooms_total: self.rooms_total,
+        }
+    }
+}
+
+/// What the door adds to a welcome.
+pub(crate) struct WelcomeHead {
+    pub(crate) session: String,
+    pub(crate) expires_at: hubbub_domain::Timestamp,
+    pub(crate) heartbeat_ms: u64,
+    pub(crate) limits: Limits,
+}

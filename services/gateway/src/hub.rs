@@ -1,0 +1,218 @@
+//! The rooms this gateway follows, and the sessions in each: where at-most-once delivery from the
+//! bus becomes an exact, ordered view for every client.
+//!
+//! - A room is *subscribed, then settled*: only after the bus confirmed the subscription is the head
+//!   read, and only from that head on are changes delivered. So no change can fall in between.
+//! - Each room's [`Stream`] delivers revision after revision; what is missing is fetched from
+//!   history (`repair`).
+//! - Each follower has a cursor, the last revision it was given. A follower that is not exactly one
+//!   behind is never sent a change out of turn: it is caught up (`catch_up`).
+//! - After the bus was interrupted, and once in a while anyway, heads are compared (`resync`).
+//!
+//! A room's lock is held for the time of putting a shared frame into each follower's outbox, never
+//! over an await.
+
+mod catch_up;
+mod encoded;
+mod feed;
+mod repair;
+mod resync;
+mod ring;
+mod room;
+mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use dashmap::DashMap;
+use hubbub_domain::{Rev, RoomId, UserId};
+use moka::future::Cache;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::task::TaskTracker;
+
+pub(crate) use encoded::Encoded;
+pub(crate) use feed::run as run_feed;
+use room::Room;
+
+use crate::{
+    backends::{Backends, Heads},
+    config::HubConfig,
+    session::Session,
+    topics::Topics,
+};
+
+/// Repairs and resyncs at work at once, so that a restart of Redis does not flood history.
+const FETCHES_MAX: usize = 64;
+
+/// Somebody left a room, says the room's own order; to be confirmed by the room service.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) user: UserId,
+    pub(crate) room: RoomId,
+}
+
+/// The rooms of this gateway.
+pub(crate) struct Hub {
+    config: HubConfig,
+    rooms: DashMap<RoomId, Arc<Room>>,
+    backends: Backends,
+    topics: Arc<Topics>,
+    /// Tells the users' table that a room's order says somebody left.
+    departures: mpsc::Sender<Departure>,
+    /// Misses that several sessions share: (room, after) → the changes that follow.
+    misses: Cache<(RoomId, Rev), Arc<Vec<Arc<Encoded>>>>,
+    fetches: Arc<Semaphore>,
+    tasks: TaskTracker,
+    epoch: Mutex<String>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        config: HubConfig,
+        backends: Backends,
+        topics: Arc<Topics>,
+        departures: mpsc::Sender<Departure>,
+    ) -> Arc<Self> {
+        /// Long enough for a crowd that lost the same node to share one fetch.
+        const MISS_KEPT: Duration = Duration::from_secs(2);
+        /// At the bound the least recently used goes.
+        const MISSES_MAX: u64 = 1_024;
+
+        Arc::new(Self {
+            config,
+            rooms: DashMap::new(),
+            backends,
+            topics,
+            departures,
+            misses: Cache::builder().max_capacity(MISSES_MAX).time_to_live(MISS_KEPT).build(),
+            fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+            tasks: TaskTracker::new(),
+            epoch: Mutex::default(),
+        })
+    }
+
+    /// The epoch of the revisions in use; empty before the first head was read.
+    pub(crate) fn epoch(&self) -> String {
+        self.epoch.lock().clone()
+    }
+
+    /// Gives a session the events of a room from the one after `from` on. The room must have been
+    /// [prepared](Self::prepare), or the session waits until it is.
+    pub(crate) fn follow(self: &Arc<Self>, session: &Arc<Session>, room: RoomId, from: Rev) {
+        loop {
+            let entry = self.room(room);
+            if entry.attach(session, from) {
+                if let Some(oldest) = session.note_room(room, self.config.rooms_per_session_max) {
+                    self.unfollow(session, oldest);
+                }
+                self.mend(&entry);
+                return;
+            }
+            // The entry was retired between the look-up and the lock: the next look-up makes a new one.
+        }
+    }
+
+    /// Stops a room's events for a session.
+    pub(crate) fn unfollow(&self, session: &Session, room: RoomId) {
+        session.forget_room(room);
+        if let Some(entry) = self.get(room) {
+            entry.detach(session.id());
+        }
+    }
+
+    /// Stops a room's events for all of a user's sessions.
+    pub(crate) fn unfollow_user(&self, user: &UserId, room: RoomId) {
+        if let Some(entry) = self.get(room) {
+            entry.detach_user(user);
+        }
+    }
+
+    /// The sessions that follow a room.
+    pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
+        self.get(room).map(|entry| entry.followers()).unwrap_or_default()
+    }
+
+    /// The end of a session.
+    pub(crate) fn leave(&self, session: &Session) {
+        for room in session.take_rooms() {
+            if let Some(entry) = self.get(room) {
+                entry.detach(session.id());
+            }
+        }
+    }
+
+    /// A user who seemed to have left is a member after all: their sessions continue.
+    pub(crate) fn reinstate(&self, user: &UserId, room: RoomId) {
+        if let Some(entry) = self.get(room) {
+            entry.reinstate(user);
+        }
+    }
+
+    /// Takes heads that were read *after* the rooms were prepared: rooms not yet live go live at
+    /// them, others learn how far history has come.
+    pub(crate) fn settle(self: &Arc<Self>, heads: &Heads) {
+        self.note_epoch(&heads.epoch);
+        for (room, head) in &heads.rooms {
+            if let Some(entry) = self.get(*room) {
+                for change in entry.settle(head.head.rev) {
+                    self.offer(&entry, change);
+                }
+                self.mend(&entry);
+            }
+        }
+    }
+
+    /// Takes heads that were read at any time: live rooms learn how far history has come.
+    fn note_heads(self: &Arc<Self>, heads: &Heads) {
+        self.note_epoch(&heads.epoch);
+        for (room, head) in &heads.rooms {
+            if let Some(entry) = self.get(*room) {
+                entry.note_head(head.head.rev);
+                self.mend(&entry);
+            }
+        }
+    }
+
+    /// Puts a change from the bus or from history where it belongs in its room's order.
+    fn offer(self: &Arc<Self>, room: &Arc<Room>, change: Arc<Encoded>) {
+        for user in room.offer(change) {
+            let departure = Departure { user, room: room.id() };
+            if let Err(error) = self.departures.try_send(departure) {
+                // At the bound nobody asks whether they are back: they have to connect again.
+                let departure = error.into_inner();
+                room.detach_user(&departure.user);
+            }
+        }
+        self.mend(room);
+    }
+
+    /// Starts a repair when something that exists was not delivered.
+    fn mend(self: &Arc<Self>, room: &Arc<Room>) {
+        if room.begin_repair() {
+            self.tasks.spawn(Arc::clone(self).repair(Arc::clone(room)));
+        }
+    }
+
+    fn get(&self, room: RoomId) -> Option<Arc<Room>> {
+        self.rooms.get(&room).map(|entry| Arc::clone(&entry))
+    }
+
+    fn room(&self, room: RoomId) -> Arc<Room> {
+        Arc::clone(&self.rooms.entry(room).or_insert_with(|| Arc::new(Room::new(room))))
+    }
+
+    /// Revisions of another epoch mean nothing: everybody who follows anything starts anew.
+    fn note_epoch(&self, epoch: &str) {
+        let mut known = self.epoch.lock();
+        if *known == epoch {
+            return;
+        }
+        if !known.is_empty() {
+            tracing::warn!("the history store has another epoch; every session starts anew");
+            for room in &self.rooms {
+                room.forget_history();
+            }
+        }
+        epoch.clone_into(&mut known);
+    }
+}

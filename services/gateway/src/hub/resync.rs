@@ -1,0 +1,106 @@
+//! Opening rooms, closing idle ones, and comparing heads: what keeps the hub's picture of the bus and
+//! of history true over time.
+
+use std::{sync::Arc, time::Instant};
+
+use futures::{StreamExt as _, stream};
+use hubbub_bus::Topic;
+use hubbub_domain::{RoomId, Seq};
+use rand::RngExt as _;
+
+use super::Hub;
+use crate::{backends::Marker, metrics};
+
+/// Rooms whose heads are asked for in one call.
+const ROOMS_PER_CALL: usize = 1_000;
+/// Calls at once while everything is compared.
+const CALLS_AT_ONCE: usize = 4;
+
+impl Hub {
+    /// Subscribes the rooms that are not live yet. Heads read after this may be
+    /// [settled](Self::settle).
+    pub(crate) async fn prepare(&self, rooms: &[RoomId]) {
+        let opening: Vec<Topic> = rooms
+            .iter()
+            .filter(|room| !self.room(**room).is_live())
+            .map(|room| Topic::Room(*room))
+            .collect();
+        self.topics.add(&opening).await;
+    }
+
+    /// Compares all heads now, in the background.
+    pub(crate) fn resync_soon(self: &Arc<Self>) {
+        let hub = Arc::clone(self);
+        self.tasks.spawn(async move { hub.resync(Trust::Subscribed).await });
+    }
+
+    /// Compares all heads from time to time, whatever the bus says, and lets idle rooms go. Runs for
+    /// the life of the gateway.
+    pub(crate) async fn keep_true(self: Arc<Self>) {
+        let mut compared = Instant::now();
+        let mut interval = self.jittered_interval();
+        loop {
+            tokio::time::sleep(self.config.idle_room_kept / 4).await;
+            self.retire_idle_rooms().await;
+            if compared.elapsed() >= interval {
+                self.resync(Trust::Unknown).await;
+                (compared, interval) = (Instant::now(), self.jittered_interval());
+            }
+        }
+    }
+
+    fn jittered_interval(&self) -> std::time::Duration {
+        self.config.resync_interval.mul_f64(rand::rng().random_range(0.75..1.25))
+    }
+
+    async fn resync(self: &Arc<Self>, trust: Trust) {
+        let rooms: Vec<RoomId> = self.rooms.iter().map(|entry| *entry.key()).collect();
+        metrics::rooms_compared(rooms.len());
+        stream::iter(rooms.chunks(ROOMS_PER_CALL))
+            .for_each_concurrent(CALLS_AT_ONCE, |rooms| self.compare(rooms, trust))
+            .await;
+    }
+
+    async fn compare(self: &Arc<Self>, rooms: &[RoomId], trust: Trust) {
+        let markers: Vec<Marker> =
+            rooms.iter().map(|room| Marker { room: *room, last_read: Seq::ZERO }).collect();
+        loop {
+            let one_of_few = self.fetches.acquire().await.expect("it is never closed");
+            let heads = self.backends.heads(None, &markers).await;
+            drop(one_of_few);
+            match heads {
+                Ok(heads) if trust == Trust::Subscribed => return self.settle(&heads),
+                Ok(heads) => return self.note_heads(&heads),
+                Err(fault) => {
+                    tracing::warn!(%fault, rooms = rooms.len(), "comparing heads has to wait");
+                    tokio::time::sleep(self.config.catch_up_retry).await;
+                }
+            }
+        }
+    }
+
+    async fn retire_idle_rooms(&self) {
+        let Some(before) = Instant::now().checked_sub(self.config.idle_room_kept) else { return };
+        let removal = self.topics.removal().await;
+        let mut retired = Vec::new();
+        self.rooms.retain(|room, entry| {
+            let idle = entry.retire_if_idle(before);
+            if idle {
+                retired.push(Topic::Room(*room));
+            }
+            !idle
+        });
+        if let Err(error) = removal.remove(&retired).await {
+            tracing::debug!(%error, "idle rooms stay subscribed until the bus is back");
+        }
+        metrics::rooms(self.rooms.len());
+    }
+}
+
+/// What is known of the subscriptions at the moment the heads are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// The bus has just confirmed all of them.
+    Subscribed,
+    Unknown,
+}

@@ -1,0 +1,42 @@
+//! The recent changes of a room, kept so that a session which fell behind or came back is caught up
+//! without asking history. Contiguous; bounded in number and in bytes, the oldest goes first.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use hubbub_domain::Rev;
+
+use super::Encoded;
+
+/// Changes a room keeps. At the bound the oldest goes; who needs it asks history.
+const CHANGES_MAX: usize = 256;
+/// Bytes (as first encoded) a room keeps. At the bound the oldest goes.
+const BYTES_MAX: usize = 256 * 1024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    changes: VecDeque<Arc<Encoded>>,
+    bytes: usize,
+}
+
+impl Ring {
+    /// Adds the next change. Changes come in order, so the ring stays contiguous.
+    pub(crate) fn push(&mut self, change: Arc<Encoded>) {
+        self.bytes += change.weight();
+        self.changes.push_back(change);
+        while self.changes.len() > CHANGES_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.changes.pop_front() else { break };
+            self.bytes -= oldest.weight();
+        }
+    }
+
+    /// The changes after `rev`, or `None` when some of them are no longer kept.
+    pub(crate) fn after(&self, rev: Rev) -> Option<impl Iterator<Item = &Arc<Encoded>>> {
+        let first = self.changes.front()?.rev();
+        let skip = usize::try_from((rev.0 + 1).checked_sub(first.0)?).ok()?;
+        Some(self.changes.iter().skip(skip))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,311 @@
+//! One followed room: its stream, its recent changes, and who follows it.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use hubbub_client_protocol::CloseCode;
+use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use super::{Encoded, ring::Ring, stream::Stream};
+use crate::session::{Session, SessionId};
+
+/// Changes that arrive between the subscription and the head. At the bound they are dropped: the
+/// head, or the next change, tells that something is missing.
+const EARLY_MAX: usize = 256;
+
+#[derive(Debug)]
+pub(crate) struct Room {
+    id: RoomId,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) ring: Ring,
+    pub(super) followers: HashMap<SessionId, Follower>,
+    repairing: bool,
+    /// Since when nobody follows.
+    idle_since: Option<Instant>,
+    /// Removed from the hub: attach to the next one.
+    retired: bool,
+}
+
+/// A room's way to being live.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Not known to be subscribed, or its head was not read since; what arrives early is kept.
+    Opening { early: Vec<Arc<Encoded>> },
+    Live(Stream<Arc<Encoded>>),
+}
+
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) session: Arc<Session>,
+    /// The last revision it was given.
+    pub(super) cursor: Rev,
+    /// Its events stopped at the cursor; it is to be caught up.
+    pub(super) behind: bool,
+    /// The room's order says that the user left; until the room service has confirmed it (they may
+    /// be back already), nothing more is given.
+    pub(super) suspended: bool,
+}
+
+impl Follower {
+    /// Gives the next change. False when the outbox is full.
+    pub(super) fn give(&mut self, change: &Encoded) -> bool {
+        let given = self.session.outbox().offer(change.frame(self.session.codec()));
+        if given {
+            self.cursor = change.rev();
+        }
+        given
+    }
+
+    pub(super) fn fall_behind(&mut self, room: RoomId) {
+        self.behind = true;
+        self.session.note_behind(room);
+    }
+}
+
+impl Room {
+    pub(super) fn new(id: RoomId) -> Self {
+        let state = State {
+            phase: Phase::Opening { early: Vec::new() },
+            ring: Ring::default(),
+            followers: HashMap::new(),
+            repairing: false,
+            idle_since: Some(Instant::now()),
+            retired: false,
+        };
+        Self { id, state: Mutex::new(state) }
+    }
+
+    pub(super) const fn id(&self) -> RoomId {
+        self.id
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// False when the room was retired meanwhile.
+    pub(super) fn attach(&self, session: &Arc<Session>, from: Rev) -> bool {
+        let mut state = self.lock();
+        if state.retired {
+            return false;
+        }
+        state.idle_since = None;
+        let mut follower = Follower { session: Arc::clone(session), cursor: from, behind: false, suspended: false };
+        if let Phase::Live(stream) = &mut state.phase {
+            // The follower's head may be newer than what the bus has brought so far.
+            stream.note_head(from);
+            if from < stream.last() {
+                follower.fall_behind(self.id);
+            }
+        }
+        state.followers.entry(session.id()).or_insert(follower);
+        true
+    }
+
+    pub(super) fn detach(&self, session: SessionId) {
+        let mut state = self.lock();
+        state.followers.remove(&session);
+        state.note_idle();
+    }
+
+    pub(super) fn detach_user(&self, user: &UserId) {
+        let mut state = self.lock();
+        state.followers.retain(|_, follower| {
+            let gone = follower.session.user() == user;
+            if gone {
+                follower.session.forget_room(self.id);
+            }
+            !gone
+        });
+        state.note_idle();
+    }
+
+    /// The user is a member after all: their sessions continue where they were stopped.
+    pub(super) fn reinstate(&self, user: &UserId) {
+        let mut state = self.lock();
+        for follower in state.followers.values_mut() {
+            if follower.suspended && follower.session.user() == user {
+                follower.suspended = false;
+                follower.fall_behind(self.id);
+            }
+        }
+    }
+
+    /// Goes live at `head` (which was read after the subscription), or learns of it. Returns what
+    /// arrived before, to be offered now.
+    pub(super) fn settle(&self, head: Rev) -> Vec<Arc<Encoded>> {
+        let mut state = self.lock();
+        match &mut state.phase {
+            Phase::Live(stream) => {
+                stream.note_head(head);
+                Vec::new()
+            }
+            Phase::Opening { early } => {
+                let early = std::mem::take(early);
+                state.phase = Phase::Live(Stream::after(head));
+                for follower in state.followers.values_mut() {
+                    if follower.cursor < head {
+                        follower.fall_behind(self.id);
+                    }
+                }
+                early
+            }
+        }
+    }
+
+    /// Learns how far history has come, if the room is live.
+    pub(super) fn note_head(&self, head: Rev) {
+        if let Phase::Live(stream) = &mut self.lock().phase {
+            stream.note_head(head);
+        }
+    }
+
+    /// Takes a change from the bus or from history. Returns who left by what was delivered.
+    pub(super) fn offer(&self, change: Arc<Encoded>) -> Departed {
+        let mut state = self.lock();
+        match &mut state.phase {
+            Phase::Live(_) => state.offer(self.id, change),
+            Phase::Opening { early } => {
+                if early.len() < EARLY_MAX {
+                    early.push(change);
+                }
+                Departed::new()
+            }
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.lock().phase, Phase::Live(_))
+    }
+
+    /// The last revision delivered, once the room is live.
+    pub(super) fn last(&self) -> Option<Rev> {
+        match &self.lock().phase {
+            Phase::Live(stream) => Some(stream.last()),
+            Phase::Opening { .. } => None,
+        }
+    }
+
+    /// True for the one caller who has to repair.
+    pub(super) fn begin_repair(&self) -> bool {
+        let mut state = self.lock();
+        let needed = matches!(&state.phase, Phase::Live(stream) if stream.has_gap());
+        needed && !std::mem::replace(&mut state.repairing, true)
+    }
+
+    /// What is still missing after this revision, and how much. `None` ends the repair.
+    pub(super) fn missing(&self) -> Option<(Rev, u64)> {
+        let mut state = self.lock();
+        if let Phase::Live(stream) = &state.phase
+            && stream.has_gap()
+            && !state.retired
+        {
+            return Some((stream.last(), stream.behind_by()));
+        }
+        state.repairing = false;
+        None
+    }
+
+    /// Too much is missing to deliver it one by one: continue at `head`, everybody is caught up.
+    pub(super) fn jump_to(&self, head: Rev) {
+        let mut state = self.lock();
+        if let Phase::Live(stream) = &mut state.phase {
+            stream.jump_to(head);
+        }
+        state.ring.clear();
+        for follower in state.followers.values_mut() {
+            if follower.cursor < head && !follower.behind {
+                follower.fall_behind(self.id);
+            }
+        }
+    }
+
+    /// The revisions known so far mean nothing any more. Those who follow have to connect again.
+    pub(super) fn forget_history(&self) {
+        let mut state = self.lock();
+        state.phase = Phase::Opening { early: Vec::new() };
+        state.ring.clear();
+        for follower in state.followers.values() {
+            follower.session.outbox().close(CloseCode::Moved);
+        }
+    }
+
+    /// Retires the room when nobody has followed it since `before`.
+    pub(super) fn retire_if_idle(&self, before: Instant) -> bool {
+        let mut state = self.lock();
+        let idle = state.idle_since.is_some_and(|since| since <= before);
+        state.retired |= idle;
+        idle
+    }
+
+    pub(super) fn followers(&self) -> Vec<Arc<Session>> {
+        self.lock().followers.values().map(|follower| Arc::clone(&follower.session)).collect()
+    }
+}
+
+impl State {
+    /// Orders a change and delivers what became deliverable.
+    fn offer(&mut self, room: RoomId, change: Arc<Encoded>) -> Departed {
+        let mut departed = Departed::new();
+        let Phase::Live(stream) = &mut self.phase else { return departed };
+        let mut ready = SmallVec::<[Arc<Encoded>; 1]>::new();
+        stream.offer(change.rev(), change, |_, change| ready.push(change));
+        for change in ready {
+            departed.extend(self.deliver(room, change));
+        }
+        departed
+    }
+
+    fn deliver(&mut self, room: RoomId, change: Arc<Encoded>) -> Option<UserId> {
+        let departed = departed(&change).filter(|user| self.suspend(user)).cloned();
+        for follower in self.followers.values_mut() {
+            if follower.behind || follower.suspended || change.rev() <= follower.cursor {
+                continue;
+            }
+            if change.rev() > follower.cursor.next() || !follower.give(&change) {
+                follower.fall_behind(room);
+            }
+        }
+        self.ring.push(change);
+        departed
+    }
+
+    /// Stops a user's sessions where they are. True when there are any.
+    fn suspend(&mut self, user: &UserId) -> bool {
+        let mut found = false;
+        for follower in self.followers.values_mut() {
+            if follower.session.user() == user {
+                follower.suspended = true;
+                found = true;
+            }
+        }
+        found
+    }
+
+    fn note_idle(&mut self) {
+        if self.followers.is_empty() && self.idle_since.is_none() {
+            self.idle_since = Some(Instant::now());
+        }
+    }
+}
+
+/// Users whose departure a delivery told of and who follow the room here.
+pub(super) type Departed = SmallVec<[UserId; 1]>;
+
+/// Who is no longer a member from this change on. It stands in the room's own order, so nothing
+/// that was said after it reaches them.
+fn departed(change: &Encoded) -> Option<&UserId> {
+    let ChangeKind::Posted(message) = &change.change().kind else { return None };
+    match &message.kind {
+        MessageKind::System(SystemNotice::Left { user } | SystemNotice::Removed { user, .. }) => {
+            Some(user)
+        }
+        _ => None,
+    }
+}

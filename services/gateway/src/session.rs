@@ -1,0 +1,140 @@
+//! One client's connection, seen from the core: who it is, which rooms it follows, and what waits
+//! to be written to it. How requests come in and frames go out is the door's matter; a session only
+//! knows the codec that turns events into the door's frames.
+//!
+//! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
+
+mod outbox;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use hubbub_client_protocol::Event;
+use hubbub_domain::{Change, RoomId, UserId};
+use parking_lot::Mutex;
+
+pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
+
+/// How a door spells what the core tells.
+pub(crate) trait Codec: Send + Sync + 'static {
+    /// Which of the encodings of a change is this door's; below `hub::DOORS_MAX`.
+    fn slot(&self) -> usize;
+
+    /// A durable event, ready for the socket. Called once per change, not once per session.
+    fn change(&self, room: RoomId, change: &Change) -> Bytes;
+
+    /// An event for one client, ready for the socket.
+    fn event(&self, event: &Event) -> Bytes;
+}
+
+/// A number for the process's own tables; clients get [`Session::name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionId(u64);
+
+/// The shared handle.
+pub(crate) struct Session {
+    id: SessionId,
+    user: UserId,
+    codec: &'static dyn Codec,
+    outbox: Outbox,
+    /// Followed live, the most recently opened last.
+    rooms: Mutex<Vec<RoomId>>,
+    /// Rooms whose events stopped, to be caught up.
+    behind: Mutex<Vec<RoomId>>,
+    /// Somebody is catching this session up.
+    catching_up: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(user: UserId, codec: &'static dyn Codec, outbox_bytes_max: usize) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: SessionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            user,
+            codec,
+            outbox: Outbox::new(outbox_bytes_max),
+            rooms: Mutex::default(),
+            behind: Mutex::default(),
+            catching_up: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    pub(crate) const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(crate) fn codec(&self) -> &'static dyn Codec {
+        self.codec
+    }
+
+    pub(crate) const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Tells the client something that no room's order holds.
+    pub(crate) fn tell(&self, event: &Event) {
+        self.outbox.event(self.codec.event(event));
+    }
+
+    /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and
+    /// returned.
+    pub(crate) fn note_room(&self, room: RoomId, rooms_max: usize) -> Option<RoomId> {
+        let mut rooms = self.rooms.lock();
+        if let Some(at) = rooms.iter().rposition(|known| *known == room) {
+            rooms[at..].rotate_left(1);
+            return None;
+        }
+        rooms.push(room);
+        (rooms.len() > rooms_max).then(|| rooms.remove(0))
+    }
+
+    pub(crate) fn follows(&self, room: RoomId) -> bool {
+        self.rooms.lock().contains(&room)
+    }
+
+    /// Forgets a room; whether it was followed.
+    pub(crate) fn forget_room(&self, room: RoomId) -> bool {
+        let mut rooms = self.rooms.lock();
+        let at = rooms.iter().rposition(|known| *known == room);
+        at.map(|at| rooms.remove(at)).is_some()
+    }
+
+    /// Takes the list of followed rooms, at the end of the session.
+    pub(crate) fn take_rooms(&self) -> Vec<RoomId> {
+        std::mem::take(&mut *self.rooms.lock())
+    }
+
+    /// A room's events stopped here: to be caught up once the outbox has drained.
+    pub(crate) fn note_behind(&self, room: RoomId) {
+        let mut behind = self.behind.lock();
+        if !behind.contains(&room) {
+            behind.push(room);
+        }
+        drop(behind);
+        self.outbox.nudge();
+    }
+
+    pub(crate) fn next_behind(&self) -> Option<RoomId> {
+        self.behind.lock().pop()
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.behind.lock().is_empty()
+    }
+
+    /// True for the one caller who may catch the session up, until it says it has ended.
+    pub(crate) fn begin_catch_up(&self) -> bool {
+        !self.catching_up.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_catch_up(&self) {
+        self.catching_up.store(false, Ordering::Release);
+        if self.is_behind() {
+            self.outbox.nudge();
+        }
+    }
+}

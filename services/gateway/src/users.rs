@@ -1,0 +1,278 @@
+//! The people with sessions on this gateway, and which rooms they are members of: the cache behind
+//! "nobody sees or posts in a room they are not a member of".
+//!
+//! Kept true in three ways: every change of a membership arrives on the user's bus topic with the
+//! list's new version; a version that jumps, and a periodic comparison of versions, make the list be
+//! read anew; and a departure that stands in a room's own order is confirmed at once. A membership
+//! that is not in the cache is asked for before anybody is refused.
+
+mod events;
+mod state;
+
+use std::{collections::HashSet, sync::Arc, time::Instant};
+
+use dashmap::DashMap;
+use hubbub_bus::Topic;
+use hubbub_client_protocol::Event;
+use hubbub_domain::{Fault, Rev, RoomId, UserId};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::task::TaskTracker;
+
+pub(crate) use state::User;
+
+use crate::{
+    backends::{Backends, Marker, Membership},
+    config::UsersConfig,
+    hub::{Departure, Hub},
+    metrics,
+    session::Session,
+    topics::Topics,
+    views,
+};
+
+/// A new room with at most this many changes is followed from its beginning, so that what was said
+/// while somebody was being brought in arrives as live events.
+const FOLLOWED_FROM_START_MAX: u64 = 30;
+
+/// The table of users with sessions here.
+pub(crate) struct Users {
+    config: UsersConfig,
+    users: DashMap<UserId, Arc<User>>,
+    backends: Backends,
+    hub: Arc<Hub>,
+    topics: Arc<Topics>,
+    check: Notify,
+    tasks: TaskTracker,
+}
+
+impl Users {
+    pub(crate) fn new(
+        config: UsersConfig,
+        backends: Backends,
+        hub: Arc<Hub>,
+        topics: Arc<Topics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            users: DashMap::new(),
+            backends,
+            hub,
+            topics,
+            check: Notify::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// The user's entry with the list of memberships read: subscribed first, then read, so that no
+    /// change falls in between.
+    pub(crate) async fn enter(&self, id: &UserId) -> Result<Arc<User>, Fault> {
+        loop {
+            let user = Arc::clone(
+                &self
+                    .users
+                    .entry(id.clone())
+                    .or_insert_with(|| Arc::new(User::new(id.clone(), &self.config))),
+            );
+            let _one_at_a_time = user.loading().lock().await;
+            if user.is_retired() {
+                continue;
+            }
+            if !user.is_loaded() {
+                self.topics.add(&[Topic::User(id.clone())]).await;
+                while !user.load(self.backends.memberships(id).await?) {}
+            }
+            return Ok(Arc::clone(&user));
+        }
+    }
+
+    /// Ends a session's part in its user's entry.
+    pub(crate) fn leave(&self, session: &Session) {
+        if let Some(user) = self.get(session.user()) {
+            user.remove_session(session.id());
+        }
+    }
+
+    /// The user's standing in a room: from the cache, or asked for when it is not there.
+    pub(crate) async fn membership(
+        self: &Arc<Self>,
+        user: &Arc<User>,
+        room: RoomId,
+    ) -> Result<Membership, Fault> {
+        match user.membership(room) {
+            Some(membership) => Ok(membership),
+            None => self.admit(user, room).await,
+        }
+    }
+
+    /// Reads one membership anew, and lets the user's sessions follow the room if it is new here.
+    pub(crate) async fn admit(
+        self: &Arc<Self>,
+        user: &Arc<User>,
+        room: RoomId,
+    ) -> Result<Membership, Fault> {
+        let membership = self.backends.membership(user.id(), room).await?;
+        if user.insert(membership.clone()) && self.follow_new(user, room).await.is_err() {
+            self.follow_soon(Arc::clone(user), room);
+        }
+        Ok(membership)
+    }
+
+    /// Registers a session that was welcomed with `known` rooms: what came and went since then is
+    /// made up for.
+    pub(crate) fn register(self: &Arc<Self>, user: &Arc<User>, session: &Arc<Session>, known: &HashSet<RoomId>) {
+        let (joined, left) = user.add_session(session, known);
+        for room in left {
+            self.hub.unfollow(session, room);
+            session.tell(&Event::Left { room });
+        }
+        for room in joined {
+            self.follow_soon(Arc::clone(user), room);
+        }
+    }
+
+    /// The user is no longer a member, as the room service said.
+    pub(crate) fn dismiss(&self, user: &User, room: RoomId) {
+        let removed = user.remove(room);
+        self.hub.unfollow_user(user.id(), room);
+        if removed {
+            user.tell(&Event::Left { room });
+        }
+    }
+
+    /// Compares the versions of all lists soon.
+    pub(crate) fn check_soon(&self) {
+        self.check.notify_one();
+    }
+
+    /// Compares versions from time to time or when asked to, and lets users go who have had no
+    /// session for a while. Runs for the life of the gateway.
+    pub(crate) async fn keep_true(self: Arc<Self>) {
+        loop {
+            let _asked_or_due =
+                tokio::time::timeout(self.config.check_interval, self.check.notified()).await;
+            self.retire_idle().await;
+            if let Err(fault) = self.check_versions().await {
+                tracing::warn!(%fault, "memberships could not be compared; the lists stay as they are");
+            }
+        }
+    }
+
+    /// Confirms departures that stand in rooms' own orders. Runs for the life of the gateway.
+    pub(crate) async fn confirm_departures(self: Arc<Self>, mut departures: mpsc::Receiver<Departure>) {
+        while let Some(Departure { user, room }) = departures.recv().await {
+            let Some(user) = self.get(&user) else { continue };
+            let users = Arc::clone(&self);
+            self.tasks.spawn(async move { users.confirm_departure(&user, room).await });
+        }
+    }
+
+    async fn confirm_departure(self: &Arc<Self>, user: &Arc<User>, room: RoomId) {
+        loop {
+            match self.backends.membership(user.id(), room).await {
+                Ok(membership) => {
+                    user.insert(membership);
+                    return self.hub.reinstate(user.id(), room);
+                }
+                Err(fault) if fault.code.retryable() => {
+                    tokio::time::sleep(self.config.retry).await;
+                }
+                Err(_) => return self.dismiss(user, room),
+            }
+        }
+    }
+
+    /// Lets all sessions of a user follow a room that is new to them.
+    async fn follow_new(&self, user: &Arc<User>, room: RoomId) -> Result<(), Fault> {
+        self.hub.prepare(&[room]).await;
+        let Some(membership) = user.membership(room) else { return Ok(()) };
+        let marker = Marker { room, last_read: membership.last_read };
+        let heads = self.backends.heads(Some(user.id()), &[marker]).await?;
+        self.hub.settle(&heads);
+        let Some(head) = heads.rooms.get(&room).copied() else { return Ok(()) };
+        let from = if head.head.rev.0 <= FOLLOWED_FROM_START_MAX { Rev::ZERO } else { head.head.rev };
+        for session in user.sessions_of(room) {
+            if session.follows(room) {
+                continue;
+            }
+            session.tell(&Event::Joined(Box::new(views::welcome_room(&membership, head, from))));
+            self.hub.follow(&session, room, from);
+        }
+        Ok(())
+    }
+
+    async fn check_versions(self: &Arc<Self>) -> Result<(), Fault> {
+        const USERS_PER_CALL: usize = 10_000;
+
+        let known: Vec<(UserId, u64)> = self
+            .users
+            .iter()
+            .filter_map(|user| Some((user.id().clone(), user.version()?)))
+            .collect();
+        for users in known.chunks(USERS_PER_CALL) {
+            for changed in self.backends.changed_versions(users.to_vec()).await? {
+                if let Some(user) = self.get(&changed) {
+                    metrics::memberships_reread();
+                    self.reread(&user).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a user's list anew and carries out the differences.
+    async fn reread(self: &Arc<Self>, user: &Arc<User>) -> Result<(), Fault> {
+        let list = self.backends.memberships(user.id()).await?;
+        let (joined, left) = user.replace(list);
+        for room in left {
+            self.hub.unfollow_user(user.id(), room);
+            user.tell(&Event::Left { room });
+        }
+        for room in joined {
+            self.follow_soon(Arc::clone(user), room);
+        }
+        Ok(())
+    }
+
+    /// Follows a new room in the background, as often as it takes.
+    fn follow_soon(self: &Arc<Self>, user: Arc<User>, room: RoomId) {
+        let users = Arc::clone(self);
+        self.tasks.spawn(async move {
+            while let Err(fault) = users.follow_new(&user, room).await {
+                tracing::warn!(%fault, "following a new room has to wait");
+                tokio::time::sleep(users.config.retry).await;
+            }
+        });
+    }
+
+    /// Reads a list anew in the background, as often as it takes.
+    fn reread_soon(self: &Arc<Self>, user: Arc<User>) {
+        let users = Arc::clone(self);
+        self.tasks.spawn(async move {
+            while let Err(fault) = users.reread(&user).await {
+                tracing::warn!(%fault, "reading memberships has to wait");
+                tokio::time::sleep(users.config.retry).await;
+            }
+        });
+    }
+
+    async fn retire_idle(&self) {
+        let Some(before) = Instant::now().checked_sub(self.config.idle_user_kept) else { return };
+        let removal = self.topics.removal().await;
+        let mut retired = Vec::new();
+        self.users.retain(|id, user| {
+            let idle = user.retire_if_idle(before);
+            if idle {
+                retired.push(Topic::User(id.clone()));
+            }
+            !idle
+        });
+        if let Err(error) = removal.remove(&retired).await {
+            tracing::debug!(%error, "idle users stay subscribed until the bus is back");
+        }
+        metrics::users(self.users.len());
+    }
+
+    fn get(&self, user: &UserId) -> Option<Arc<User>> {
+        self.users.get(user).map(|user| Arc::clone(&user))
+    }
+}

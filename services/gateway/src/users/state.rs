@@ -1,0 +1,323 @@
+//! One user's entry: their memberships as last heard, their sessions here, and their rates.
+
+use std::{
+    collections::{HashMap, HashSet, hash_map},
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use hubbub_client_protocol::Event;
+use hubbub_domain::{Code, Fault, Role, RoomId, Seq, UserId};
+use parking_lot::Mutex;
+
+use crate::{
+    backends::{Membership, Memberships},
+    config::UsersConfig,
+    session::{Session, SessionId},
+};
+
+pub(crate) struct User {
+    id: UserId,
+    /// Held while the list is first read.
+    loading: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    sends: DefaultDirectRateLimiter,
+    requests: DefaultDirectRateLimiter,
+}
+
+struct State {
+    /// `None` until the list was read.
+    version: Option<u64>,
+    /// The newest version heard of while the list was being read.
+    heard: u64,
+    rooms: HashMap<RoomId, Membership>,
+    sessions: Vec<Arc<Session>>,
+    idle_since: Option<Instant>,
+    retired: bool,
+}
+
+/// What an announced change of a membership came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// Known already, or not read yet.
+    Nothing,
+    Joined,
+    /// The role in the room is another.
+    Altered(Role),
+    Left,
+    /// Something before it was missed: read the list anew.
+    Jumped,
+}
+
+impl User {
+    pub(super) fn new(id: UserId, config: &UsersConfig) -> Self {
+        let state = State {
+            version: None,
+            heard: 0,
+            rooms: HashMap::new(),
+            sessions: Vec::new(),
+            idle_since: Some(Instant::now()),
+            retired: false,
+        };
+        Self {
+            id,
+            loading: tokio::sync::Mutex::new(()),
+            state: Mutex::new(state),
+            sends: RateLimiter::direct(quota(config.sends_per_second, config.sends_burst)),
+            requests: RateLimiter::direct(quota(config.requests_per_second, config.requests_burst)),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> &UserId {
+        &self.id
+    }
+
+    /// Counts a message against the user's rate; at the bound the fault says when to come back.
+    pub(crate) fn admit_send(&self) -> Result<(), Fault> {
+        admit(&self.sends, "messages")
+    }
+
+    /// Counts any other request.
+    pub(crate) fn admit_request(&self) -> Result<(), Fault> {
+        admit(&self.requests, "requests")
+    }
+
+    pub(crate) fn membership(&self, room: RoomId) -> Option<Membership> {
+        self.state.lock().rooms.get(&room).cloned()
+    }
+
+    /// Whether the user is known to be a member; cheaper than [`membership`](Self::membership).
+    pub(crate) fn check<T>(&self, room: RoomId, look: impl FnOnce(&Membership) -> T) -> Option<T> {
+        self.state.lock().rooms.get(&room).map(look)
+    }
+
+    /// All memberships, most recently joined first.
+    pub(crate) fn memberships(&self) -> Vec<Membership> {
+        let mut rooms: Vec<_> = self.state.lock().rooms.values().cloned().collect();
+        rooms.sort_unstable_by(|a, b| (b.joined_at, b.room).cmp(&(a.joined_at, a.room)));
+        rooms
+    }
+
+    /// Registers a session that knows of some rooms. From here on it hears of every change; which
+    /// rooms it does not know of yet, and which are no longer the user's.
+    pub(super) fn add_session(
+        &self,
+        session: &Arc<Session>,
+        known: &HashSet<RoomId>,
+    ) -> (Vec<RoomId>, Vec<RoomId>) {
+        let mut state = self.state.lock();
+        state.idle_since = None;
+        state.sessions.push(Arc::clone(session));
+        let joined = state.rooms.keys().filter(|room| !known.contains(room)).copied().collect();
+        let left = known.iter().filter(|room| !state.rooms.contains_key(room)).copied().collect();
+        (joined, left)
+    }
+
+    pub(super) fn remove_session(&self, session: SessionId) {
+        let mut state = self.state.lock();
+        state.sessions.retain(|known| known.id() != session);
+        if state.sessions.is_empty() {
+            state.idle_since = Some(Instant::now());
+        }
+    }
+
+    /// Tells all of the user's sessions here.
+    pub(super) fn tell(&self, event: &Event) {
+        for session in &self.state.lock().sessions {
+            session.tell(event);
+        }
+    }
+
+    /// The sessions that may follow a room: none when the user has left it meanwhile.
+    pub(super) fn sessions_of(&self, room: RoomId) -> Vec<Arc<Session>> {
+        let state = self.state.lock();
+        if state.rooms.contains_key(&room) { state.sessions.clone() } else { Vec::new() }
+    }
+
+    pub(super) const fn loading(&self) -> &tokio::sync::Mutex<()> {
+        &self.loading
+    }
+
+    pub(super) fn is_loaded(&self) -> bool {
+        self.version().is_some()
+    }
+
+    pub(super) fn version(&self) -> Option<u64> {
+        self.state.lock().version
+    }
+
+    /// Takes the list as first read. False when a newer version was announced meanwhile: read again.
+    pub(super) fn load(&self, list: Memberships) -> bool {
+        let mut state = self.state.lock();
+        if list.version < state.heard {
+            return false;
+        }
+        state.version = Some(list.version);
+        state.rooms = by_room(list);
+        true
+    }
+
+    /// Takes the list as read anew; who joined and who left since.
+    pub(super) fn replace(&self, list: Memberships) -> (Vec<RoomId>, Vec<RoomId>) {
+        let mut state = self.state.lock();
+        if state.version.is_some_and(|known| list.version < known) {
+            return (Vec::new(), Vec::new());
+        }
+        state.version = Some(list.version);
+        let rooms = by_room(list);
+        let before = std::mem::replace(&mut state.rooms, rooms);
+        let joined = state.rooms.keys().filter(|room| !before.contains_key(room)).copied().collect();
+        let left = before.into_keys().filter(|room| !state.rooms.contains_key(room)).collect();
+        (joined, left)
+    }
+
+    /// Takes an announced change.
+    pub(super) fn apply(
+        &self,
+        version: u64,
+        room: RoomId,
+        membership: Option<Membership>,
+    ) -> Applied {
+        let mut state = self.state.lock();
+        let Some(known) = state.version else {
+            state.heard = state.heard.max(version);
+            return Applied::Nothing;
+        };
+        if version <= known {
+            return Applied::Nothing;
+        }
+        if version > known + 1 {
+            return Applied::Jumped;
+        }
+        state.version = Some(version);
+        match membership {
+            None if state.rooms.remove(&room).is_some() => Applied::Left,
+            None => Applied::Nothing,
+            Some(membership) => match state.rooms.entry(room) {
+                hash_map::Entry::Vacant(entry) => {
+                    entry.insert(membership);
+                    Applied::Joined
+                }
+                hash_map::Entry::Occupied(mut entry) => {
+                    let role = membership.role;
+                    let before = entry.insert(membership).role;
+                    if before == role { Applied::Nothing } else { Applied::Altered(role) }
+                }
+            },
+        }
+    }
+
+    /// Takes a membership read by itself. True when it is new.
+    pub(super) fn insert(&self, membership: Membership) -> bool {
+        self.state.lock().rooms.insert(membership.room, membership).is_none()
+    }
+
+    /// True when there was one to remove.
+    pub(super) fn remove(&self, room: RoomId) -> bool {
+        self.state.lock().rooms.remove(&room).is_some()
+    }
+
+    /// Changes what is known of a room, if the user is a member.
+    pub(crate) fn update(&self, room: RoomId, change: impl FnOnce(&mut Membership)) {
+        if let Some(membership) = self.state.lock().rooms.get_mut(&room) {
+            change(membership);
+        }
+    }
+
+    /// Moves the read marker forward.
+    pub(crate) fn note_read(&self, room: RoomId, seq: Seq) {
+        self.update(room, |membership| membership.last_read = membership.last_read.max(seq));
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.state.lock().retired
+    }
+
+    /// Retires the entry when it has had no session since `before`.
+    pub(super) fn retire_if_idle(&self, before: Instant) -> bool {
+        let mut state = self.state.lock();
+        let idle = state.idle_since.is_some_and(|since| since <= before);
+        state.retired |= idle;
+        idle
+    }
+}
+
+fn by_room(list: Memberships) -> HashMap<RoomId, Membership> {
+    list.rooms.into_iter().map(|membership| (membership.room, membership)).collect()
+}
+
+fn quota(per_second: NonZeroU32, burst: NonZeroU32) -> Quota {
+    Quota::per_second(per_second).allow_burst(burst)
+}
+
+fn admit(limiter: &DefaultDirectRateLimiter, what: &str) -> Result<(), Fault> {
+    use governor::clock::Clock as _;
+
+    limiter.check().map_err(|until| {
+        let delay = until.wait_time_from(governor::clock::DefaultClock::default().now());
+        let delay = delay.max(Duration::from_millis(1));
+        Fault::new(Code::RateLimited, format!("too many {what}; slow down")).retry_after(delay)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId};
+
+    use super::{Applied, User};
+    use crate::{
+        backends::{Membership, Memberships},
+        config::UsersConfig,
+    };
+
+    fn membership(room: RoomId) -> Membership {
+        Membership {
+            room,
+            kind: RoomKind::Group,
+            state: RoomState::Open,
+            role: Role::Member,
+            last_read: Seq::ZERO,
+            joined_at: Timestamp::default(),
+            muted: false,
+            pinned: false,
+            peer: None,
+            name: "".into(),
+        }
+    }
+
+    fn user() -> User {
+        User::new(UserId::parse("alice").expect("valid"), &UsersConfig::default())
+    }
+
+    #[test]
+    fn versions_tell_what_was_missed() {
+        let (user, room) = (user(), RoomId::generate());
+        assert_eq!(user.apply(5, room, None), Applied::Nothing, "not read yet");
+        assert!(!user.load(Memberships { rooms: vec![], version: 4 }), "older than what was heard");
+        assert!(user.load(Memberships { rooms: vec![], version: 5 }));
+        assert_eq!(user.apply(5, room, Some(membership(room))), Applied::Nothing);
+        assert_eq!(user.apply(6, room, Some(membership(room))), Applied::Joined);
+        assert_eq!(user.apply(8, room, None), Applied::Jumped);
+        assert_eq!(user.apply(7, room, None), Applied::Left);
+        assert!(user.membership(room).is_none());
+    }
+
+    #[test]
+    fn an_older_list_changes_nothing() {
+        let (user, room) = (user(), RoomId::generate());
+        assert!(user.load(Memberships { rooms: vec![membership(room)], version: 5 }));
+        let older = Memberships { rooms: vec![], version: 4 };
+        assert_eq!(user.replace(older), (vec![], vec![]));
+        let newer = Memberships { rooms: vec![], version: 6 };
+        assert_eq!(user.replace(newer), (vec![], vec![room]));
+    }
+
+    #[test]
+    fn the_rate_says_when_to_come_back() {
+        let user = user();
+        let refused = (0..100).find_map(|_| user.admit_send().err()).expect("a bound");
+        assert!(refused.retry_after.is_some());
+    }
+}
