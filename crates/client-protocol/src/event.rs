@@ -57,7 +57,12 @@ impl Event {
         }
     }
 
-    /// The frame of the native door.
+    /// Appends the native door's text to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(out, self)
+    }
+
+    /// The native door's text.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("events have text keys only")
     }

@@ -25,7 +25,11 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    pub(crate) fn start(config: &AppenderConfig, backends: &Backends, lifecycle: &Lifecycle) -> Self {
+    pub(crate) fn start(
+        config: &AppenderConfig,
+        backends: &Backends,
+        lifecycle: &Lifecycle,
+    ) -> Self {
         let lanes = (0..config.lanes.get()).map(|number| {
             // At the bound a message is refused as `unavailable`: see `submit`.
             let (sender, receiver) = mpsc::channel(config.lane_messages_max);
@@ -42,7 +46,9 @@ impl Appender {
         if let Err(refused) = lane.try_send((entry, done)) {
             metrics::append_refused();
             let (_, done) = match refused {
-                mpsc::error::TrySendError::Full(item) | mpsc::error::TrySendError::Closed(item) => item,
+                mpsc::error::TrySendError::Full(item) | mpsc::error::TrySendError::Closed(item) => {
+                    item
+                }
             };
             done(Err(Fault::unavailable("too many messages are waiting to be stored")));
         }
@@ -62,7 +68,9 @@ impl Lane {
             let (entries, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
             metrics::append_batch(entries.len());
             match self.backends.append(self.key, entries).await {
-                Ok(results) => done.into_iter().zip(results).for_each(|(done, result)| done(result)),
+                Ok(results) => {
+                    done.into_iter().zip(results).for_each(|(done, result)| done(result));
+                }
                 Err(fault) => done.into_iter().for_each(|done| done(Err(fault.clone()))),
             }
         }
@@ -70,7 +78,10 @@ impl Lane {
 }
 
 /// Waits for the outcome instead of being called with it.
-pub(crate) async fn submit_and_wait(appender: &Arc<Appender>, entry: Entry) -> Result<Appended, Fault> {
+pub(crate) async fn submit_and_wait(
+    appender: &Arc<Appender>,
+    entry: Entry,
+) -> Result<Appended, Fault> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     appender.submit(entry, Box::new(move |outcome| drop(sender.send(outcome))));
     receiver.await.unwrap_or_else(|_| Err(Fault::unavailable("the gateway is going away")))

@@ -4,7 +4,7 @@
 /// A call that may be sent again: tried on another healthy instance while its deadline allows.
 macro_rules! repeatable {
     ($self:ident, $client:expr, $method:ident, $request:expr) => {
-        hubbub_runtime::grpc::retry_idempotent(&$self.retry, || {
+        hubbub_runtime::grpc::retry_idempotent($self.retry, || {
             let mut client = $client;
             let request = $request.clone();
             async move { client.$method(request).await }
@@ -12,6 +12,17 @@ macro_rules! repeatable {
         .await
         .map_err(|status| hubbub_proto::fault_from_status(&status))?
         .into_inner()
+    };
+}
+
+/// A call that must not be sent again by itself.
+macro_rules! once {
+    ($client:expr, $method:ident, $request:expr) => {
+        $client
+            .$method($request)
+            .await
+            .map_err(|status| hubbub_proto::fault_from_status(&status))?
+            .into_inner()
     };
 }
 
@@ -25,7 +36,9 @@ use hubbub_proto::{
 };
 use hubbub_runtime::grpc::{Channel, RetryPolicy, Transport};
 
-pub(crate) use history::{Anchor, Appended, Changes, Entry, Heads, Marker, PageRequest, RoomHead};
+pub(crate) use history::{
+    Anchor, Appended, Entry, Heads, Marker, PageRequest, RoomHead, Standing, room_head,
+};
 pub(crate) use room::{Membership, Memberships};
 
 /// Handles on the room and history services.

@@ -66,7 +66,7 @@ impl Default for SessionConfig {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),
-            expiry_notice: Duration::from_secs(60),
+            expiry_notice: Duration::from_mins(1),
             outbox_bytes_max: 1024 * 1024,
             requests_queued_max: 64,
             rate_refusals_max: 1_000,
@@ -138,7 +138,7 @@ impl Default for HubConfig {
             gap_hold: Duration::from_millis(30),
             catch_up_max: 1_000,
             catch_up_retry: Duration::from_millis(250),
-            resync_interval: Duration::from_secs(60),
+            resync_interval: Duration::from_mins(1),
             idle_room_kept: Duration::from_secs(30),
         }
     }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 
-pub(crate) use welcome::{Plan, Welcomed};
+pub(crate) use welcome::{Plan, WelcomeHead};
 
 use crate::{
     appender::Appender,
     backends::{Backends, Membership},
     config::Config,
     hub::Hub,
-    session::Session,
+    session::{Session, Sessions},
     users::{User, Users},
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) hub: Arc<Hub>,
     pub(crate) users: Arc<Users>,
     pub(crate) appender: Arc<Appender>,
+    pub(crate) sessions: Sessions,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

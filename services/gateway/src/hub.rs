@@ -51,6 +51,15 @@ pub(crate) struct Departure {
     pub(crate) room: RoomId,
 }
 
+/// Where a session's view of a room begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The client knows all up to this revision.
+    After(Rev),
+    /// What the client knows means nothing: a `reset` with the newest page comes first.
+    Anew,
+}
+
 /// The rooms of this gateway.
 pub(crate) struct Hub {
     config: HubConfig,
@@ -91,17 +100,12 @@ impl Hub {
         })
     }
 
-    /// The epoch of the revisions in use; empty before the first head was read.
-    pub(crate) fn epoch(&self) -> String {
-        self.epoch.lock().clone()
-    }
-
-    /// Gives a session the events of a room from the one after `from` on. The room must have been
+    /// Gives a session the events of a room from `start` on. The room must have been
     /// [prepared](Self::prepare), or the session waits until it is.
-    pub(crate) fn follow(self: &Arc<Self>, session: &Arc<Session>, room: RoomId, from: Rev) {
+    pub(crate) fn follow(self: &Arc<Self>, session: &Arc<Session>, room: RoomId, start: Start) {
         loop {
             let entry = self.room(room);
-            if entry.attach(session, from) {
+            if entry.attach(session, start) {
                 if let Some(oldest) = session.note_room(room, self.config.rooms_per_session_max) {
                     self.unfollow(session, oldest);
                 }

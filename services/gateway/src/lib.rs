@@ -1,4 +1,25 @@
 //! The gateway: terminates client connections and fans room messages out to them.
+//!
+//! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`. All
+//! doors stand on `core`, which carries out requests by calling the room and history services
+//! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
+//!
+//! Nothing here cannot be rebuilt: a client may go to any other gateway and continue.
 
+mod appender;
+mod backends;
+mod config;
+mod core;
 pub mod edge;
+mod hub;
+mod metrics;
+mod native;
+mod server;
+mod session;
+mod topics;
+mod users;
+mod views;
 pub mod ws;
+
+pub use config::Config;
+pub use server::{BindError, Dependencies, Server};

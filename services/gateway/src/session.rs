@@ -5,6 +5,7 @@
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
 mod outbox;
+mod sessions;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use hubbub_domain::{Change, RoomId, UserId};
 use parking_lot::Mutex;
 
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
+pub(crate) use sessions::Sessions;
 
 /// How a door spells what the core tells.
 pub(crate) trait Codec: Send + Sync + 'static {
@@ -43,6 +45,8 @@ pub(crate) struct Session {
     behind: Mutex<Vec<RoomId>>,
     /// Somebody is catching this session up.
     catching_up: AtomicBool,
+    /// The client was asked to move.
+    moving: AtomicBool,
 }
 
 impl Session {
@@ -56,6 +60,7 @@ impl Session {
             rooms: Mutex::default(),
             behind: Mutex::default(),
             catching_up: AtomicBool::new(false),
+            moving: AtomicBool::new(false),
         }
     }
 
@@ -124,6 +129,14 @@ impl Session {
 
     pub(crate) fn is_behind(&self) -> bool {
         !self.behind.lock().is_empty()
+    }
+
+    pub(crate) fn note_moving(&self) {
+        self.moving.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.load(Ordering::Relaxed)
     }
 
     /// True for the one caller who may catch the session up, until it says it has ended.

@@ -23,7 +23,7 @@ pub(crate) use state::User;
 use crate::{
     backends::{Backends, Marker, Membership},
     config::UsersConfig,
-    hub::{Departure, Hub},
+    hub::{Departure, Hub, Start},
     metrics,
     session::Session,
     topics::Topics,
@@ -119,7 +119,12 @@ impl Users {
 
     /// Registers a session that was welcomed with `known` rooms: what came and went since then is
     /// made up for.
-    pub(crate) fn register(self: &Arc<Self>, user: &Arc<User>, session: &Arc<Session>, known: &HashSet<RoomId>) {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        user: &Arc<User>,
+        session: &Arc<Session>,
+        known: &HashSet<RoomId>,
+    ) {
         let (joined, left) = user.add_session(session, known);
         for room in left {
             self.hub.unfollow(session, room);
@@ -158,7 +163,10 @@ impl Users {
     }
 
     /// Confirms departures that stand in rooms' own orders. Runs for the life of the gateway.
-    pub(crate) async fn confirm_departures(self: Arc<Self>, mut departures: mpsc::Receiver<Departure>) {
+    pub(crate) async fn confirm_departures(
+        self: Arc<Self>,
+        mut departures: mpsc::Receiver<Departure>,
+    ) {
         while let Some(Departure { user, room }) = departures.recv().await {
             let Some(user) = self.get(&user) else { continue };
             let users = Arc::clone(&self);
@@ -189,13 +197,14 @@ impl Users {
         let heads = self.backends.heads(Some(user.id()), &[marker]).await?;
         self.hub.settle(&heads);
         let Some(head) = heads.rooms.get(&room).copied() else { return Ok(()) };
-        let from = if head.head.rev.0 <= FOLLOWED_FROM_START_MAX { Rev::ZERO } else { head.head.rev };
+        let from =
+            if head.head.rev.0 <= FOLLOWED_FROM_START_MAX { Rev::ZERO } else { head.head.rev };
         for session in user.sessions_of(room) {
             if session.follows(room) {
                 continue;
             }
             session.tell(&Event::Joined(Box::new(views::welcome_room(&membership, head, from))));
-            self.hub.follow(&session, room, from);
+            self.hub.follow(&session, room, Start::After(from));
         }
         Ok(())
     }

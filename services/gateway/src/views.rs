@@ -19,7 +19,7 @@ pub(crate) fn room(room: wire::Room) -> Result<RoomView, Fault> {
     })
 }
 
-pub(crate) fn member(member: wire::Member) -> Result<MemberView, Fault> {
+pub(crate) fn member(member: &wire::Member) -> Result<MemberView, Fault> {
     Ok(MemberView {
         user: member.user_id.parse()?,
         role: member.role().to_domain()?,

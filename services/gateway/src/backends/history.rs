@@ -7,12 +7,11 @@ use hubbub_domain::{
     UserId,
 };
 use hubbub_proto::{
-    fault_from_status, from_timestamp,
+    from_timestamp,
     history::v1::{self as wire, append_result, get_page_request, new_message},
     timestamp,
 };
-use hubbub_runtime::{grpc::retry_idempotent, trace};
-use tonic::Status;
+use hubbub_runtime::trace;
 
 use super::Backends;
 
@@ -44,7 +43,7 @@ pub(crate) struct Marker {
 }
 
 /// A room's head and what lies beyond the reader's marker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RoomHead {
     pub(crate) head: Head,
     pub(crate) unread: u64,
@@ -103,7 +102,8 @@ impl Backends {
         entries: Vec<Entry>,
     ) -> Result<Vec<Result<Appended, Fault>>, Fault> {
         let count = entries.len();
-        let request = wire::AppendRequest { messages: entries.into_iter().map(Into::into).collect() };
+        let request =
+            wire::AppendRequest { messages: entries.into_iter().map(Into::into).collect() };
         let response = repeatable!(self, self.history(key), append, request);
         let results: Vec<_> = response.results.into_iter().map(appended).collect();
         if results.len() == count { Ok(results) } else { Err(malformed()) }
@@ -116,7 +116,11 @@ impl Backends {
         markers: &[Marker],
     ) -> Result<Heads, Fault> {
         let mut all = Heads { rooms: HashMap::with_capacity(markers.len()), epoch: String::new() };
-        for markers in markers.chunks(HEADS_PER_CALL) {
+        // Without rooms there is still the epoch to ask for.
+        let chunks = markers.len().div_ceil(HEADS_PER_CALL).max(1);
+        for number in 0..chunks {
+            let end = markers.len().min((number + 1) * HEADS_PER_CALL);
+            let markers = &markers[number * HEADS_PER_CALL..end];
             let request = wire::GetHeadsRequest {
                 rooms: markers.iter().map(Into::into).collect(),
                 user_id: reader.map(ToString::to_string).unwrap_or_default(),
@@ -126,9 +130,12 @@ impl Backends {
                 return Err(malformed());
             }
             all.epoch = response.epoch;
-            all.rooms.extend(markers.iter().zip(response.rooms).map(|(marker, head)| {
-                (marker.room, room_head(&head))
-            }));
+            all.rooms.extend(
+                markers
+                    .iter()
+                    .zip(response.rooms)
+                    .map(|(marker, head)| (marker.room, room_head(&head))),
+            );
         }
         Ok(all)
     }
@@ -140,7 +147,10 @@ impl Backends {
         let response = repeatable!(self, self.history_any(), list_changes, request);
         let changes =
             response.changes.into_iter().map(TryInto::try_into).collect::<Result<_, Fault>>()?;
-        Ok(Changes { changes, head: response.head.as_ref().map(wire::Head::to_domain).unwrap_or_default() })
+        Ok(Changes {
+            changes,
+            head: response.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
+        })
     }
 
     pub(crate) async fn page(&self, page: PageRequest) -> Result<Page, Fault> {
@@ -185,8 +195,7 @@ impl Backends {
             body: Some(body.into()),
             traceparent: trace::current_traceparent(),
         };
-        let response = self.history(room.as_uuid().as_u128()).edit(request).await;
-        let response = response.map_err(|status| fault(&status))?.into_inner();
+        let response = once!(self.history(room.as_uuid().as_u128()), edit, request);
         Ok((Rev(response.rev), response.at.map(from_timestamp).unwrap_or_default()))
     }
 
@@ -248,11 +257,7 @@ impl From<Entry> for wire::NewMessage {
 
 impl From<&Marker> for wire::RoomMarker {
     fn from(marker: &Marker) -> Self {
-        Self {
-            room_id: marker.room.to_string(),
-            last_read_seq: marker.last_read.0,
-            since: None,
-        }
+        Self { room_id: marker.room.to_string(), last_read_seq: marker.last_read.0, since: None }
     }
 }
 
@@ -272,17 +277,13 @@ fn appended(result: wire::AppendResult) -> Result<Appended, Fault> {
     }
 }
 
-pub(super) fn room_head(head: &wire::RoomHead) -> RoomHead {
+pub(crate) fn room_head(head: &wire::RoomHead) -> RoomHead {
     RoomHead {
         head: head.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
         unread: head.unread,
         read: Seq(head.read_seq),
         last_at: head.last_at.map(from_timestamp),
     }
-}
-
-pub(super) fn fault(status: &Status) -> Fault {
-    fault_from_status(status)
 }
 
 /// The other side did not keep the contract.

@@ -1,18 +1,10 @@
 //! Calls to the room service.
 
-use hubbub_domain::{
-    Fault, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
-};
-use hubbub_proto::{
-    from_timestamp,
-    room::v1::{self as wire},
-};
+use hubbub_domain::{Fault, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId};
+use hubbub_proto::{fault_from_status, from_timestamp, room::v1 as wire, status_from_fault};
 use hubbub_runtime::grpc::retry_idempotent;
 
-use super::{
-    Backends,
-    history::{fault, malformed},
-};
+use super::{Backends, history::malformed};
 
 /// A user's standing in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +31,7 @@ pub(crate) struct Memberships {
 impl Backends {
     pub(crate) async fn memberships(&self, user: &UserId) -> Result<Memberships, Fault> {
         let request = wire::StreamMembershipsRequest { user_id: user.to_string() };
-        retry_idempotent(&self.retry, || {
+        retry_idempotent(self.retry, || {
             let mut client = self.room();
             let request = request.clone();
             async move {
@@ -49,18 +41,22 @@ impl Backends {
                     all.version = chunk.version;
                     for membership in chunk.memberships {
                         let membership = Membership::try_from(membership);
-                        all.rooms.push(membership.map_err(|f| hubbub_proto::status_from_fault(&f))?);
+                        all.rooms.push(membership.map_err(|f| status_from_fault(&f))?);
                     }
                 }
                 Ok(all)
             }
         })
         .await
-        .map_err(|status| fault(&status))
+        .map_err(|status| fault_from_status(&status))
     }
 
     /// The user's standing in one room; `NotFound` when there is none.
-    pub(crate) async fn membership(&self, user: &UserId, room: RoomId) -> Result<Membership, Fault> {
+    pub(crate) async fn membership(
+        &self,
+        user: &UserId,
+        room: RoomId,
+    ) -> Result<Membership, Fault> {
         let request =
             wire::GetMembershipRequest { user_id: user.to_string(), room_id: room.to_string() };
         let response = repeatable!(self, self.room(), get_membership, request);
@@ -82,17 +78,54 @@ impl Backends {
     }
 
     /// Moves a read marker forward; where it stands now.
-    pub(crate) async fn mark_read(&self, user: &UserId, room: RoomId, seq: Seq) -> Result<Seq, Fault> {
-        let marker = wire::ReadMarker {
-            user_id: user.to_string(),
-            room_id: room.to_string(),
-            seq: seq.0,
-        };
+    pub(crate) async fn mark_read(
+        &self,
+        user: &UserId,
+        room: RoomId,
+        seq: Seq,
+    ) -> Result<Seq, Fault> {
+        let marker =
+            wire::ReadMarker { user_id: user.to_string(), room_id: room.to_string(), seq: seq.0 };
         let request = wire::MarkReadRequest { markers: vec![marker] };
         let response = repeatable!(self, self.room(), mark_read, request);
         let marker = response.markers.into_iter().next().ok_or_else(malformed)?;
         Ok(Seq(marker.seq))
     }
+}
+
+/// Requests that are passed on as they are, with who may repeat them.
+macro_rules! passed_on {
+    ($($how:ident $method:ident($request:ident) -> $response:ident;)+) => {
+        impl Backends {
+            $(pub(crate) async fn $method(
+                &self,
+                request: wire::$request,
+            ) -> Result<wire::$response, Fault> {
+                Ok(passed_on!(@$how self, $method, request))
+            })+
+        }
+    };
+    (@repeatable $self:ident, $method:ident, $request:ident) => {
+        repeatable!($self, $self.room(), $method, $request)
+    };
+    (@once $self:ident, $method:ident, $request:ident) => {
+        once!($self.room(), $method, $request)
+    };
+}
+
+passed_on! {
+    repeatable open_direct(OpenDirectRequest) -> OpenDirectResponse;
+    once create_room(CreateRoomRequest) -> CreateRoomResponse;
+    repeatable update_room(UpdateRoomRequest) -> UpdateRoomResponse;
+    repeatable join(JoinRequest) -> JoinResponse;
+    repeatable leave(LeaveRequest) -> LeaveResponse;
+    once invite(InviteRequest) -> InviteResponse;
+    once remove(RemoveRequest) -> RemoveResponse;
+    repeatable set_role(SetRoleRequest) -> SetRoleResponse;
+    repeatable list_members(ListMembersRequest) -> ListMembersResponse;
+    repeatable list_chats(ListChatsRequest) -> ListChatsResponse;
+    repeatable update_chat(UpdateChatRequest) -> UpdateChatResponse;
+    repeatable list_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
 }
 
 impl TryFrom<wire::Membership> for Membership {

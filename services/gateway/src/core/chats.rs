@@ -22,7 +22,11 @@ impl Core {
         }))
     }
 
-    pub(super) async fn update_chat(&self, caller: &Caller, update: &UpdateChat) -> Result<Reply, Fault> {
+    pub(super) async fn update_chat(
+        &self,
+        caller: &Caller,
+        update: &UpdateChat,
+    ) -> Result<Reply, Fault> {
         let request = wire::UpdateChatRequest {
             user_id: caller.id().to_string(),
             room_id: update.room.to_string(),

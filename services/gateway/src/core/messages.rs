@@ -10,6 +10,7 @@ use super::{Caller, Core};
 use crate::{
     appender::{Done, submit_and_wait},
     backends::{Anchor, Entry, Marker, Membership, PageRequest, Standing},
+    hub::Start,
 };
 
 impl Core {
@@ -24,7 +25,9 @@ impl Core {
 
     pub(super) async fn send(&self, caller: &Caller, send: Send) -> Result<Reply, Fault> {
         let entry = self.entry(caller, send).await?;
-        submit_and_wait(&self.appender, entry).await.map(|appended| Reply::Appended(appended.into()))
+        submit_and_wait(&self.appender, entry)
+            .await
+            .map(|appended| Reply::Appended(appended.into()))
     }
 
     async fn entry(&self, caller: &Caller, send: Send) -> Result<Entry, Fault> {
@@ -89,7 +92,7 @@ impl Core {
                 self.hub.prepare(&[history.room]).await;
                 let marker = Marker { room: history.room, last_read: hubbub_domain::Seq::ZERO };
                 self.hub.settle(&self.backends.heads(None, &[marker]).await?);
-                self.hub.follow(session, history.room, page.head.rev);
+                self.hub.follow(session, history.room, Start::After(page.head.rev));
             }
         }
         Ok(Reply::Page(Page {

@@ -2,17 +2,21 @@
 //! is put in, and the caller's sessions follow at once what they came into.
 
 use hubbub_client_protocol::{
-    Created, CreateRoom, Invite, Invited, Join, Leave, Members, MembersPage, OpenDirect, Opened,
+    CreateRoom, Created, Invite, Invited, Join, Leave, Members, MembersPage, OpenDirect, Opened,
     PublicRooms, PublicRoomsPage, Remove, Reply, SetRole, UpdateRoom,
 };
 use hubbub_domain::{Fault, RoomId, Seq};
-use hubbub_proto::{fault_from_status, room::v1 as wire};
+use hubbub_proto::room::v1 as wire;
 
 use super::{Caller, Core, messages::page_limit};
 use crate::{backends::Marker, views};
 
 impl Core {
-    pub(super) async fn open_direct(&self, caller: &Caller, open: &OpenDirect) -> Result<Reply, Fault> {
+    pub(super) async fn open_direct(
+        &self,
+        caller: &Caller,
+        open: &OpenDirect,
+    ) -> Result<Reply, Fault> {
         let request = wire::OpenDirectRequest {
             actor_id: caller.id().to_string(),
             peer_id: open.peer.to_string(),
@@ -21,7 +25,11 @@ impl Core {
         self.opened(caller, answer.room.unwrap_or_default(), answer.created).await
     }
 
-    pub(super) async fn create_room(&self, caller: &Caller, create: CreateRoom) -> Result<Reply, Fault> {
+    pub(super) async fn create_room(
+        &self,
+        caller: &Caller,
+        create: CreateRoom,
+    ) -> Result<Reply, Fault> {
         let request = wire::CreateRoomRequest {
             actor_id: caller.id().to_string(),
             kind: wire::RoomKind::from(create.kind).into(),
@@ -30,13 +38,17 @@ impl Core {
             member_ids: create.members.into_iter().map(Into::into).collect(),
             request_id: create.request_id.map(Into::into).unwrap_or_default(),
         };
-        let answer = self.backends.room().create_room(request).await.map_err(|s| fault_from_status(&s))?;
-        let room = views::room(answer.into_inner().room.unwrap_or_default())?;
+        let answer = self.backends.create_room(request).await?;
+        let room = views::room(answer.room.unwrap_or_default())?;
         self.admitted(caller, room.room).await?;
         Ok(Reply::Created(Created { room }))
     }
 
-    pub(super) async fn update_room(&self, caller: &Caller, update: UpdateRoom) -> Result<Reply, Fault> {
+    pub(super) async fn update_room(
+        &self,
+        caller: &Caller,
+        update: UpdateRoom,
+    ) -> Result<Reply, Fault> {
         let request = wire::UpdateRoomRequest {
             actor_id: caller.id().to_string(),
             room_id: update.room.to_string(),
@@ -44,8 +56,8 @@ impl Core {
             topic: update.topic,
             state: update.state.map(|state| wire::RoomState::from(state).into()),
         };
-        let answer = self.backends.room().update_room(request).await.map_err(|s| fault_from_status(&s))?;
-        let room = views::room(answer.into_inner().room.unwrap_or_default())?;
+        let answer = self.backends.update_room(request).await?;
+        let room = views::room(answer.room.unwrap_or_default())?;
         if let Caller::Session { user, .. } = caller {
             user.update(room.room, |membership| membership.state = room.state);
         }
@@ -53,10 +65,8 @@ impl Core {
     }
 
     pub(super) async fn join(&self, caller: &Caller, join: &Join) -> Result<Reply, Fault> {
-        let request = wire::JoinRequest {
-            actor_id: caller.id().to_string(),
-            room_id: join.room.to_string(),
-        };
+        let request =
+            wire::JoinRequest { actor_id: caller.id().to_string(), room_id: join.room.to_string() };
         let answer = self.backends.join(request).await?;
         self.opened(caller, answer.room.unwrap_or_default(), false).await
     }
@@ -79,8 +89,8 @@ impl Core {
             room_id: invite.room.to_string(),
             user_ids: invite.users.into_iter().map(Into::into).collect(),
         };
-        let answer = self.backends.room().invite(request).await.map_err(|s| fault_from_status(&s))?;
-        let added = answer.into_inner().added_user_ids;
+        let answer = self.backends.invite(request).await?;
+        let added = answer.added_user_ids;
         let added = added.iter().map(|user| user.parse()).collect::<Result<_, _>>()?;
         Ok(Reply::Invited(Invited { added }))
     }
@@ -91,18 +101,22 @@ impl Core {
             room_id: remove.room.to_string(),
             user_id: remove.user.to_string(),
         };
-        self.backends.room().remove(request).await.map_err(|s| fault_from_status(&s))?;
+        self.backends.remove(request).await?;
         Ok(Reply::Done {})
     }
 
-    pub(super) async fn set_role(&self, caller: &Caller, set_role: &SetRole) -> Result<Reply, Fault> {
+    pub(super) async fn set_role(
+        &self,
+        caller: &Caller,
+        set_role: &SetRole,
+    ) -> Result<Reply, Fault> {
         let request = wire::SetRoleRequest {
             actor_id: caller.id().to_string(),
             room_id: set_role.room.to_string(),
             user_id: set_role.user.to_string(),
             role: wire::Role::from(set_role.role).into(),
         };
-        self.backends.room().set_role(request).await.map_err(|s| fault_from_status(&s))?;
+        self.backends.set_role(request).await?;
         Ok(Reply::Done {})
     }
 
@@ -122,7 +136,7 @@ impl Core {
         };
         let answer = self.backends.list_members(request).await?;
         Ok(Reply::Members(MembersPage {
-            members: answer.members.into_iter().map(views::member).collect::<Result<_, _>>()?,
+            members: answer.members.iter().map(views::member).collect::<Result<_, _>>()?,
             next_cursor: views::next_cursor(answer.next_cursor),
         }))
     }
@@ -141,7 +155,12 @@ impl Core {
     }
 
     /// The caller is a member of this room now: follow it, and say where it stands.
-    async fn opened(&self, caller: &Caller, room: wire::Room, created: bool) -> Result<Reply, Fault> {
+    async fn opened(
+        &self,
+        caller: &Caller,
+        room: wire::Room,
+        created: bool,
+    ) -> Result<Reply, Fault> {
         let room = views::room(room)?;
         self.admitted(caller, room.room).await?;
         let head = self.head(room.room).await?;

@@ -11,6 +11,7 @@ use hubbub_domain::{Fault, Rev, RoomId, UserId, limits};
 use super::{Caller, Core};
 use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
+    hub::Start,
     session::{Codec, Session},
     users::User,
     views,
@@ -32,8 +33,8 @@ pub(crate) struct Welcomed {
 /// What follows once the client was told `welcome`.
 pub(crate) struct Plan {
     user: Arc<User>,
-    /// Each room, and the revision after which its events begin.
-    follow: Vec<(RoomId, Rev)>,
+    /// Each room, and where its events begin.
+    follow: Vec<(RoomId, Start)>,
     known: HashSet<RoomId>,
 }
 
@@ -57,19 +58,23 @@ impl Core {
         self.hub.settle(&heads);
         let mut ranked: Vec<(Membership, RoomHead)> = rooms
             .into_iter()
-            .filter_map(|membership| Some((heads.rooms.get(&membership.room).copied()?, membership)))
+            .filter_map(|membership| {
+                Some((heads.rooms.get(&membership.room).copied()?, membership))
+            })
             .map(|(head, membership)| (membership, head))
             .collect();
         ranked.sort_by_key(|(membership, head)| {
             std::cmp::Reverse(head.last_at.max(Some(membership.joined_at)))
         });
 
-        let resume = resume.filter(|resume| resume.epoch == heads.epoch);
         let follow = ranked
             .iter()
             .rev() // The most recently active is the last to be given up.
             .map(|(membership, head)| {
-                (membership.room, resume_point(resume.as_ref(), membership.room, head.head.rev))
+                (
+                    membership.room,
+                    start(resume.as_ref(), &heads.epoch, (membership.room, head.head.rev)),
+                )
             })
             .collect();
         let session =
@@ -89,8 +94,8 @@ impl Core {
 
     /// Lets events flow, from where each room's view begins.
     pub(crate) fn start(&self, session: &Arc<Session>, plan: Plan) {
-        for (room, from) in plan.follow {
-            self.hub.follow(session, room, from);
+        for (room, start) in plan.follow {
+            self.hub.follow(session, room, start);
         }
         self.users.register(&plan.user, session, &plan.known);
     }
@@ -114,7 +119,11 @@ impl Core {
     }
 
     /// Of more rooms than a session follows, the most recently active ones.
-    async fn recent(&self, user: &User, mut rooms: Vec<Membership>) -> Result<Vec<Membership>, Fault> {
+    async fn recent(
+        &self,
+        user: &User,
+        mut rooms: Vec<Membership>,
+    ) -> Result<Vec<Membership>, Fault> {
         let followed_max = self.config.hub.rooms_per_session_max;
         if rooms.len() > followed_max {
             let heads = self.heads(user, &rooms).await?;
@@ -140,11 +149,15 @@ impl Core {
     }
 }
 
-/// Where a room's events begin for a client that comes back: after what it has seen, or after the
-/// head it is told when it has seen nothing or more than there is.
-fn resume_point(resume: Option<&Resume>, room: RoomId, head: Rev) -> Rev {
-    let seen = resume.and_then(|resume| resume.rooms.get(&room)).copied();
-    seen.filter(|seen| *seen <= head).unwrap_or(head)
+/// Where a room's events begin: after what the client has seen, or after the head it is told when it
+/// has seen nothing. What it saw in another epoch, or beyond the head, means nothing.
+fn start(resume: Option<&Resume>, epoch: &str, (room, head): (RoomId, Rev)) -> Start {
+    let seen = resume.and_then(|resume| Some((&resume.epoch, resume.rooms.get(&room)?)));
+    match seen {
+        None => Start::After(head),
+        Some((known, seen)) if known == epoch && *seen <= head => Start::After(*seen),
+        Some(_) => Start::Anew,
+    }
 }
 
 impl Welcomed {

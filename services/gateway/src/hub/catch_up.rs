@@ -89,6 +89,9 @@ impl Hub {
         let Some(follower) = followers.get_mut(&session.id()) else { return Step::Done };
         let Phase::Live(stream) = phase else { return Step::Waiting };
         let last = stream.last();
+        if follower.anew {
+            return Step::Reset;
+        }
         if follower.suspended {
             return Step::Waiting;
         }
@@ -117,7 +120,9 @@ impl Hub {
             let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
             metrics::missed_fetched();
             let changes = self.backends.changes(room, after).await?.changes;
-            Ok(Arc::new(changes.into_iter().map(|change| Encoded::new(room, change, None)).collect()))
+            Ok(Arc::new(
+                changes.into_iter().map(|change| Encoded::new(room, change, None)).collect(),
+            ))
         };
         self.misses
             .try_get_with((room, after), fetch)
@@ -128,11 +133,8 @@ impl Hub {
     /// Replaces what the client holds of the room by its newest page.
     async fn reset(&self, session: &Session, room: &Room) -> Result<(), Fault> {
         metrics::reset();
-        let request = PageRequest {
-            room: room.id(),
-            anchor: Anchor::Newest,
-            limit: limits::PAGE_DEFAULT,
-        };
+        let request =
+            PageRequest { room: room.id(), anchor: Anchor::Newest, limit: limits::PAGE_DEFAULT };
         let page = self.backends.page(request).await?;
         let rev = page.head.rev;
         let event = Event::Reset {
@@ -148,7 +150,7 @@ impl Hub {
         }
         if let Some(follower) = state.followers.get_mut(&session.id()) {
             session.outbox().reply(session.codec().event(&event));
-            follower.cursor = rev;
+            (follower.cursor, follower.anew) = (rev, false);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use hubbub_domain::{Change, Rev, RoomId};
+use hubbub_domain::{Body, Change, ChangeKind, MessageKind, Rev, RoomId};
 
 use crate::session::{Codec, Frame};
 
@@ -15,14 +15,20 @@ const DOORS_MAX: usize = 4;
 pub(crate) struct Encoded {
     room: RoomId,
     change: Change,
+    weight: usize,
     frames: [OnceLock<Bytes>; DOORS_MAX],
     /// Keeps the trace of a sampled message open until the last recipient's frame was written.
     trace: Option<Arc<tracing::Span>>,
 }
 
 impl Encoded {
-    pub(crate) fn new(room: RoomId, change: Change, trace: Option<Arc<tracing::Span>>) -> Arc<Self> {
-        Arc::new(Self { room, change, frames: Default::default(), trace })
+    pub(crate) fn new(
+        room: RoomId,
+        change: Change,
+        trace: Option<Arc<tracing::Span>>,
+    ) -> Arc<Self> {
+        let weight = weight(&change);
+        Arc::new(Self { room, change, weight, frames: Default::default(), trace })
     }
 
     pub(crate) const fn rev(&self) -> Rev {
@@ -35,16 +41,33 @@ impl Encoded {
 
     /// The frame for one door, encoded by the first who asks.
     pub(crate) fn frame(&self, codec: &dyn Codec) -> Frame {
-        let bytes = self.frames[codec.slot()]
-            .get_or_init(|| codec.change(self.room, &self.change))
-            .clone();
+        let bytes =
+            self.frames[codec.slot()].get_or_init(|| codec.change(self.room, &self.change)).clone();
         Frame { bytes, trace: self.trace.clone() }
     }
 
-    /// What the change weighs in a ring: its first encoding, or a guess before there is one.
-    pub(crate) fn weight(&self) -> usize {
-        const UNENCODED_BYTES: usize = 512;
-        let encoded = self.frames.iter().find_map(OnceLock::get);
-        encoded.map_or(UNENCODED_BYTES, Bytes::len)
+    /// About what the change weighs in memory.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
     }
+}
+
+/// A change without its texts, with what belongs to it, and one encoding.
+const CHANGE_BYTES: usize = 512;
+
+fn weight(change: &Change) -> usize {
+    let texts = |body: &Body| {
+        let attachments = body.attachments.iter().map(|it| it.url.len() + it.name.len() + 64);
+        body.text.len() + attachments.sum::<usize>() + 32 * body.mentions.len()
+    };
+    let texts = match &change.kind {
+        ChangeKind::Posted(message) => match &message.kind {
+            MessageKind::User(body) => texts(body),
+            MessageKind::System(_) | MessageKind::Deleted => 0,
+        },
+        ChangeKind::Edited { body: Some(body), .. } => texts(body),
+        _ => 0,
+    };
+    // Once decoded, and once encoded.
+    CHANGE_BYTES + 2 * texts
 }

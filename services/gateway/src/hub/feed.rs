@@ -65,6 +65,7 @@ fn dispatch(
 impl Hub {
     fn changed(self: &Arc<Self>, room: RoomId, changes: RoomChanges) -> Result<(), Fault> {
         let Some(entry) = self.get(room) else { return Ok(()) };
+        metrics::changes_received(changes.changes.len());
         for change in changes.changes {
             self.offer(&entry, decode(room, change)?);
         }

@@ -29,13 +29,18 @@ impl Hub {
             };
             if let Err(fault) = fetched {
                 tracing::debug!(room = %room.id(), %fault, "a repair has to wait");
-                tokio::time::sleep(backoff.mul_f64(rand::rng().random_range(0.5..1.0))).await;
+                let jittered = backoff.mul_f64(rand::rng().random_range(0.5..1.0));
+                tokio::time::sleep(jittered).await;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
         }
     }
 
-    async fn fetch_after(self: &Arc<Self>, room: &Arc<Room>, after: hubbub_domain::Rev) -> Result<(), Fault> {
+    async fn fetch_after(
+        self: &Arc<Self>,
+        room: &Arc<Room>,
+        after: hubbub_domain::Rev,
+    ) -> Result<(), Fault> {
         let changes = self.backends.changes(room.id(), after).await?;
         if changes.head.rev <= after {
             // History knows less than we were told: the store went back in time.

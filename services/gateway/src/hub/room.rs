@@ -7,20 +7,21 @@ use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
-use super::{Encoded, ring::Ring, stream::Stream};
-use crate::session::{Session, SessionId};
+use super::{Encoded, Start, ring::Ring, stream::Stream};
+use crate::{
+    metrics,
+    session::{Session, SessionId},
+};
 
 /// Changes that arrive between the subscription and the head. At the bound they are dropped: the
 /// head, or the next change, tells that something is missing.
 const EARLY_MAX: usize = 256;
 
-#[derive(Debug)]
 pub(crate) struct Room {
     id: RoomId,
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) ring: Ring,
@@ -36,15 +37,18 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Not known to be subscribed, or its head was not read since; what arrives early is kept.
-    Opening { early: Vec<Arc<Encoded>> },
+    Opening {
+        early: Vec<Arc<Encoded>>,
+    },
     Live(Stream<Arc<Encoded>>),
 }
 
-#[derive(Debug)]
 pub(super) struct Follower {
     pub(super) session: Arc<Session>,
     /// The last revision it was given.
     pub(super) cursor: Rev,
+    /// What the client knows means nothing: it is to be caught up by a reset.
+    pub(super) anew: bool,
     /// Its events stopped at the cursor; it is to be caught up.
     pub(super) behind: bool,
     /// The room's order says that the user left; until the room service has confirmed it (they may
@@ -63,6 +67,7 @@ impl Follower {
     }
 
     pub(super) fn fall_behind(&mut self, room: RoomId) {
+        metrics::fell_behind();
         self.behind = true;
         self.session.note_behind(room);
     }
@@ -90,17 +95,27 @@ impl Room {
     }
 
     /// False when the room was retired meanwhile.
-    pub(super) fn attach(&self, session: &Arc<Session>, from: Rev) -> bool {
+    pub(super) fn attach(&self, session: &Arc<Session>, start: Start) -> bool {
         let mut state = self.lock();
         if state.retired {
             return false;
         }
         state.idle_since = None;
-        let mut follower = Follower { session: Arc::clone(session), cursor: from, behind: false, suspended: false };
+        let cursor = match start {
+            Start::After(rev) => rev,
+            Start::Anew => Rev::ZERO,
+        };
+        let mut follower = Follower {
+            session: Arc::clone(session),
+            cursor,
+            anew: start == Start::Anew,
+            behind: false,
+            suspended: false,
+        };
         if let Phase::Live(stream) = &mut state.phase {
             // The follower's head may be newer than what the bus has brought so far.
-            stream.note_head(from);
-            if from < stream.last() {
+            stream.note_head(cursor);
+            if follower.anew || cursor < stream.last() {
                 follower.fall_behind(self.id);
             }
         }
@@ -150,7 +165,7 @@ impl Room {
                 let early = std::mem::take(early);
                 state.phase = Phase::Live(Stream::after(head));
                 for follower in state.followers.values_mut() {
-                    if follower.cursor < head {
+                    if follower.anew || follower.cursor < head {
                         follower.fall_behind(self.id);
                     }
                 }
@@ -182,14 +197,6 @@ impl Room {
 
     pub(super) fn is_live(&self) -> bool {
         matches!(self.lock().phase, Phase::Live(_))
-    }
-
-    /// The last revision delivered, once the room is live.
-    pub(super) fn last(&self) -> Option<Rev> {
-        match &self.lock().phase {
-            Phase::Live(stream) => Some(stream.last()),
-            Phase::Opening { .. } => None,
-        }
     }
 
     /// True for the one caller who has to repair.
@@ -264,14 +271,18 @@ impl State {
 
     fn deliver(&mut self, room: RoomId, change: Arc<Encoded>) -> Option<UserId> {
         let departed = departed(&change).filter(|user| self.suspend(user)).cloned();
+        let mut given = 0;
         for follower in self.followers.values_mut() {
             if follower.behind || follower.suspended || change.rev() <= follower.cursor {
                 continue;
             }
-            if change.rev() > follower.cursor.next() || !follower.give(&change) {
+            if change.rev() == follower.cursor.next() && follower.give(&change) {
+                given += 1;
+            } else {
                 follower.fall_behind(room);
             }
         }
+        metrics::delivered(given);
         self.ring.push(change);
         departed
     }

@@ -23,6 +23,7 @@ use crate::ws::FrameQueue;
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
     /// The span of a sampled message: it ends when the last recipient's frame was written.
+    #[expect(dead_code, reason = "it is kept for its drop: the last one ends the span")]
     pub(crate) trace: Option<Arc<tracing::Span>>,
 }
 
@@ -143,6 +144,18 @@ impl Outbox {
             }
             state.nudged = false;
             Poll::Ready(Wake::Work)
+        })
+        .await
+    }
+
+    /// Waits until the session is to end, whatever else there is to do.
+    pub(crate) async fn closed(&self) -> Closing {
+        std::future::poll_fn(|context| {
+            self.waker.register(context.waker());
+            match &self.state.lock().closing {
+                Some(closing) => Poll::Ready(closing.clone()),
+                None => Poll::Pending,
+            }
         })
         .await
     }

@@ -96,7 +96,7 @@ impl User {
     /// All memberships, most recently joined first.
     pub(crate) fn memberships(&self) -> Vec<Membership> {
         let mut rooms: Vec<_> = self.state.lock().rooms.values().cloned().collect();
-        rooms.sort_unstable_by(|a, b| (b.joined_at, b.room).cmp(&(a.joined_at, a.room)));
+        rooms.sort_unstable_by_key(|room| std::cmp::Reverse((room.joined_at, room.room)));
         rooms
     }
 
@@ -168,7 +168,8 @@ impl User {
         state.version = Some(list.version);
         let rooms = by_room(list);
         let before = std::mem::replace(&mut state.rooms, rooms);
-        let joined = state.rooms.keys().filter(|room| !before.contains_key(room)).copied().collect();
+        let joined =
+            state.rooms.keys().filter(|room| !before.contains_key(room)).copied().collect();
         let left = before.into_keys().filter(|room| !state.rooms.contains_key(room)).collect();
         (joined, left)
     }

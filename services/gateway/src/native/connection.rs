@@ -1,0 +1,230 @@
+//! One client's connection after the upgrade: the task that owns the socket.
+//!
+//! Requests take effect in the order they were sent: one is carried out at a time, except that a
+//! `send` is only handed over (its answer comes when it is stored), so that a sender may have many
+//! under way and they still keep their order.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use hubbub_client_protocol::{CloseCode, Event};
+use hubbub_domain::Timestamp;
+use tokio::time::{Instant, Sleep};
+
+use super::{
+    NativeDoor,
+    hello::{self, Admitted},
+    requests::{Requests, Work},
+    wire::{Ending, Reading, Wire},
+};
+use crate::{
+    core::Caller,
+    edge::ConnectionGuard,
+    metrics,
+    session::{Session, Wake},
+    ws::{Socket, encode},
+};
+
+pub(super) struct Connection {
+    pub(super) door: NativeDoor,
+    pub(super) wire: Wire,
+    pub(super) caller: Caller,
+    pub(super) session: Arc<Session>,
+    pub(super) requests: Requests,
+    pub(super) expiry: Expiry,
+    pinged_at: Option<Instant>,
+    _counted: ConnectionGuard,
+}
+
+/// When the token ends, and whether the client was told that it will.
+pub(super) struct Expiry {
+    pub(super) at: Timestamp,
+    pub(super) told: bool,
+}
+
+impl Connection {
+    /// From the upgrade to the end.
+    pub(super) async fn run(door: NativeDoor, socket: Socket, token: Option<String>) {
+        let config = &door.core.config.session;
+        let mut wire = Wire::new(socket, config.frame_bytes_max);
+        let greeting = tokio::time::timeout(
+            config.hello_timeout,
+            // Boxed: its state is gone before the long wait begins.
+            Box::pin(hello::greet(&door, &mut wire, token)),
+        );
+        let ending = match greeting.await {
+            Ok(Ok(admitted)) => return Self::serve(door, wire, admitted).await,
+            Ok(Err(ending)) => ending,
+            Err(_elapsed) => {
+                let reason = "no token and hello within the time allowed";
+                Ending::Code(CloseCode::Unauthenticated, reason.into())
+            }
+        };
+        metrics::session_ended(ending.name());
+        wire.close(ending).await;
+    }
+
+    async fn serve(door: NativeDoor, wire: Wire, admitted: Admitted) {
+        let Admitted { caller, session, plan, expires_at, guard } = admitted;
+        let core = Arc::clone(&door.core);
+        core.sessions.enter(&session);
+        core.start(&session, plan);
+        let mut connection = Self {
+            door,
+            wire,
+            caller,
+            session: Arc::clone(&session),
+            requests: Requests::default(),
+            expiry: Expiry { at: expires_at, told: false },
+            pinged_at: None,
+            _counted: guard,
+        };
+        let ending = connection.live().await;
+        core.sessions.leave(&session);
+        core.end(&session);
+        metrics::session_ended(ending.name());
+        tracing::debug!(ending = ending.name(), "a session ended");
+        connection.wire.close(ending).await;
+    }
+
+    async fn live(&mut self) -> Ending {
+        let abort = self.door.abort.clone();
+        let mut timer = Box::pin(tokio::time::sleep_until(self.next_tick()));
+        loop {
+            let step = tokio::select! {
+                () = abort.cancelled() => Err(CloseCode::GoingAway.into()),
+                step = self.step(&mut timer) => step,
+            };
+            if let Err(ending) = step {
+                return ending;
+            }
+        }
+    }
+
+    /// Waits for whatever comes first, and does it.
+    async fn step(&mut self, timer: &mut Pin<Box<Sleep>>) -> Result<(), Ending> {
+        self.requests.begin_next(&self.door, &self.caller);
+        let reading = self.reading();
+        let Self { wire, session, requests, .. } = self;
+        let awaited = tokio::select! {
+            wake = session.outbox().woken(), if !wire.has_pending() => Awaited::Outbox(wake),
+            closing = session.outbox().closed(), if wire.has_pending() => {
+                Awaited::Outbox(Wake::Close(closing))
+            }
+            ready = wire.ready(reading) => ready.map(|()| Awaited::Socket)?,
+            work = requests.at_work() => Awaited::Work(work),
+            () = timer.as_mut() => Awaited::Timer,
+        };
+        match awaited {
+            Awaited::Outbox(Wake::Close(closing)) => return self.close(closing.into()),
+            Awaited::Outbox(Wake::Work) => self.flush()?,
+            Awaited::Socket => {
+                self.flush()?;
+                if reading == Reading::Open {
+                    self.read()?;
+                    // Answers that were ready at once leave together.
+                    self.flush()?;
+                }
+            }
+            Awaited::Work(work) => self.finish(work).await?,
+            Awaited::Timer => {
+                self.tick()?;
+                timer.as_mut().reset(self.next_tick());
+            }
+        }
+        if self.session.is_behind() && self.session.outbox().has_drained() {
+            self.door.core.hub.catch_up(&self.session);
+        }
+        Ok(())
+    }
+
+    /// While the outbox is full, or enough requests wait, the socket is left alone: the client is
+    /// slowed down by its own answers.
+    fn reading(&self) -> Reading {
+        let room = self.requests.len() < self.door.core.config.session.requests_queued_max;
+        if room && !self.session.outbox().is_full() { Reading::Open } else { Reading::Paused }
+    }
+
+    fn flush(&mut self) -> Result<(), Ending> {
+        loop {
+            if !self.wire.has_pending() {
+                let frames = self.session.outbox().take();
+                if frames.is_empty() {
+                    return Ok(());
+                }
+                self.wire.take(frames);
+            }
+            let written = self.wire.flush()?;
+            self.session.outbox().written(written);
+            if self.wire.has_pending() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says what waits to be said before the end.
+    pub(super) fn close(&mut self, ending: Ending) -> Result<(), Ending> {
+        self.flush()?;
+        Err(ending)
+    }
+
+    /// The earliest moment at which a time-out could be over.
+    fn next_tick(&self) -> Instant {
+        let config = &self.door.core.config.session;
+        let heartbeat = match self.pinged_at {
+            Some(pinged) => pinged + config.ping_timeout,
+            None => self.wire.last_heard + config.ping_interval,
+        };
+        let expiry = Instant::now() + self.expiry.next(self.now(), config.expiry_notice);
+        let write = Instant::now() + config.write_timeout / 2;
+        heartbeat.min(expiry).min(write.max(Instant::now() + Duration::from_millis(1)))
+    }
+
+    fn tick(&mut self) -> Result<(), Ending> {
+        let config = &self.door.core.config.session;
+        let now = Instant::now();
+        if self.wire.blocked_since.is_some_and(|since| now >= since + config.write_timeout) {
+            return Err(CloseCode::TooSlow.into());
+        }
+        match self.pinged_at {
+            Some(pinged) if self.wire.last_heard > pinged => self.pinged_at = None,
+            Some(pinged) if now >= pinged + config.ping_timeout => {
+                return Err(CloseCode::Silent.into());
+            }
+            None if now >= self.wire.last_heard + config.ping_interval => {
+                self.pinged_at = Some(now);
+                self.session.outbox().reply(encode::ping());
+            }
+            _ => {}
+        }
+        let clock = self.now();
+        if clock >= self.expiry.at {
+            return self
+                .close(Ending::Code(CloseCode::Unauthenticated, "the token has expired".into()));
+        }
+        if !self.expiry.told && self.expiry.next(clock, config.expiry_notice).is_zero() {
+            self.expiry.told = true;
+            self.session.tell(&Event::Expiring { expires_at: self.expiry.at });
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.door.core.clock.now()
+    }
+}
+
+enum Awaited {
+    Outbox(Wake),
+    Socket,
+    Work(Work),
+    Timer,
+}
+
+impl Expiry {
+    /// How long until the client is to be told, or the token ends.
+    fn next(&self, now: Timestamp, notice: Duration) -> Duration {
+        let micros = u64::try_from(self.at.as_micros() - now.as_micros()).unwrap_or(0);
+        let left = Duration::from_micros(micros);
+        if self.told { left } else { left.saturating_sub(notice) }
+    }
+}

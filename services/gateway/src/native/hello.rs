@@ -1,0 +1,134 @@
+//! The first exchange: who the client is, and `welcome`. Nothing is asked of other services before
+//! the client's token was verified; the connection's time-out bounds all of it.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use hubbub_auth::{AuthError, Claims};
+use hubbub_client_protocol::{CloseCode, Command, Hello, Reply, Request, RequestError, RequestId};
+use hubbub_domain::{Fault, Timestamp};
+
+use super::{
+    NativeDoor,
+    codec::{self, NativeCodec},
+    wire::{Ending, Incoming, Reading, Wire, broken},
+};
+use crate::{
+    core::{Caller, Plan, WelcomeHead},
+    edge::ConnectionGuard,
+    session::Session,
+};
+
+/// A client that was welcomed; the answer to its `hello` waits in its outbox.
+pub(super) struct Admitted {
+    pub(super) caller: Caller,
+    pub(super) session: std::sync::Arc<Session>,
+    pub(super) plan: Plan,
+    pub(super) expires_at: Timestamp,
+    /// Counts the connection as one of its user's.
+    pub(super) guard: ConnectionGuard,
+}
+
+/// Reads `hello` and answers it. `token` came with the upgrade: it is judged before anything is
+/// waited for.
+pub(super) async fn greet(
+    door: &NativeDoor,
+    wire: &mut Wire,
+    token: Option<String>,
+) -> Result<Admitted, Ending> {
+    let early = match token {
+        Some(token) => Some(verify(door, &token).await?),
+        None => None,
+    };
+    let (id, hello) = read_hello(wire).await?;
+    let claims = match (hello.token, early) {
+        (Some(token), _) => verify(door, &token).await?,
+        (None, Some(claims)) => claims,
+        (None, None) => return Err(unauthenticated("no token was given")),
+    };
+    let guard = door
+        .caps
+        .enter(&claims.sub)
+        .map_err(|fault| Ending::Code(CloseCode::TooManyConnections, fault.message))?;
+    let welcomed = door.core.welcome(&claims.sub, hello.resume, &NativeCodec).await;
+    let mut welcomed = welcomed.map_err(|fault| {
+        tracing::debug!(%fault, "a client could not be welcomed");
+        wire.push(codec::answer(&id, &Err(fault.clone())));
+        Ending::Code(CloseCode::TryAgain, fault.message)
+    })?;
+    let welcome = welcomed.message(WelcomeHead {
+        session: uuid::Uuid::now_v7().to_string(),
+        expires_at: claims.expires_at,
+        heartbeat_ms: whole_ms(door.core.config.session.ping_interval),
+        limits: door.core.limits(),
+    });
+    let answer = codec::answer(&id, &Ok(Reply::Welcome(Box::new(welcome))));
+    welcomed.session.outbox().reply(answer);
+    Ok(Admitted {
+        caller: welcomed.caller,
+        session: welcomed.session,
+        plan: welcomed.plan,
+        expires_at: claims.expires_at,
+        guard,
+    })
+}
+
+async fn verify(door: &NativeDoor, token: &str) -> Result<Claims, Ending> {
+    door.verifier.verify(token).await.map_err(|error| refusal(&error))
+}
+
+/// A token that does not hold closes with 4501; keys that cannot be had mean "try again".
+pub(super) fn refusal(error: &AuthError) -> Ending {
+    match error {
+        AuthError::KeysUnavailable => Ending::Code(CloseCode::TryAgain, error.to_string().into()),
+        _ => Ending::Code(CloseCode::Unauthenticated, error.to_string().into()),
+    }
+}
+
+fn unauthenticated(reason: &'static str) -> Ending {
+    Ending::Code(CloseCode::Unauthenticated, reason.into())
+}
+
+async fn read_hello(wire: &mut Wire) -> Result<(RequestId, Hello), Ending> {
+    loop {
+        wire.ready(Reading::Open).await?;
+        let mut text = None;
+        wire.read(|incoming| {
+            text = Some(match incoming {
+                Incoming::Text(text) => Ok(text.to_owned()),
+                Incoming::Binary => Err(Fault::bad_request("binary messages are not understood")),
+            });
+            ControlFlow::Break(())
+        })?;
+        match text {
+            Some(Ok(text)) => {
+                if let ControlFlow::Break(hello) = first_request(wire, &text)? {
+                    return Ok(hello);
+                }
+            }
+            Some(Err(fault)) => return Err(broken(&mut |frame| wire.push(frame), fault)),
+            None => {}
+        }
+        wire.flush()?;
+    }
+}
+
+/// Breaks with `hello`; anything else is answered.
+fn first_request(wire: &mut Wire, text: &str) -> Result<ControlFlow<(RequestId, Hello)>, Ending> {
+    match Request::parse(text) {
+        Ok(Request { id, command: Command::Hello(hello) }) => {
+            return Ok(ControlFlow::Break((id, hello)));
+        }
+        Ok(Request { id, .. }) => {
+            wire.push(codec::answer(&id, &Err(Fault::bad_request("say hello first"))));
+        }
+        Err(RequestError { id: Some(id), fault }) => wire.push(codec::answer(&id, &Err(fault))),
+        Err(RequestError { id: None, fault }) => {
+            return Err(broken(&mut |frame| wire.push(frame), fault));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,163 @@
+//! The gateway put together: the only place that knows all of its parts.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{Router, routing::get};
+use hubbub_auth::Verifier;
+use hubbub_bus::{Bus, BusError};
+use hubbub_domain::Clock;
+use hubbub_runtime::{
+    grpc::{RetryPolicy, Transport},
+    lifecycle::Lifecycle,
+};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    appender::Appender,
+    backends::Backends,
+    config::Config,
+    core::Core,
+    edge::{self, ConnectionCaps, Listener},
+    hub::{self, Hub},
+    native::{self, NativeDoor},
+    session::Sessions,
+    topics::Topics,
+    users::Users,
+};
+
+/// Departures that wait to be confirmed. At the bound a session is unfollowed without asking.
+const DEPARTURES_MAX: usize = 1_024;
+
+/// What the gateway stands on.
+pub struct Dependencies {
+    pub bus: Arc<dyn Bus>,
+    pub room: Transport,
+    pub history: Transport,
+    pub verifier: Verifier,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A gateway that listens and does not serve yet.
+pub struct Server {
+    listener: Listener,
+    core: Arc<Core>,
+    verifier: Verifier,
+    caps: ConnectionCaps,
+    background: Background,
+}
+
+/// What runs behind the doors.
+struct Background {
+    feed: mpsc::Receiver<hubbub_bus::Delivery>,
+    departures: mpsc::Receiver<hub::Departure>,
+}
+
+/// Why a gateway cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error(transparent)]
+    Listen(#[from] edge::BindError),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl Server {
+    /// Binds the listener; port 0 takes a free one. The append lanes run from here on.
+    pub async fn bind(
+        config: Config,
+        dependencies: Dependencies,
+        lifecycle: &Lifecycle,
+    ) -> Result<Self, BindError> {
+        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let listener = Listener::bind(config.edge.clone())?;
+        let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
+        let subscriber = bus.subscribe().await?;
+        let backends = Backends::new(room, history, RetryPolicy::default());
+        let topics = Arc::new(Topics::new(subscriber.subscriptions));
+        let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
+        let hub =
+            Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out);
+        let users = Users::new(config.users.clone(), backends.clone(), Arc::clone(&hub), topics);
+        let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+        let core = Arc::new(Core {
+            config,
+            backends,
+            hub,
+            users,
+            appender,
+            sessions: Sessions::default(),
+            clock,
+        });
+        let background = Background { feed: subscriber.feed, departures };
+        Ok(Self { listener, core, verifier, caps, background })
+    }
+
+    /// Where clients connect to.
+    pub fn local_address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_address()
+    }
+
+    /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
+    /// asked to move. What they stand on runs until they are gone.
+    pub fn run(self, lifecycle: &Lifecycle) {
+        let Self { listener, core, verifier, caps, background } = self;
+        let support = lifecycle.behind();
+        background.run(&core, &support);
+        lifecycle.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
+
+        let tasks = TaskTracker::new();
+        let door = NativeDoor {
+            core: Arc::clone(&core),
+            verifier,
+            caps,
+            tasks: tasks.clone(),
+            abort: lifecycle.abort.clone(),
+        };
+        let router = Router::new().route("/v1/connect", get(native::connect)).with_state(door);
+        let closing = CancellationToken::new();
+        let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
+        lifecycle.spawn("listener", serving);
+        let (drain, abort) = (lifecycle.drain.clone(), lifecycle.abort.clone());
+        lifecycle.spawn("drain", async move {
+            drain.cancelled().await;
+            let config = &core.config.drain;
+            abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
+            closing.cancel();
+            abort.run_until_cancelled(core.sessions.move_away(config)).await;
+            tasks.close();
+            tasks.wait().await;
+        });
+    }
+}
+
+impl Background {
+    fn run(self, core: &Arc<Core>, support: &Lifecycle) {
+        let (hub, users) = (Arc::clone(&core.hub), Arc::clone(&core.users));
+        let feed = hub::run_feed(self.feed, Arc::clone(&hub), Arc::clone(&users));
+        until_drained(support, "bus feed", feed);
+        let departures = Arc::clone(&users).confirm_departures(self.departures);
+        until_drained(support, "departures", departures);
+        until_drained(support, "rooms", hub.keep_true());
+        until_drained(support, "users", users.keep_true());
+    }
+}
+
+/// Runs until the lifecycle drains. What ends before has failed.
+fn until_drained(
+    lifecycle: &Lifecycle,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    #[derive(Debug, thiserror::Error)]
+    #[error("it ended by itself")]
+    struct Ended;
+
+    let drain = lifecycle.drain.clone();
+    lifecycle.spawn(name, async move {
+        match drain.run_until_cancelled(task).await {
+            Some(()) => Err(Ended),
+            None => Ok(()),
+        }
+    });
+}

@@ -1,0 +1,72 @@
+//! All sessions of this gateway, for counting them and for asking them to move.
+
+use std::{sync::Arc, time::Duration};
+
+use dashmap::DashMap;
+use hubbub_client_protocol::{CloseCode, Event};
+use rand::{RngExt as _, seq::SliceRandom as _};
+
+use super::{Session, SessionId};
+use crate::{config::DrainConfig, metrics};
+
+#[derive(Default)]
+pub(crate) struct Sessions(DashMap<SessionId, Arc<Session>>);
+
+impl Sessions {
+    pub(crate) fn enter(&self, session: &Arc<Session>) {
+        self.0.insert(session.id(), Arc::clone(session));
+        metrics::sessions(self.0.len());
+    }
+
+    pub(crate) fn leave(&self, session: &Session) {
+        self.0.remove(&session.id());
+        metrics::sessions(self.0.len());
+    }
+
+    /// Asks every session to move: paced over the window and in random order, so that the other
+    /// nodes see a trickle and not a crowd. Who has not moved in time is closed.
+    pub(crate) async fn move_away(&self, config: &DrainConfig) {
+        /// How often some are asked.
+        const TURN: Duration = Duration::from_millis(100);
+
+        let turns = (config.window.as_millis() / TURN.as_millis()).max(1);
+        for turn in 0..turns {
+            let mut waiting: Vec<Arc<Session>> =
+                self.0.iter().map(|entry| Arc::clone(entry.value())).collect();
+            waiting.retain(|session| !session.is_moving());
+            metrics::drain_remaining(waiting.len());
+            waiting.shuffle(&mut rand::rng());
+            let turns_left = usize::try_from(turns - turn).unwrap_or(1);
+            waiting.truncate(waiting.len().div_ceil(turns_left));
+            waiting.iter().for_each(ask_to_move);
+            if self.0.is_empty() {
+                return;
+            }
+            tokio::time::sleep(TURN).await;
+        }
+        self.wait_until_gone(config.patience).await;
+        for session in &self.0 {
+            session.outbox().close(CloseCode::Moved);
+        }
+    }
+
+    async fn wait_until_gone(&self, patience: Duration) {
+        const LOOK: Duration = Duration::from_millis(50);
+
+        let gone = async {
+            while !self.0.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // Those who are left are closed by the caller.
+        let _left = tokio::time::timeout(patience, gone).await;
+    }
+}
+
+/// The client is to come back, elsewhere, after a moment of its own.
+fn ask_to_move(session: &Arc<Session>) {
+    const AFTER_MS_MAX: u64 = 500;
+
+    session.note_moving();
+    session.tell(&Event::Moving { after_ms: rand::rng().random_range(0..=AFTER_MS_MAX) });
+}
