@@ -37,8 +37,16 @@ pub struct Sources {
     pub aliases: &'static [(&'static str, &'static str)],
 }
 
+/// Settings that were read, and where each one stands.
+#[derive(Clone, Debug)]
+pub struct Loaded<T> {
+    pub settings: T,
+    /// The same as TOML, with every key; secrets are as they were written.
+    pub document: toml::Table,
+}
+
 /// Reads the settings, or says everything that is wrong with them.
-pub fn load<T: DeserializeOwned>(sources: &Sources) -> Result<T, ConfigError> {
+pub fn load<T: DeserializeOwned>(sources: &Sources) -> Result<Loaded<T>, ConfigError> {
     let defaults: toml::Table = sources.defaults.parse().expect("the embedded defaults are TOML");
     let base = Figment::from(Serialized::defaults(&defaults));
     let mut problems = Vec::new();
@@ -58,7 +66,13 @@ pub fn load<T: DeserializeOwned>(sources: &Sources) -> Result<T, ConfigError> {
         return Err(ConfigError::new(problems));
     }
     let merged = overrides.into_iter().fold(base, |figment, setting| setting.onto(figment));
-    merged.extract().map_err(|error| ConfigError::new(vec![Problem::from_figment(&error)]))
+    extract(&merged)
+        .and_then(|settings| Ok(Loaded { settings, document: extract(&merged)? }))
+        .map_err(|problem| ConfigError::new(vec![problem]))
+}
+
+fn extract<T: DeserializeOwned>(merged: &Figment) -> Result<T, Problem> {
+    merged.extract().map_err(|error| Problem::from_figment(&error))
 }
 
 fn check<T: DeserializeOwned>(base: &Figment, setting: &Override) -> Option<Problem> {

@@ -33,7 +33,7 @@ const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is logged and traced, and where it goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// In the syntax of `RUST_LOG`, which sets it too.
@@ -63,6 +63,20 @@ impl Default for TelemetryConfig {
             export_timeout: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(2),
         }
+    }
+}
+
+impl TelemetryConfig {
+    /// What can be known to be wrong before anything is set up.
+    pub fn validate(&self) -> Result<(), TelemetryError> {
+        EnvFilter::try_new(&self.log_filter).map_err(|_| TelemetryError::Filter)?;
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            return Err(TelemetryError::Ratio);
+        }
+        if self.export_queue_max == 0 {
+            return Err(TelemetryError::Queue);
+        }
+        Ok(())
     }
 }
 
@@ -174,6 +188,10 @@ fn provider(config: &TelemetryConfig, service: &str) -> Result<SdkTracerProvider
 pub enum TelemetryError {
     #[error("telemetry.log_filter is not in the syntax of RUST_LOG")]
     Filter,
+    #[error("telemetry.sample_ratio is not between 0 and 1")]
+    Ratio,
+    #[error("telemetry.export_queue_max is 0")]
+    Queue,
     #[error("telemetry.otlp_endpoint cannot be used: {0}")]
     Endpoint(String),
     #[error("telemetry was set up twice")]

@@ -45,6 +45,11 @@ impl Problem {
         Self { key: key.into(), origin: None, text: text.into() }
     }
 
+    /// For a text that names the setting itself.
+    pub fn sentence(text: impl fmt::Display) -> Self {
+        Self { key: String::new(), origin: None, text: text.to_string() }
+    }
+
     pub(super) fn found_in(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_owned());
         self
@@ -74,6 +79,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() {
+            return f.write_str(&self.text);
+        }
         f.write_str(&self.key)?;
         if let Some(origin) = &self.origin {
             write!(f, " (in {origin})")?;

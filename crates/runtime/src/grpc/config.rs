@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{TransportError, resolver::Resolver};
 use crate::config::{Secret, duration};
 
 /// How a role serves gRPC to the other roles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct GrpcServerConfig {
     /// Shared secret that callers must send as `authorization: Bearer …`; empty: none is asked for.
     pub token: Secret,
@@ -56,7 +57,7 @@ impl Default for GrpcServerConfig {
 
 /// How a role calls another one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct GrpcClientConfig {
     /// `host:port`, several separated by commas. A name is resolved again and again, and every
     /// address it has is used: name a headless service, not one behind a single virtual address.
@@ -96,5 +97,15 @@ impl Default for GrpcClientConfig {
             keepalive_interval: Duration::from_secs(20),
             keepalive_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl GrpcClientConfig {
+    /// What can be known to be wrong without asking the network.
+    pub fn validate(&self) -> Result<(), TransportError> {
+        if http::HeaderValue::from_str(self.token.expose()).is_err() {
+            return Err(TransportError::Token);
+        }
+        Resolver::parse(&self.address, self.connect_timeout).map(drop)
     }
 }

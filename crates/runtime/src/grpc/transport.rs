@@ -13,7 +13,10 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::service::Routes;
+use tonic::{Status, service::Routes};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use tower::Layer as _;
 
 use super::{
@@ -51,10 +54,7 @@ impl Transport {
     /// Resolves the names once (going on without, if that fails) and from then on in the background.
     /// Connections are made by the first calls that need them.
     pub async fn connect(config: &GrpcClientConfig) -> Result<Self, TransportError> {
-        let token_ok = http::HeaderValue::from_str(config.token.expose()).is_ok();
-        if !token_ok {
-            return Err(TransportError::Token);
-        }
+        config.validate()?;
         let mut resolver = Resolver::parse(&config.address, config.connect_timeout)?;
         let addresses = Arc::new(Addresses::default());
         addresses.set(&resolver.resolve().await, config);
@@ -87,6 +87,16 @@ impl Transport {
             let turn = remote.round.fetch_add(1, Ordering::Relaxed);
             remote.addresses.take_turn(turn)
         })
+    }
+
+    /// Whether some server of the service answers and says that it serves (`grpc.health.v1`).
+    pub async fn check(&self) -> Result<(), Status> {
+        let request = HealthCheckRequest { service: String::new() };
+        let answer = HealthClient::new(self.any()).check(request).await?.into_inner();
+        match answer.status() {
+            ServingStatus::Serving => Ok(()),
+            _ => Err(Status::unavailable("the server does not serve at the moment")),
+        }
     }
 
     fn channel(&self, choose: impl FnOnce(&Remote) -> Option<Arc<Address>>) -> Channel {

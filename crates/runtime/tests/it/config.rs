@@ -60,6 +60,7 @@ fn load_from(file: &Path, env: &[(&str, &str)]) -> Result<Settings, ConfigError>
         env: env.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
         aliases: &[("DATABASE_URL", "database.url")],
     })
+    .map(|loaded| loaded.settings)
 }
 
 fn valid(file: &str, env: &[(&str, &str)]) -> Settings {
