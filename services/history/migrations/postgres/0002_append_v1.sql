@@ -1,0 +1,119 @@
+-- Stores a batch of messages in one call, one transaction and one round trip.
+--
+-- The arrays hold one element per message, in the order of arrival; no two messages of a batch have
+-- the same room, sender and client id. `p_replies` is the seq a message answers, or null. One row
+-- comes back per message, in the same order. `o_fate`: 's' stored, 'd' a duplicate (the place is
+-- the first one's), 'r' refused because it answers a message that does not exist.
+--
+-- A function is never changed after a release: a new version gets a new name, so that instances of
+-- two releases work side by side on one database.
+CREATE FUNCTION history.append_v1(
+    p_rooms uuid[], p_senders text[], p_clients text[], p_ids uuid[], p_texts text[],
+    p_extras text[], p_systems text[], p_replies bigint[], p_now_us bigint, p_finished bigint[]
+) RETURNS TABLE (
+    o_fate text, o_seq bigint, o_rev bigint, o_id uuid, o_at_us bigint, o_outbox bigint
+)
+LANGUAGE plpgsql
+-- The plans are the same for every batch; making them anew costs more than running them.
+SET plan_cache_mode = force_generic_plan
+-- A plan made while the tables were small must not survive their growth.
+SET enable_seqscan = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    -- Always in the order of the id, here and below: no two batches wait for each other in a circle.
+    INSERT INTO history.heads (room_id)
+    SELECT DISTINCT room FROM unnest(p_rooms) AS room
+    WHERE NOT EXISTS (SELECT 1 FROM history.heads h WHERE h.room_id = room)
+    ORDER BY room
+    ON CONFLICT DO NOTHING;
+
+    PERFORM 1 FROM history.heads WHERE room_id = ANY (p_rooms) ORDER BY room_id FOR UPDATE;
+
+    -- A new statement sees what was committed before the locks were granted (READ COMMITTED).
+    RETURN QUERY
+    WITH entry AS (
+        SELECT * FROM unnest(
+            p_rooms, p_senders, p_clients, p_ids, p_texts, p_extras, p_systems, p_replies
+        ) WITH ORDINALITY
+            AS e (room, sender, client, id, text, extra, system, reply, ord)
+    ), found AS MATERIALIZED (
+        SELECT
+            e.*,
+            h.seq AS head_seq, h.rev AS head_rev, h.last_at_us,
+            first.seq AS first_seq, first.rev AS first_rev, first.message_id AS first_id,
+            first.created_at_us AS first_at_us,
+            CASE
+                WHEN first.seq IS NOT NULL THEN 'd'
+                WHEN e.reply > h.seq THEN 'r'
+                ELSE 's'
+            END AS fate
+        FROM entry e
+        JOIN history.heads h ON h.room_id = e.room
+        LEFT JOIN LATERAL (
+            SELECT m.seq, m.rev, m.message_id, m.created_at_us
+            FROM history.messages m
+            WHERE m.room_id = e.room AND m.sender_id = e.sender AND m.client_id = e.client
+            LIMIT 1
+        ) first ON true
+    ), placed AS MATERIALIZED (
+        SELECT
+            f.*,
+            row_number() OVER nth AS nth,
+            greatest(p_now_us, f.last_at_us + 1) + row_number() OVER nth - 1 AS at_us
+        FROM found f
+        WHERE f.fate = 's'
+        WINDOW nth AS (PARTITION BY f.room ORDER BY f.ord)
+    ), stored AS (
+        INSERT INTO history.messages (
+            room_id, seq, rev, message_id, sender_id, client_id, text, extra, system, created_at_us
+        )
+        SELECT
+            p.room, p.head_seq + p.nth, p.head_rev + p.nth, p.id, p.sender, p.client, p.text,
+            p.extra::jsonb, p.system::jsonb, p.at_us
+        FROM placed p
+    ), grown AS MATERIALIZED (
+        SELECT
+            p.room, max(p.nth) AS posts, max(p.at_us) AS at_us,
+            min(p.head_rev) + 1 AS first_rev, max(p.head_rev + p.nth) AS last_rev
+        FROM placed p
+        GROUP BY p.room
+    ), moved AS (
+        UPDATE history.heads h
+        SET seq = h.seq + g.posts, rev = h.rev + g.posts, last_at_us = g.at_us
+        FROM grown g
+        WHERE h.room_id = g.room
+    ), sent AS (
+        INSERT INTO history.senders AS s (room_id, user_id, last_seq)
+        SELECT p.room, p.sender, max(p.head_seq + p.nth)
+        FROM placed p
+        WHERE p.system IS NULL
+        GROUP BY p.room, p.sender
+        ON CONFLICT (room_id, user_id) DO UPDATE SET last_seq = excluded.last_seq
+    ), noted AS (
+        INSERT INTO history.outbox (created_at_us, rooms, first_revs, last_revs)
+        SELECT
+            p_now_us, array_agg(g.room ORDER BY g.room), array_agg(g.first_rev ORDER BY g.room),
+            array_agg(g.last_rev ORDER BY g.room)
+        FROM grown g
+        HAVING count(*) > 0
+        RETURNING id
+    ), cleared AS (
+        DELETE FROM history.outbox
+        WHERE id IN (
+            -- What a sweeper holds it will delete itself.
+            SELECT id FROM history.outbox WHERE id = ANY (p_finished) FOR UPDATE SKIP LOCKED
+        )
+    )
+    SELECT
+        f.fate,
+        coalesce(f.first_seq, p.head_seq + p.nth),
+        coalesce(f.first_rev, p.head_rev + p.nth),
+        coalesce(f.first_id, p.id),
+        coalesce(f.first_at_us, p.at_us),
+        (SELECT n.id FROM noted n)
+    FROM found f
+    LEFT JOIN placed p ON p.ord = f.ord
+    ORDER BY f.ord;
+END
+$$;

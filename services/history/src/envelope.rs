@@ -1,0 +1,39 @@
+//! What the bus is told: one publication per room, with contiguous changes in order.
+
+use bytes::Bytes;
+use hubbub_bus::{Publication, Topic};
+use hubbub_domain::{Change, RoomId};
+use hubbub_proto::{
+    bus::v1::{Envelope, RoomChanges, envelope},
+    history::v1 as wire,
+};
+use prost::Message as _;
+
+/// A change and the trace it belongs to.
+pub(crate) struct Traced {
+    pub room: RoomId,
+    pub change: Change,
+    /// Empty when it is not traced.
+    pub traceparent: String,
+}
+
+/// One publication per room, in the order in which the rooms first appear; the changes of a room
+/// keep their order.
+pub(crate) fn publications(changes: impl IntoIterator<Item = Traced>) -> Vec<Publication> {
+    let mut rooms: Vec<(RoomId, Vec<wire::Change>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for Traced { room, change, traceparent } in changes {
+        let place = *places.entry(room).or_insert_with(|| {
+            rooms.push((room, Vec::new()));
+            rooms.len() - 1
+        });
+        rooms[place].1.push(wire::Change { traceparent, ..change.into() });
+    }
+    rooms.into_iter().map(|(room, changes)| publication(room, changes)).collect()
+}
+
+fn publication(room: RoomId, changes: Vec<wire::Change>) -> Publication {
+    let changes = RoomChanges { room_id: room.to_string(), changes };
+    let envelope = Envelope { event: Some(envelope::Event::Changes(changes)) };
+    Publication { topic: Topic::Room(room), payload: Bytes::from(envelope.encode_to_vec()) }
+}

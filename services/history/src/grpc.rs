@@ -1,0 +1,240 @@
+//! The transport: requests in, answers out. What they mean is decided elsewhere.
+
+use std::sync::Arc;
+
+use hubbub_domain::{Code, Fault};
+use hubbub_proto::{
+    history::v1::{self as wire, append_result, history_service_server::HistoryService},
+    status_from_fault, timestamp,
+};
+use hubbub_runtime::trace;
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
+
+use crate::{
+    changing::{Changed, Changing},
+    lane::{Appending, Lanes},
+    metrics, rules,
+    store::{self, Store},
+    validate,
+};
+
+/// Changes of one answer are cut at about this many bytes: well within the bound on a message. The
+/// caller sees by the head that there are more.
+const CHANGES_BYTES: usize = 8 * 1024 * 1024;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// `hubbub.history.v1.HistoryService`.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub store: Arc<dyn Store>,
+    pub lanes: Lanes,
+    pub changing: Changing,
+}
+
+#[tonic::async_trait]
+impl HistoryService for Service {
+    async fn append(&self, request: Request<wire::AppendRequest>) -> Answer<wire::AppendResponse> {
+        let messages = request.into_inner().messages;
+        let span = tracing::info_span!("append", messages = messages.len());
+        if let [message] = messages.as_slice() {
+            trace::set_parent(&span, &message.traceparent);
+        }
+        answer(self.append_all(messages).instrument(span).await)
+    }
+
+    async fn edit(&self, request: Request<wire::EditRequest>) -> Answer<wire::EditResponse> {
+        let mut request = request.into_inner();
+        let traceparent = std::mem::take(&mut request.traceparent);
+        let edited = self.changing.edit(request, traceparent).await;
+        answer(edited.map(|Changed { rev, at, .. }| wire::EditResponse {
+            rev: rev.0,
+            at: Some(timestamp(at)),
+        }))
+    }
+
+    async fn delete(&self, request: Request<wire::DeleteRequest>) -> Answer<wire::DeleteResponse> {
+        let deleted = self.changing.delete(request.into_inner()).await;
+        answer(deleted.map(|Changed { rev, at, .. }| wire::DeleteResponse {
+            rev: rev.0,
+            at: Some(timestamp(at)),
+        }))
+    }
+
+    async fn react(&self, request: Request<wire::ReactRequest>) -> Answer<wire::ReactResponse> {
+        let mut request = request.into_inner();
+        let traceparent = std::mem::take(&mut request.traceparent);
+        let reacted = self.changing.react(request, traceparent).await;
+        answer(
+            reacted.map(|Changed { rev, changed, .. }| wire::ReactResponse { rev: rev.0, changed }),
+        )
+    }
+
+    async fn get_page(
+        &self,
+        request: Request<wire::GetPageRequest>,
+    ) -> Answer<wire::GetPageResponse> {
+        answer(self.page(&request.into_inner()).await)
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<wire::ListChangesRequest>,
+    ) -> Answer<wire::ListChangesResponse> {
+        answer(self.changes(&request.into_inner()).await)
+    }
+
+    async fn get_heads(
+        &self,
+        request: Request<wire::GetHeadsRequest>,
+    ) -> Answer<wire::GetHeadsResponse> {
+        answer(self.heads(&request.into_inner()).await)
+    }
+
+    async fn rank_rooms(
+        &self,
+        request: Request<wire::RankRoomsRequest>,
+    ) -> Answer<wire::RankRoomsResponse> {
+        answer(self.rank(&request.into_inner()).await)
+    }
+}
+
+impl Service {
+    async fn append_all(
+        &self,
+        messages: Vec<wire::NewMessage>,
+    ) -> Result<wire::AppendResponse, Fault> {
+        validate::appends(messages.len())?;
+        let mut valid = Vec::with_capacity(messages.len());
+        let refusals: Vec<Option<Fault>> = messages
+            .into_iter()
+            .map(|message| match validate::post(message) {
+                Ok(post) => {
+                    valid.push(post);
+                    None
+                }
+                Err(fault) => {
+                    metrics::refused(fault.code, 1);
+                    Some(fault)
+                }
+            })
+            .collect();
+        let mut appended = self.lanes.append(valid).await.into_iter();
+        let answers: Vec<Appending> = refusals
+            .into_iter()
+            .map(|refusal| match refusal {
+                Some(fault) => Err(fault),
+                None => appended.next().expect("one answer per valid message"),
+            })
+            .collect();
+        whole_failure(&answers).map_or_else(|| Ok(append_response(answers)), Err)
+    }
+
+    async fn page(&self, request: &wire::GetPageRequest) -> Result<wire::GetPageResponse, Fault> {
+        let (room, anchor, limit) = validate::page(request)?;
+        let page = self.store.page(room, rules::window(anchor, limit)).await?;
+        let ends = page.messages.first().zip(page.messages.last());
+        let ends = ends.map(|(first, last)| (first.seq, last.seq));
+        let beyond = rules::beyond(anchor, ends, page.head);
+        Ok(wire::GetPageResponse {
+            messages: page.messages.into_iter().map(Into::into).collect(),
+            has_more: beyond.has_more,
+            has_newer: beyond.has_newer,
+            head: Some(wire::Head::of(room, page.head)),
+            epoch: page.epoch.to_string(),
+        })
+    }
+
+    async fn changes(
+        &self,
+        request: &wire::ListChangesRequest,
+    ) -> Result<wire::ListChangesResponse, Fault> {
+        let (room, after, limit) = validate::changes(request)?;
+        let store::Changes { changes, head, epoch } =
+            self.store.changes(room, after, limit).await?;
+        let mut bytes = 0;
+        let changes = changes.into_iter().map(wire::Change::from).take_while(|change| {
+            let begun = bytes;
+            bytes += change.encoded_len();
+            begun == 0 || bytes <= CHANGES_BYTES
+        });
+        Ok(wire::ListChangesResponse {
+            changes: changes.collect(),
+            head: Some(wire::Head::of(room, head)),
+            epoch: epoch.to_string(),
+        })
+    }
+
+    async fn heads(
+        &self,
+        request: &wire::GetHeadsRequest,
+    ) -> Result<wire::GetHeadsResponse, Fault> {
+        let (markers, user) = validate::heads(request)?;
+        let heads = self.store.heads(&markers, user.as_ref()).await?;
+        Ok(wire::GetHeadsResponse {
+            rooms: heads.rooms.into_iter().map(room_head).collect(),
+            epoch: heads.epoch.to_string(),
+        })
+    }
+
+    async fn rank(
+        &self,
+        request: &wire::RankRoomsRequest,
+    ) -> Result<wire::RankRoomsResponse, Fault> {
+        let ranking = validate::ranking(request)?;
+        let limit = ranking.limit as usize;
+        let mut rooms = self.store.rank(&ranking).await?;
+        let has_more = rooms.len() > limit;
+        rooms.truncate(limit);
+        let rooms = rooms.into_iter().map(|room| wire::RankedRoom {
+            head: Some(room_head(room.head)),
+            active_at: Some(timestamp(room.active_at)),
+            last_message: room.last_message.map(Into::into),
+        });
+        Ok(wire::RankRoomsResponse { rooms: rooms.collect(), has_more })
+    }
+}
+
+fn answer<T>(result: Result<T, Fault>) -> Answer<T> {
+    result.map(Response::new).map_err(|fault| status_from_fault(&fault))
+}
+
+/// When nothing was stored and the same request may succeed later, the call as a whole says so: that
+/// carries the delay, and clients repeat calls more readily than entries.
+fn whole_failure(answers: &[Appending]) -> Option<Fault> {
+    let retryable = |answer: &Appending| answer.as_ref().is_err_and(|it| it.code.retryable());
+    let defect =
+        |answer: &Appending| answer.as_ref().is_err_and(|fault| fault.code == Code::Internal);
+    let failed = answers.iter().all(retryable) || answers.iter().all(defect);
+    answers.first().filter(|_| failed).and_then(|first| first.clone().err())
+}
+
+fn append_response(answers: Vec<Appending>) -> wire::AppendResponse {
+    let results = answers.into_iter().map(|answer| wire::AppendResult {
+        result: Some(match answer {
+            Ok(appended) => append_result::Result::Appended(wire::Appended {
+                seq: appended.place.seq.0,
+                rev: appended.place.rev.0,
+                message_id: appended.place.id.to_string(),
+                created_at: Some(timestamp(appended.place.created_at)),
+                duplicate: appended.duplicate,
+            }),
+            Err(fault) => append_result::Result::Refusal(wire::Refusal {
+                code: fault.code.as_str().to_owned(),
+                message: fault.message.into_owned(),
+            }),
+        }),
+    });
+    wire::AppendResponse { results: results.collect() }
+}
+
+fn room_head(head: store::RoomHead) -> wire::RoomHead {
+    wire::RoomHead {
+        head: Some(wire::Head::of(head.room, head.head)),
+        unread: head.unread,
+        read_seq: head.read.0,
+        last_at: head.last_at.map(timestamp),
+    }
+}

@@ -1,0 +1,83 @@
+//! What the history service counts. Names and meanings stand here and nowhere else.
+
+use std::time::Duration;
+
+use hubbub_domain::Code;
+
+use crate::store::Backlog;
+
+/// Messages per transaction.
+const BATCH_MESSAGES: &str = "hubbub_history_batch_messages";
+/// Seconds from the beginning of a batch's transaction to its end, failed ones included.
+const COMMIT_SECONDS: &str = "hubbub_history_commit_seconds";
+/// Messages stored.
+const APPENDED: &str = "hubbub_history_appended_total";
+/// Messages that had been stored before.
+const DUPLICATES: &str = "hubbub_history_duplicates_total";
+/// Messages and changes refused, by `code`.
+const REFUSED: &str = "hubbub_history_refused_total";
+/// Messages waiting for a writer.
+const QUEUED: &str = "hubbub_history_queued_messages";
+/// Edits, deletions and reactions stored, by `kind`.
+const CHANGED: &str = "hubbub_history_changed_total";
+/// Publications that the bus did not take; the sweep repeats them.
+const PUBLISH_FAILURES: &str = "hubbub_history_publish_failures_total";
+/// Commits that were left to the sweep because too much was waiting for the bus already.
+const PUBLISH_SKIPPED: &str = "hubbub_history_publish_skipped_total";
+/// Steps of the sweep, by `result` (`published`, `nothing`, `store_failed`, `bus_failed`).
+const SWEEPS: &str = "hubbub_history_sweeps_total";
+/// Ranges of revisions that the sweep published.
+const SWEPT: &str = "hubbub_history_swept_ranges_total";
+/// Rows in the outbox.
+const OUTBOX_ROWS: &str = "hubbub_history_outbox_rows";
+/// Age of the oldest row in the outbox; 0 when it is empty.
+const OUTBOX_OLDEST_SECONDS: &str = "hubbub_history_outbox_oldest_seconds";
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
+const fn gauge(number: u64) -> f64 {
+    number as f64
+}
+
+pub(crate) fn committed(messages: usize, took: Duration) {
+    metrics::histogram!(BATCH_MESSAGES).record(gauge(messages as u64));
+    metrics::histogram!(COMMIT_SECONDS).record(took);
+}
+
+pub(crate) fn appended(stored: u64, duplicates: u64) {
+    metrics::counter!(APPENDED).increment(stored);
+    metrics::counter!(DUPLICATES).increment(duplicates);
+}
+
+pub(crate) fn refused(code: Code, count: u64) {
+    metrics::counter!(REFUSED, "code" => code.as_str()).increment(count);
+}
+
+pub(crate) fn changed(kind: &'static str) {
+    metrics::counter!(CHANGED, "kind" => kind).increment(1);
+}
+
+pub(crate) fn queued(messages: usize) {
+    metrics::gauge!(QUEUED).increment(gauge(messages as u64));
+}
+
+pub(crate) fn unqueued(messages: usize) {
+    metrics::gauge!(QUEUED).decrement(gauge(messages as u64));
+}
+
+pub(crate) fn publish_failed(commits: usize) {
+    metrics::counter!(PUBLISH_FAILURES).increment(commits as u64);
+}
+
+pub(crate) fn publish_skipped() {
+    metrics::counter!(PUBLISH_SKIPPED).increment(1);
+}
+
+pub(crate) fn swept(result: &'static str, ranges: usize) {
+    metrics::counter!(SWEEPS, "result" => result).increment(1);
+    metrics::counter!(SWEPT).increment(ranges as u64);
+}
+
+pub(crate) fn outbox(backlog: Backlog, age: Duration) {
+    metrics::gauge!(OUTBOX_ROWS).set(gauge(backlog.rows));
+    metrics::gauge!(OUTBOX_OLDEST_SECONDS).set(age.as_secs_f64());
+}

@@ -1,0 +1,294 @@
+//! The rules that need no store: which messages make a page, and who may change what. Both adapters
+//! ask here, so that they cannot differ.
+
+use hubbub_domain::{Head, Rev, Seq, Timestamp, UserId, limits};
+
+use crate::store::Standing;
+
+/// Which page of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    Newest,
+    Before(Seq),
+    After(Seq),
+    Around(Seq),
+    BeforeTime(Timestamp),
+}
+
+/// What a page takes: of the messages above `floor` and not above `top`, the `limit` newest. As a
+/// room has no gaps, every anchor is such a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub top: Top,
+    pub floor: Seq,
+    pub limit: u32,
+}
+
+/// The newest message a page may hold; never above the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Top {
+    Seq(Seq),
+    /// The newest one older than this.
+    OlderThan(Timestamp),
+}
+
+/// The window of an anchor.
+pub fn window(anchor: Anchor, limit: u32) -> Window {
+    let size = u64::from(limit);
+    let upto = |top: u64| Window { top: Top::Seq(Seq(top)), floor: Seq::ZERO, limit };
+    match anchor {
+        Anchor::Newest => upto(u64::MAX),
+        Anchor::Before(seq) => upto(seq.0.saturating_sub(1)),
+        Anchor::After(seq) => Window { floor: seq, ..upto(seq.0.saturating_add(size)) },
+        // Near the first message the page goes on to what is newer.
+        Anchor::Around(seq) => upto(seq.0.saturating_add(size / 2).max(size)),
+        Anchor::BeforeTime(moment) => Window { top: Top::OlderThan(moment), ..upto(0) },
+    }
+}
+
+/// What lies beyond a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    pub has_more: bool,
+    pub has_newer: bool,
+}
+
+/// Judges by the ends of the page (`None` when it is empty) and the head of the same moment.
+pub fn beyond(anchor: Anchor, ends: Option<(Seq, Seq)>, head: Head) -> Beyond {
+    let has_newer = match (ends, anchor) {
+        (Some((_, last)), _) => last < head.seq,
+        (None, Anchor::Before(_) | Anchor::BeforeTime(_)) => head.seq > Seq::ZERO,
+        (None, _) => false,
+    };
+    let has_older = ends.is_some_and(|(first, _)| first > Seq(1));
+    let has_more = if matches!(anchor, Anchor::After(_)) { has_newer } else { has_older };
+    Beyond { has_more, has_newer }
+}
+
+/// What the rules must know about a message that is to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub seq: Seq,
+    pub sender: UserId,
+    pub state: TargetState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    User,
+    System,
+    Deleted,
+}
+
+/// Why a message may not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    #[error("no such message")]
+    NoSuchMessage,
+    #[error("the message is somebody else's")]
+    NotTheSender,
+    #[error("the message was deleted")]
+    Deleted,
+    #[error("the message is a system notice")]
+    SystemNotice,
+    #[error("reply_to is not an earlier message of the room")]
+    NoSuchReply,
+    #[error("the message has {} reactions already", limits::REACTIONS_PER_MESSAGE_MAX)]
+    TooManyReactions,
+}
+
+/// Only the sender, and only what somebody said and is still there.
+pub fn may_edit(
+    target: &Target,
+    actor: &UserId,
+    reply_to: Option<Seq>,
+) -> Result<(), ChangeRefused> {
+    match target.state {
+        TargetState::System => return Err(ChangeRefused::SystemNotice),
+        _ if target.sender != *actor => return Err(ChangeRefused::NotTheSender),
+        TargetState::Deleted => return Err(ChangeRefused::Deleted),
+        TargetState::User => {}
+    }
+    if reply_to.is_some_and(|seq| seq >= target.seq) {
+        return Err(ChangeRefused::NoSuchReply);
+    }
+    Ok(())
+}
+
+/// What a deletion has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delete {
+    Now,
+    /// It was done before.
+    Already,
+}
+
+/// The sender and moderators; what happened to the room stays told.
+pub fn may_delete(
+    target: &Target,
+    actor: &UserId,
+    standing: Standing,
+) -> Result<Delete, ChangeRefused> {
+    match target.state {
+        TargetState::System => Err(ChangeRefused::SystemNotice),
+        _ if target.sender != *actor && standing == Standing::Member => {
+            Err(ChangeRefused::NotTheSender)
+        }
+        TargetState::Deleted => Ok(Delete::Already),
+        TargetState::User => Ok(Delete::Now),
+    }
+}
+
+/// What a reaction has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum React {
+    Set,
+    Unset,
+    /// It is so already.
+    Nothing,
+}
+
+/// A reaction as it stands: whether the actor has it, and how many the message has.
+#[derive(Clone, Copy, Debug)]
+pub struct Reacted {
+    pub present: bool,
+    pub count: u64,
+}
+
+/// Anybody may react to what is there; what is already so takes no revision.
+pub fn may_react(target: &Target, reacted: Reacted, on: bool) -> Result<React, ChangeRefused> {
+    match (on, reacted.present) {
+        (true, _) if target.state == TargetState::Deleted => Err(ChangeRefused::Deleted),
+        (true, true) | (false, false) => Ok(React::Nothing),
+        (false, true) => Ok(React::Unset),
+        (true, false) if reacted.count >= limits::REACTIONS_PER_MESSAGE_MAX as u64 => {
+            Err(ChangeRefused::TooManyReactions)
+        }
+        (true, false) => Ok(React::Set),
+    }
+}
+
+/// Whether changes follow `after` without a gap.
+pub fn contiguous(after: Rev, mut revs: impl Iterator<Item = Rev>) -> bool {
+    let mut last = after;
+    revs.all(|rev| {
+        let follows = rev == last.next();
+        last = rev;
+        follows
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{Head, Rev, Seq, UserId};
+    use proptest::prelude::*;
+
+    use super::{
+        Anchor, Beyond, ChangeRefused, Delete, React, Reacted, Target, TargetState, Top, beyond,
+        contiguous, may_delete, may_edit, may_react, window,
+    };
+    use crate::store::Standing;
+
+    /// The seqs a page holds in a room with messages 1..=head.
+    fn seqs(anchor: Anchor, limit: u32, head: u64) -> Vec<u64> {
+        let window = window(anchor, limit);
+        let Top::Seq(top) = window.top else { panic!("only for seqs") };
+        let top = top.0.min(head);
+        let first = top.saturating_sub(u64::from(limit)).max(window.floor.0) + 1;
+        (first..=top).collect()
+    }
+
+    #[test]
+    fn anchors_take_what_they_name() {
+        assert_eq!(seqs(Anchor::Newest, 3, 10), [8, 9, 10]);
+        assert_eq!(seqs(Anchor::Newest, 3, 2), [1, 2]);
+        assert_eq!(seqs(Anchor::Before(Seq(4)), 2, 10), [2, 3]);
+        assert_eq!(seqs(Anchor::Before(Seq(1)), 2, 10), [] as [u64; 0]);
+        assert_eq!(seqs(Anchor::Before(Seq(99)), 2, 10), [9, 10]);
+        assert_eq!(seqs(Anchor::After(Seq(4)), 2, 10), [5, 6]);
+        assert_eq!(seqs(Anchor::After(Seq(9)), 3, 10), [10]);
+        assert_eq!(seqs(Anchor::After(Seq(10)), 3, 10), [] as [u64; 0]);
+        assert_eq!(seqs(Anchor::Around(Seq(5)), 3, 10), [4, 5, 6]);
+        assert_eq!(seqs(Anchor::Around(Seq(5)), 4, 10), [4, 5, 6, 7]);
+        assert_eq!(seqs(Anchor::Around(Seq(1)), 3, 10), [1, 2, 3]);
+        assert_eq!(seqs(Anchor::Around(Seq(10)), 3, 10), [8, 9, 10]);
+        assert_eq!(seqs(Anchor::Around(Seq(5)), 1, 10), [5]);
+    }
+
+    proptest! {
+        #[test]
+        fn around_holds_its_message(head in 1_u64..50, seq in 1_u64..50, limit in 1_u32..20) {
+            let seq = seq.min(head);
+            let page = seqs(Anchor::Around(Seq(seq)), limit, head);
+            prop_assert!(page.contains(&seq));
+            prop_assert_eq!(page.len() as u64, u64::from(limit).min(head));
+        }
+    }
+
+    #[test]
+    fn beyond_looks_the_way_of_the_request() {
+        let head = Head { seq: Seq(10), rev: Rev(12) };
+        let ends = |first, last| Some((Seq(first), Seq(last)));
+        let at = |has_more, has_newer| Beyond { has_more, has_newer };
+        assert_eq!(beyond(Anchor::Newest, ends(1, 10), head), at(false, false));
+        assert_eq!(beyond(Anchor::Newest, ends(2, 10), head), at(true, false));
+        assert_eq!(beyond(Anchor::Before(Seq(4)), ends(1, 3), head), at(false, true));
+        assert_eq!(beyond(Anchor::Before(Seq(1)), None, head), at(false, true));
+        assert_eq!(beyond(Anchor::After(Seq(2)), ends(3, 9), head), at(true, true));
+        assert_eq!(beyond(Anchor::After(Seq(2)), ends(3, 10), head), at(false, false));
+        assert_eq!(beyond(Anchor::After(Seq(10)), None, head), at(false, false));
+    }
+
+    fn target(state: TargetState) -> Target {
+        Target { seq: Seq(5), sender: user("alice"), state }
+    }
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(name).expect("valid")
+    }
+
+    #[test]
+    fn only_the_sender_edits_what_is_there() {
+        let edit = |state, who: &str| may_edit(&target(state), &user(who), None);
+        assert_eq!(edit(TargetState::User, "alice"), Ok(()));
+        assert_eq!(edit(TargetState::User, "bob"), Err(ChangeRefused::NotTheSender));
+        assert_eq!(edit(TargetState::Deleted, "alice"), Err(ChangeRefused::Deleted));
+        assert_eq!(edit(TargetState::Deleted, "bob"), Err(ChangeRefused::NotTheSender));
+        assert_eq!(edit(TargetState::System, "alice"), Err(ChangeRefused::SystemNotice));
+        let reply = |seq| may_edit(&target(TargetState::User), &user("alice"), Some(Seq(seq)));
+        assert_eq!(reply(4), Ok(()));
+        assert_eq!(reply(5), Err(ChangeRefused::NoSuchReply));
+    }
+
+    #[test]
+    fn senders_and_moderators_delete() {
+        let delete = |state, who: &str, standing| may_delete(&target(state), &user(who), standing);
+        let (user, system, gone) = (TargetState::User, TargetState::System, TargetState::Deleted);
+        assert_eq!(delete(user, "alice", Standing::Member), Ok(Delete::Now));
+        assert_eq!(delete(user, "bob", Standing::Moderator), Ok(Delete::Now));
+        assert_eq!(delete(user, "bob", Standing::Member), Err(ChangeRefused::NotTheSender));
+        assert_eq!(delete(gone, "alice", Standing::Member), Ok(Delete::Already));
+        assert_eq!(delete(system, "bob", Standing::Moderator), Err(ChangeRefused::SystemNotice));
+    }
+
+    #[test]
+    fn reactions_are_idempotent_and_bounded() {
+        let react =
+            |state, present, count, on| may_react(&target(state), Reacted { present, count }, on);
+        let (user, gone) = (TargetState::User, TargetState::Deleted);
+        assert_eq!(react(user, false, 0, true), Ok(React::Set));
+        assert_eq!(react(user, true, 500, true), Ok(React::Nothing));
+        assert_eq!(react(user, true, 500, false), Ok(React::Unset));
+        assert_eq!(react(user, false, 0, false), Ok(React::Nothing));
+        assert_eq!(react(user, false, 500, true), Err(ChangeRefused::TooManyReactions));
+        assert_eq!(react(gone, false, 0, true), Err(ChangeRefused::Deleted));
+        assert_eq!(react(gone, false, 0, false), Ok(React::Nothing));
+    }
+
+    #[test]
+    fn gaps_are_seen() {
+        let revs = |revs: &[u64]| contiguous(Rev(3), revs.iter().copied().map(Rev));
+        assert!(revs(&[]) && revs(&[4, 5, 6]));
+        assert!(!revs(&[5]) && !revs(&[4, 6]) && !revs(&[4, 4]));
+    }
+}

@@ -1,0 +1,334 @@
+//! The storage port: where the history of all rooms lives.
+//!
+//! # The contract
+//!
+//! - **What is answered is committed**, and survives the death of this process.
+//! - **Places are given out without a gap.** `seq` and `rev` are 1, 2, 3, … per room, whoever writes
+//!   and from however many processes; `created_at` rises strictly with `seq`.
+//! - **`(room, sender, client_id)` is unique for ever.** A repeated post answers the first one's place.
+//! - **Every commit that changes a room leaves an outbox row** that names the revisions, until somebody
+//!   says that they were published ([`Batch::finished`], [`Store::finish`], [`Claim::finish`]).
+//! - **A read is of one moment**: the head it carries, and everything else in it, belong together.
+//! - **An error says whose fault it is** ([`StoreError`]). After `Unavailable` of a write it is unknown
+//!   whether it was done; repeating [`Store::append`] is harmless.
+//!
+//! Time is a parameter. Absence is `Option`, never an error. To add an adapter: implement [`Store`] and
+//! [`Claim`], and run `conformance` on it.
+
+#[cfg(test)]
+mod conformance;
+mod error;
+pub mod postgres;
+mod record;
+pub mod sqlite;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use hubbub_domain::{
+    Body, Change, ClientId, Head, Message, MessageId, MessageKind, Rev, RoomId, Seq, SystemNotice,
+    Timestamp, UserId,
+};
+use uuid::Uuid;
+
+pub use error::{ChangeError, StoreError};
+pub(crate) use record::posted;
+
+use self::{postgres::PostgresStore, sqlite::SqliteStore};
+use crate::{Config, rules::Window};
+
+/// See the contract above.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores a batch in one transaction, in its order. No two posts of a batch may have the same
+    /// room, sender and client id.
+    async fn append(&self, batch: Batch<'_>) -> Result<Committed, StoreError>;
+
+    /// Replaces a message's body.
+    async fn edit(&self, edit: &Edit) -> Result<Recorded, ChangeError>;
+    /// Takes a message's body, its earlier bodies and its reactions away.
+    async fn delete(&self, deletion: &Deletion) -> Result<Recorded, ChangeError>;
+    /// Sets or takes back a reaction.
+    async fn react(&self, reacting: &Reacting) -> Result<Recorded, ChangeError>;
+
+    /// The messages of a window, oldest first.
+    async fn page(&self, room: RoomId, window: Window) -> Result<Page, StoreError>;
+    /// At most `limit` changes after a revision, contiguous from `after + 1`.
+    async fn changes(&self, room: RoomId, after: Rev, limit: u32) -> Result<Changes, StoreError>;
+    /// Heads in the order of the markers; what is unread is counted only for a user.
+    async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError>;
+    /// At most `limit + 1` rooms by activity, newest first, then by id. No room may be named twice.
+    async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError>;
+
+    /// Which history this is.
+    async fn epoch(&self) -> Result<Uuid, StoreError>;
+    /// Makes it another one: for the operator, after the store was restored from a backup.
+    async fn new_epoch(&self) -> Result<Uuid, StoreError>;
+
+    /// The oldest outbox rows from before a moment that nobody else has claimed, at most `rows_max`.
+    /// They stay claimed until the claim is finished or dropped.
+    async fn claim(&self, before: Timestamp, rows_max: u32) -> Result<Box<dyn Claim>, StoreError>;
+    /// Deletes outbox rows whose revisions were published.
+    async fn finish(&self, rows: &[OutboxId]) -> Result<(), StoreError>;
+    /// How much is waiting in the outbox.
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
+}
+
+/// The store that the configuration names: `postgres://…` or `sqlite:{file}`.
+pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    let address = config.database.expose();
+    if let Some(file) = address.strip_prefix("sqlite:") {
+        return Ok(Arc::new(SqliteStore::open(Path::new(file), &config.sqlite).await?));
+    }
+    Ok(Arc::new(PostgresStore::connect(address, &config.postgres).await?))
+}
+
+/// Outbox rows that this process alone may publish.
+#[async_trait]
+pub trait Claim: Send {
+    /// The revisions, in the order of their commits.
+    fn ranges(&self) -> &[Range];
+    /// The changes of one range, as they read now.
+    async fn changes(&mut self, range: Range) -> Result<Vec<Change>, StoreError>;
+    /// They were published: deletes the rows.
+    async fn finish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Revisions of one room, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub room: RoomId,
+    pub first: Rev,
+    pub last: Rev,
+}
+
+impl Range {
+    /// The range as a question for changes: after which revision, and how many.
+    fn after_and_limit(self) -> (Rev, u32) {
+        let after = self.first.0.saturating_sub(1);
+        (Rev(after), u32::try_from(self.last.0.saturating_sub(after)).unwrap_or(u32::MAX))
+    }
+}
+
+/// An outbox row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OutboxId(pub i64);
+
+/// What to store together.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    pub posts: &'a [Post],
+    pub now: Timestamp,
+    /// Outbox rows to delete with it.
+    pub finished: &'a [OutboxId],
+}
+
+/// A message to store.
+#[derive(Clone, Debug)]
+pub struct Post {
+    pub room: RoomId,
+    pub sender: UserId,
+    pub client_id: ClientId,
+    pub id: MessageId,
+    pub content: Content,
+    /// For the bus alone; no store keeps it.
+    pub traceparent: String,
+}
+
+impl Post {
+    /// The message as it stands once it has its place.
+    pub fn message(self, place: Place) -> Message {
+        Message {
+            room: self.room,
+            seq: place.seq,
+            rev: place.rev,
+            id: place.id,
+            sender: self.sender,
+            client_id: self.client_id,
+            kind: self.content.into(),
+            created_at: place.created_at,
+            edited_at: None,
+            reactions: Vec::new(),
+        }
+    }
+}
+
+/// What a new message holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    User(Body),
+    System(SystemNotice),
+}
+
+impl Content {
+    pub fn reply_to(&self) -> Option<Seq> {
+        match self {
+            Self::User(body) => body.reply_to,
+            Self::System(_) => None,
+        }
+    }
+}
+
+impl From<Content> for MessageKind {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::User(body) => Self::User(body),
+            Content::System(notice) => Self::System(notice),
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// One per post, in order.
+    pub fates: Vec<Fate>,
+    /// `None` when nothing was stored.
+    pub outbox: Option<OutboxId>,
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Stored(Place),
+    /// The place is the first one's.
+    Duplicate(Place),
+    /// It answers a message that does not exist.
+    NoSuchReply,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub seq: Seq,
+    pub rev: Rev,
+    pub id: MessageId,
+    pub created_at: Timestamp,
+}
+
+/// Another body for a message.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub actor: UserId,
+    pub body: Body,
+    pub now: Timestamp,
+}
+
+/// Who takes a message away.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub actor: UserId,
+    pub standing: Standing,
+    pub now: Timestamp,
+}
+
+/// Whose messages an actor may delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Member,
+    Moderator,
+}
+
+/// A reaction to set or take back.
+#[derive(Clone, Debug)]
+pub struct Reacting {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub actor: UserId,
+    pub emoji: String,
+    pub on: bool,
+    pub now: Timestamp,
+}
+
+/// What became of an edit, a deletion or a reaction.
+#[derive(Clone, Debug)]
+pub enum Recorded {
+    Changed {
+        change: Change,
+        outbox: OutboxId,
+    },
+    /// It was so already. `rev` and `at` are those of the first deletion, else the room's own.
+    Unchanged {
+        rev: Rev,
+        at: Timestamp,
+    },
+}
+
+/// Messages of one room, oldest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub messages: Vec<Message>,
+    pub head: Head,
+    pub epoch: Uuid,
+}
+
+/// Changes of one room, in order.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    pub changes: Vec<Change>,
+    pub head: Head,
+    pub epoch: Uuid,
+}
+
+/// A room and how far a user has read in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Marker {
+    pub room: RoomId,
+    pub last_read: Seq,
+    /// The room's activity while it has no message.
+    pub since: Timestamp,
+}
+
+/// Heads in the order they were asked for.
+#[derive(Clone, Debug)]
+pub struct Heads {
+    pub rooms: Vec<RoomHead>,
+    pub epoch: Uuid,
+}
+
+/// A head, and what lies beyond the reader's marker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomHead {
+    pub room: RoomId,
+    pub head: Head,
+    pub unread: u64,
+    pub read: Seq,
+    /// When the newest message was stored.
+    pub last_at: Option<Timestamp>,
+}
+
+/// Which rooms to rank.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    pub user: UserId,
+    pub markers: Vec<Marker>,
+    pub after: Option<Rank>,
+    pub limit: u32,
+}
+
+/// A room's place in the order of activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rank {
+    pub active_at: Timestamp,
+    pub room: RoomId,
+}
+
+/// A room in the order of activity.
+#[derive(Clone, Debug)]
+pub struct RankedRoom {
+    pub head: RoomHead,
+    pub active_at: Timestamp,
+    pub last_message: Option<Message>,
+}
+
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    pub rows: u64,
+    /// When the oldest row was written.
+    pub oldest: Option<Timestamp>,
+}

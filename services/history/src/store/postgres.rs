@@ -1,0 +1,200 @@
+//! History in Postgres: schema `history`, messages hash-partitioned by room.
+//!
+//! A writer locks the heads of its rooms, in order of their ids, before it looks at anything else: that
+//! makes places gapless across processes, and keeps writers from waiting for each other in a circle.
+//! Every read is a single statement and so of one moment.
+
+mod append;
+mod change;
+mod outbox;
+mod read;
+
+use std::{str::FromStr as _, time::Duration};
+
+use async_trait::async_trait;
+use hubbub_domain::{Rev, RoomId, Timestamp, UserId};
+use sqlx::{
+    Connection as _, PgConnection, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use uuid::Uuid;
+
+use super::{
+    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, Heads, Marker,
+    OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Store, StoreError,
+};
+use crate::{config::PostgresConfig, rules::Window};
+
+/// A connection that was idle for longer is asked whether it still stands before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How often an attempt is made when Postgres undid it in favour of another.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    /// For one call, whatever happens to the network.
+    patience: Duration,
+}
+
+impl PostgresStore {
+    /// Brings the schema up to date and opens the pool. Several instances may do so at once.
+    pub async fn connect(url: &str, config: &PostgresConfig) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Defect("the database address is malformed".into()))?
+            .application_name("hubbub-history");
+        migrate(&options, config.migration_timeout).await?;
+
+        let statement_timeout = config.statement_timeout;
+        let options = options.options([
+            ("statement_timeout", statement_timeout.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", config.claim_timeout.as_millis().to_string()),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(config.acquire_timeout)
+            // A question before every use would double the round trips.
+            .test_before_acquire(false)
+            .before_acquire(|connection, idle| {
+                Box::pin(async move {
+                    if idle.idle_for > TRUSTED_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        let patience = config.acquire_timeout + statement_timeout + TRUSTED_IDLE;
+        Ok(Self { pool, patience })
+    }
+
+    /// Within the time-out, and again while Postgres undoes it in favour of another transaction.
+    async fn call<T, E, F, R>(&self, attempt: F) -> Result<T, E>
+    where
+        E: Attempted,
+        F: Fn() -> R + Send,
+        R: Future<Output = Result<T, E>> + Send,
+    {
+        let mut attempts = 1;
+        loop {
+            let result =
+                tokio::time::timeout(self.patience, attempt()).await.unwrap_or_else(|_| {
+                    Err(StoreError::Unavailable("Postgres did not answer in time".into()).into())
+                });
+            match result {
+                Err(error) if error.contended() && attempts < ATTEMPTS_MAX => attempts += 1,
+                result => return result,
+            }
+        }
+    }
+}
+
+async fn migrate(options: &PgConnectOptions, timeout: Duration) -> Result<(), StoreError> {
+    let run = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        migrator().run(&mut connection).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            error => StoreError::Defect(format!("the migrations do not apply: {error}")),
+        })?;
+        connection.close().await?;
+        Ok(())
+    };
+    tokio::time::timeout(timeout, run).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable("the migrations did not end in time".into()))
+    })
+}
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.create_schema("history");
+    migrator.dangerous_set_table_name("history._sqlx_migrations");
+    // An instance of the last release may start on a database that the next one has migrated.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Errors of one attempt.
+trait Attempted: From<StoreError> {
+    /// Nothing was done, and the same may succeed at once.
+    fn contended(&self) -> bool;
+}
+
+impl Attempted for StoreError {
+    fn contended(&self) -> bool {
+        matches!(self, Self::Contended)
+    }
+}
+
+impl Attempted for ChangeError {
+    fn contended(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Contended))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn append(&self, batch: Batch<'_>) -> Result<Committed, StoreError> {
+        let columns = append::Columns::of(batch.posts);
+        self.call(|| append::append(&self.pool, &columns, batch)).await
+    }
+
+    async fn edit(&self, edit: &Edit) -> Result<Recorded, ChangeError> {
+        self.call(|| change::edit(&self.pool, edit)).await
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<Recorded, ChangeError> {
+        self.call(|| change::delete(&self.pool, deletion)).await
+    }
+
+    async fn react(&self, reacting: &Reacting) -> Result<Recorded, ChangeError> {
+        self.call(|| change::react(&self.pool, reacting)).await
+    }
+
+    async fn page(&self, room: RoomId, window: Window) -> Result<Page, StoreError> {
+        self.call(|| read::page(&self.pool, room, window)).await
+    }
+
+    async fn changes(&self, room: RoomId, after: Rev, limit: u32) -> Result<Changes, StoreError> {
+        self.call(|| read::changes(&self.pool, room, after, limit)).await
+    }
+
+    async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError> {
+        self.call(|| read::heads(&self.pool, markers, user)).await
+    }
+
+    async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
+        self.call(|| read::rank(&self.pool, ranking)).await
+    }
+
+    async fn epoch(&self) -> Result<Uuid, StoreError> {
+        let select = || async {
+            Ok(sqlx::query_scalar("SELECT epoch FROM history.meta").fetch_one(&self.pool).await?)
+        };
+        self.call(select).await
+    }
+
+    async fn new_epoch(&self) -> Result<Uuid, StoreError> {
+        let epoch = Uuid::new_v4();
+        let update = || async {
+            let query = sqlx::query("UPDATE history.meta SET epoch = $1").bind(epoch);
+            query.execute(&self.pool).await?;
+            Ok(epoch)
+        };
+        self.call(update).await
+    }
+
+    async fn claim(&self, before: Timestamp, rows_max: u32) -> Result<Box<dyn Claim>, StoreError> {
+        self.call(|| outbox::claim(&self.pool, before, rows_max)).await
+    }
+
+    async fn finish(&self, rows: &[OutboxId]) -> Result<(), StoreError> {
+        self.call(|| outbox::finish(&self.pool, rows)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.call(|| outbox::backlog(&self.pool)).await
+    }
+}

@@ -1,0 +1,191 @@
+//! Editing, deleting and reacting: one transaction each, under the lock of the room's head.
+
+use hubbub_domain::{Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
+use sqlx::{PgConnection, PgPool};
+
+use crate::{
+    rules::{self, ChangeRefused, Delete, React, Reacted, Target},
+    store::{
+        ChangeError, Deletion, Edit, OutboxId, Reacting, Recorded, StoreError,
+        record::{
+            ChangeColumns, ContentColumns, ReactPayload, TargetRow, signed, to_json, unsigned,
+        },
+    },
+};
+
+pub(super) async fn edit(pool: &PgPool, edit: &Edit) -> Result<Recorded, ChangeError> {
+    let mut tx = pool.begin().await?;
+    let (target, _) = lock(&mut tx, edit.room, edit.seq).await?;
+    rules::may_edit(&target, &edit.actor, edit.body.reply_to)?;
+
+    let columns = ContentColumns::of_body(&edit.body);
+    sqlx::query(
+        "UPDATE history.messages SET text = $3, extra = $4::jsonb, edited_at_us = $5
+         WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(edit.room.as_uuid())
+    .bind(signed(edit.seq.0))
+    .bind(columns.text)
+    .bind(columns.extra)
+    .bind(edit.now.as_micros())
+    .execute(&mut *tx)
+    .await?;
+    let columns = ChangeColumns {
+        kind: "edit",
+        seq: edit.seq,
+        actor: &edit.actor,
+        payload: Some(to_json(&edit.body)),
+        at: edit.now,
+    };
+    let (rev, outbox) = record(&mut tx, edit.room, &columns).await?;
+    tx.commit().await?;
+    let kind = ChangeKind::Edited { seq: edit.seq, body: Some(edit.body.clone()), at: edit.now };
+    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+}
+
+pub(super) async fn delete(pool: &PgPool, deletion: &Deletion) -> Result<Recorded, ChangeError> {
+    let Deletion { room, seq, actor, standing, now } = deletion;
+    let mut tx = pool.begin().await?;
+    let (target, _) = lock(&mut tx, *room, *seq).await?;
+    if rules::may_delete(&target, actor, *standing)? == Delete::Already {
+        return first_deletion(&mut tx, *room, *seq).await;
+    }
+    erase(&mut tx, deletion).await?;
+    let columns = ChangeColumns { kind: "delete", seq: *seq, actor, payload: None, at: *now };
+    let (rev, outbox) = record(&mut tx, *room, &columns).await?;
+    tx.commit().await?;
+    let kind = ChangeKind::Deleted { seq: *seq, by: actor.clone(), at: *now };
+    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+}
+
+/// Takes away all that was said in a message: its body, its earlier bodies, the reactions to it.
+async fn erase(tx: &mut PgConnection, deletion: &Deletion) -> Result<(), StoreError> {
+    let (room, seq) = (deletion.room.as_uuid(), signed(deletion.seq.0));
+    sqlx::query(
+        "WITH erased AS (
+             UPDATE history.changes SET payload = NULL
+             WHERE room_id = $1 AND seq = $2 AND kind = 'edit'
+         ), unreacted AS (
+             DELETE FROM history.reactions WHERE room_id = $1 AND seq = $2
+         ), counted AS (
+             UPDATE history.heads SET tombstones = tombstones + 1 WHERE room_id = $1
+         )
+         UPDATE history.messages SET text = NULL, extra = NULL, deleted_at_us = $3
+         WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(room)
+    .bind(seq)
+    .bind(deletion.now.as_micros())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn first_deletion(
+    tx: &mut PgConnection,
+    room: RoomId,
+    seq: Seq,
+) -> Result<Recorded, ChangeError> {
+    let (rev, at_us): (i64, i64) = sqlx::query_as(
+        "SELECT rev, at_us FROM history.changes
+         WHERE room_id = $1 AND seq = $2 AND kind = 'delete'",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .fetch_one(tx)
+    .await?;
+    Ok(Recorded::Unchanged { rev: Rev(unsigned(rev)?), at: Timestamp::from_micros(at_us) })
+}
+
+pub(super) async fn react(pool: &PgPool, reacting: &Reacting) -> Result<Recorded, ChangeError> {
+    let Reacting { room, seq, actor, emoji, on, now } = reacting;
+    let mut tx = pool.begin().await?;
+    let (target, rev) = lock(&mut tx, *room, *seq).await?;
+    let reacted = reacted(&mut tx, reacting).await?;
+    let write = match rules::may_react(&target, reacted, *on)? {
+        React::Nothing => return Ok(Recorded::Unchanged { rev, at: *now }),
+        React::Set => "INSERT INTO history.reactions VALUES ($1, $2, $3, $4)",
+        React::Unset => {
+            "DELETE FROM history.reactions
+             WHERE room_id = $1 AND seq = $2 AND user_id = $3 AND emoji = $4"
+        }
+    };
+    sqlx::query(write)
+        .bind(room.as_uuid())
+        .bind(signed(seq.0))
+        .bind(actor.as_str())
+        .bind(emoji)
+        .execute(&mut *tx)
+        .await?;
+    let payload = Some(to_json(&ReactPayload { emoji: emoji.clone(), on: *on }));
+    let columns = ChangeColumns { kind: "react", seq: *seq, actor, payload, at: *now };
+    let (rev, outbox) = record(&mut tx, *room, &columns).await?;
+    tx.commit().await?;
+    let reaction = Reaction { user: actor.clone(), emoji: emoji.clone() };
+    let kind = ChangeKind::Reacted { seq: *seq, reaction, on: *on };
+    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+}
+
+async fn reacted(tx: &mut PgConnection, reacting: &Reacting) -> Result<Reacted, StoreError> {
+    let (count, present): (i64, bool) = sqlx::query_as(
+        "SELECT count(*), coalesce(bool_or(user_id = $3 AND emoji = $4), false)
+         FROM history.reactions WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(reacting.room.as_uuid())
+    .bind(signed(reacting.seq.0))
+    .bind(reacting.actor.as_str())
+    .bind(&reacting.emoji)
+    .fetch_one(tx)
+    .await?;
+    Ok(Reacted { present, count: unsigned(count)? })
+}
+
+/// Locks the room against all other writers and looks at the message. Also the room's revision.
+async fn lock(tx: &mut PgConnection, room: RoomId, seq: Seq) -> Result<(Target, Rev), ChangeError> {
+    let rev: Option<i64> =
+        sqlx::query_scalar("SELECT rev FROM history.heads WHERE room_id = $1 FOR UPDATE")
+            .bind(room.as_uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let row: Option<TargetRow> = sqlx::query_as(
+        "SELECT sender_id, system IS NOT NULL AS is_system, deleted_at_us IS NOT NULL AS is_deleted
+         FROM history.messages WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .fetch_optional(tx)
+    .await?;
+    let (Some(rev), Some(row)) = (rev, row) else {
+        return Err(ChangeRefused::NoSuchMessage.into());
+    };
+    Ok((row.target(seq)?, Rev(unsigned(rev)?)))
+}
+
+/// Gives the change its revision and notes it for the bus.
+async fn record(
+    tx: &mut PgConnection,
+    room: RoomId,
+    columns: &ChangeColumns<'_>,
+) -> Result<(Rev, OutboxId), StoreError> {
+    let (rev, outbox): (i64, i64) = sqlx::query_as(
+        "WITH moved AS (
+             UPDATE history.heads SET rev = rev + 1 WHERE room_id = $1 RETURNING seq, rev
+         ), changed AS (
+             INSERT INTO history.changes
+                 (room_id, rev, head_seq, kind, seq, actor_id, payload, at_us)
+             SELECT $1, moved.rev, moved.seq, $2, $3, $4, $5::jsonb, $6 FROM moved
+         )
+         INSERT INTO history.outbox (created_at_us, rooms, first_revs, last_revs)
+         SELECT $6, ARRAY[$1], ARRAY[moved.rev], ARRAY[moved.rev] FROM moved
+         RETURNING first_revs[1], id",
+    )
+    .bind(room.as_uuid())
+    .bind(columns.kind)
+    .bind(signed(columns.seq.0))
+    .bind(columns.actor.as_str())
+    .bind(&columns.payload)
+    .bind(columns.at.as_micros())
+    .fetch_one(tx)
+    .await?;
+    Ok((Rev(unsigned(rev)?), OutboxId(outbox)))
+}

@@ -1,0 +1,22 @@
+-- $1 rooms, $2 how far the user has read in each, $3 the user (null: nothing is counted).
+SELECT
+    asked.room AS room_id, coalesce(h.seq, 0) AS head_seq, coalesce(h.rev, 0) AS head_rev,
+    nullif(h.last_at_us, 0) AS last_at_us,
+    mark.seq AS read_seq,
+    CASE WHEN $3::text IS NULL THEN 0
+        ELSE greatest(coalesce(h.seq, 0) - mark.seq - coalesce(gone.tombstones, 0), 0)
+    END AS unread,
+    meta.epoch
+FROM history.meta
+LEFT JOIN unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (room, read, ord) ON true
+LEFT JOIN history.heads h ON h.room_id = asked.room
+LEFT JOIN history.senders s ON s.room_id = asked.room AND s.user_id = $3::text
+CROSS JOIN LATERAL (SELECT greatest(asked.read, s.last_seq) AS seq) mark
+LEFT JOIN LATERAL (
+    SELECT count(*) AS tombstones
+    FROM history.messages m
+    WHERE m.room_id = asked.room AND m.deleted_at_us IS NOT NULL AND m.seq > mark.seq
+        -- Most rooms have no tombstone, and most are read: they need no look.
+        AND h.tombstones > 0 AND h.seq > mark.seq AND $3::text IS NOT NULL
+) gone ON true
+ORDER BY asked.ord

@@ -1,0 +1,137 @@
+//! Reading: one statement each, so that everything in an answer is of one moment.
+
+use hubbub_domain::{Change, Head, Message, Rev, RoomId, Seq, Timestamp, UserId};
+use sqlx::{FromRow as _, PgConnection, PgExecutor, PgPool, Row as _, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::{
+    rules::{self, Top, Window},
+    store::{
+        Changes, Heads, Marker, Page, RankedRoom, Ranking, RoomHead, StoreError,
+        record::{ChangeRow, MessageRow, head, posted, signed, unsigned},
+    },
+};
+
+pub(super) async fn page(pool: &PgPool, room: RoomId, window: Window) -> Result<Page, StoreError> {
+    let (top, older_than) = match window.top {
+        Top::Seq(seq) => (Some(signed(seq.0)), None),
+        Top::OlderThan(moment) => (None, Some(moment.as_micros())),
+    };
+    let rows = sqlx::query(include_str!("page.sql"))
+        .bind(room.as_uuid())
+        .bind(top)
+        .bind(signed(window.floor.0))
+        .bind(i64::from(window.limit))
+        .bind(older_than)
+        .fetch_all(pool)
+        .await?;
+    let (head, epoch) = head_and_epoch(&rows)?;
+    let messages = rows.iter().filter_map(|row| message(row).transpose());
+    Ok(Page { messages: messages.collect::<Result<_, _>>()?, head, epoch })
+}
+
+pub(super) async fn changes(
+    executor: impl PgExecutor<'_>,
+    room: RoomId,
+    after: Rev,
+    limit: u32,
+) -> Result<Changes, StoreError> {
+    let rows = sqlx::query(include_str!("changes.sql"))
+        .bind(room.as_uuid())
+        .bind(signed(after.0))
+        .bind(i64::from(limit))
+        .fetch_all(executor)
+        .await?;
+    let (head, epoch) = head_and_epoch(&rows)?;
+    let changes =
+        rows.iter().filter_map(|row| change(row).transpose()).collect::<Result<Vec<_>, _>>()?;
+    if !rules::contiguous(after, changes.iter().map(|change| change.rev)) {
+        return Err(StoreError::Defect(format!("room {room} has a gap after revision {after}")));
+    }
+    Ok(Changes { changes, head, epoch })
+}
+
+/// The same on a connection of one's own.
+pub(super) async fn changes_on(
+    connection: &mut PgConnection,
+    room: RoomId,
+    after: Rev,
+    limit: u32,
+) -> Result<Changes, StoreError> {
+    changes(connection, room, after, limit).await
+}
+
+pub(super) async fn heads(
+    pool: &PgPool,
+    markers: &[Marker],
+    user: Option<&UserId>,
+) -> Result<Heads, StoreError> {
+    let rows = sqlx::query(include_str!("heads.sql"))
+        .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| signed(marker.last_read.0)).collect::<Vec<_>>())
+        .bind(user.map(UserId::as_str))
+        .fetch_all(pool)
+        .await?;
+    // Without a room there is one row, which says the epoch.
+    let (_, epoch) = head_and_epoch(&rows)?;
+    let rooms = rows.iter().filter_map(|row| match row.try_get("room_id") {
+        Ok(Some(room)) => Some(room_head(row, room)),
+        Ok(None) => None,
+        Err(error) => Some(Err(error.into())),
+    });
+    Ok(Heads { rooms: rooms.collect::<Result<_, _>>()?, epoch })
+}
+
+pub(super) async fn rank(pool: &PgPool, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
+    let markers = &ranking.markers;
+    let rows = sqlx::query(include_str!("rank.sql"))
+        .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| signed(marker.last_read.0)).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| marker.since.as_micros()).collect::<Vec<_>>())
+        .bind(ranking.user.as_str())
+        .bind(ranking.after.map(|rank| rank.active_at.as_micros()))
+        .bind(ranking.after.map(|rank| rank.room.as_uuid()))
+        .bind(i64::from(ranking.limit) + 1)
+        .fetch_all(pool)
+        .await?;
+    let rooms = rows.iter().map(|row| {
+        Ok(RankedRoom {
+            head: room_head(row, row.try_get("ranked_room_id")?)?,
+            active_at: Timestamp::from_micros(row.try_get("active_at_us")?),
+            last_message: message(row)?,
+        })
+    });
+    rooms.collect()
+}
+
+fn room_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
+    Ok(RoomHead {
+        room: RoomId::from_uuid(room),
+        head: head(row.try_get("head_seq")?, row.try_get("head_rev")?)?,
+        unread: unsigned(row.try_get("unread")?)?,
+        read: Seq(unsigned(row.try_get("read_seq")?)?),
+        last_at: row.try_get::<Option<i64>, _>("last_at_us")?.map(Timestamp::from_micros),
+    })
+}
+
+/// Every row repeats them, and there is always one.
+fn head_and_epoch(rows: &[PgRow]) -> Result<(Head, Uuid), StoreError> {
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    Ok((head(row.try_get("head_seq")?, row.try_get("head_rev")?)?, row.try_get("epoch")?))
+}
+
+/// `None` when the row has no message.
+fn message(row: &PgRow) -> Result<Option<Message>, StoreError> {
+    match row.try_get::<Option<i64>, _>("seq")? {
+        Some(_) => MessageRow::from_row(row)?.message().map(Some),
+        None => Ok(None),
+    }
+}
+
+fn change(row: &PgRow) -> Result<Option<Change>, StoreError> {
+    match row.try_get::<Option<&str>, _>("kind")? {
+        Some("post") => Ok(message(row)?.map(posted)),
+        Some(_) => ChangeRow::from_row(row)?.change().map(Some),
+        None => Ok(None),
+    }
+}

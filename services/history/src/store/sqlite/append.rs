@@ -1,0 +1,181 @@
+//! Storing a batch: the same rules as `history.append_v1` in Postgres, in one transaction.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use hubbub_domain::{MessageId, Rev, RoomId, Seq, Timestamp, UserId};
+use sqlx::{SqliteConnection, SqlitePool};
+use uuid::Uuid;
+
+use super::outbox;
+use crate::store::{
+    Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
+    record::{ContentColumns, signed, unsigned},
+};
+
+/// A room while the batch is stored.
+#[derive(Clone, Copy)]
+struct Room {
+    /// As they were before the batch.
+    first_seq: Seq,
+    first_rev: Rev,
+    seq: Seq,
+    rev: Rev,
+    last_at_us: i64,
+}
+
+pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Committed, StoreError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut rooms = BTreeMap::new();
+    let mut senders = BTreeMap::new();
+    let mut fates = Vec::with_capacity(batch.posts.len());
+    for post in batch.posts {
+        let room = match rooms.entry(post.room) {
+            Entry::Occupied(room) => room.into_mut(),
+            Entry::Vacant(place) => place.insert(Room::load(&mut tx, post.room).await?),
+        };
+        let fate = store(&mut tx, room, post, batch.now).await?;
+        if let (Fate::Stored(place), Content::User(_)) = (fate, &post.content) {
+            senders.insert((post.room, &post.sender), place.seq);
+        }
+        fates.push(fate);
+    }
+    rooms.retain(|_, room| room.rev > room.first_rev);
+    for (id, room) in &rooms {
+        room.save(&mut tx, *id).await?;
+    }
+    for ((room, sender), seq) in senders {
+        save_sender(&mut tx, room, sender, seq).await?;
+    }
+    let ranges: Vec<_> = rooms
+        .iter()
+        .map(|(id, room)| Range { room: *id, first: room.first_rev.next(), last: room.rev })
+        .collect();
+    let outbox = match ranges.as_slice() {
+        [] => None,
+        ranges => Some(outbox::note(&mut tx, batch.now, ranges).await?),
+    };
+    outbox::delete(&mut tx, batch.finished.iter().map(|row| row.0)).await?;
+    tx.commit().await?;
+    Ok(Committed { fates, outbox })
+}
+
+impl Room {
+    async fn load(tx: &mut SqliteConnection, room: RoomId) -> Result<Self, StoreError> {
+        let row: Option<(i64, i64, i64)> =
+            sqlx::query_as("SELECT seq, rev, last_at_us FROM heads WHERE room_id = $1")
+                .bind(room.as_uuid())
+                .fetch_optional(tx)
+                .await?;
+        let (seq, rev, last_at_us) = row.unwrap_or_default();
+        let (seq, rev) = (Seq(unsigned(seq)?), Rev(unsigned(rev)?));
+        Ok(Self { first_seq: seq, first_rev: rev, seq, rev, last_at_us })
+    }
+
+    async fn save(&self, tx: &mut SqliteConnection, room: RoomId) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO heads (room_id, seq, rev, last_at_us) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO UPDATE SET
+                 seq = excluded.seq, rev = excluded.rev, last_at_us = excluded.last_at_us",
+        )
+        .bind(room.as_uuid())
+        .bind(signed(self.seq.0))
+        .bind(signed(self.rev.0))
+        .bind(self.last_at_us)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    /// The place the next message of the room gets.
+    fn next(&self, id: MessageId, now: Timestamp) -> Place {
+        let at_us = now.as_micros().max(self.last_at_us + 1);
+        let created_at = Timestamp::from_micros(at_us);
+        Place { seq: self.seq.next(), rev: self.rev.next(), id, created_at }
+    }
+
+    fn take(&mut self, place: Place) {
+        (self.seq, self.rev) = (place.seq, place.rev);
+        self.last_at_us = place.created_at.as_micros();
+    }
+}
+
+async fn store(
+    tx: &mut SqliteConnection,
+    room: &mut Room,
+    post: &Post,
+    now: Timestamp,
+) -> Result<Fate, StoreError> {
+    if post.content.reply_to().is_some_and(|seq| seq > room.first_seq) {
+        return Ok(find(tx, post).await?.map_or(Fate::NoSuchReply, Fate::Duplicate));
+    }
+    let place = room.next(post.id, now);
+    if insert(tx, post, place).await? {
+        room.take(place);
+        return Ok(Fate::Stored(place));
+    }
+    let first = find(tx, post).await?.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Fate::Duplicate(first))
+}
+
+/// Whether it was new.
+async fn insert(tx: &mut SqliteConnection, post: &Post, place: Place) -> Result<bool, StoreError> {
+    let columns = ContentColumns::of(&post.content);
+    let done = sqlx::query(
+        "INSERT INTO messages (
+             room_id, seq, rev, message_id, sender_id, client_id, text, extra, system, created_at_us
+         )
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (room_id, sender_id, client_id) DO NOTHING",
+    )
+    .bind(post.room.as_uuid())
+    .bind(signed(place.seq.0))
+    .bind(signed(place.rev.0))
+    .bind(place.id.as_uuid())
+    .bind(post.sender.as_str())
+    .bind(post.client_id.as_str())
+    .bind(columns.text)
+    .bind(columns.extra)
+    .bind(columns.system)
+    .bind(place.created_at.as_micros())
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The place of the message with the post's room, sender and client id.
+async fn find(tx: &mut SqliteConnection, post: &Post) -> Result<Option<Place>, StoreError> {
+    let row: Option<(i64, i64, Uuid, i64)> = sqlx::query_as(
+        "SELECT seq, rev, message_id, created_at_us FROM messages
+         WHERE room_id = $1 AND sender_id = $2 AND client_id = $3",
+    )
+    .bind(post.room.as_uuid())
+    .bind(post.sender.as_str())
+    .bind(post.client_id.as_str())
+    .fetch_optional(tx)
+    .await?;
+    let Some((seq, rev, id, at_us)) = row else { return Ok(None) };
+    Ok(Some(Place {
+        seq: Seq(unsigned(seq)?),
+        rev: Rev(unsigned(rev)?),
+        id: MessageId::from_uuid(id),
+        created_at: Timestamp::from_micros(at_us),
+    }))
+}
+
+async fn save_sender(
+    tx: &mut SqliteConnection,
+    room: RoomId,
+    sender: &UserId,
+    seq: Seq,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO senders (room_id, user_id, last_seq) VALUES ($1, $2, $3)
+         ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq",
+    )
+    .bind(room.as_uuid())
+    .bind(sender.as_str())
+    .bind(signed(seq.0))
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+-- $1 a JSON array of [room in hexadecimal, how far the user has read], $2 the user (null: nothing is
+-- counted). The answer is that of postgres/heads.sql.
+WITH asked AS (
+    SELECT
+        a.key AS ord, unhex(a.value ->> 0) AS room,
+        max(a.value ->> 1, coalesce(s.last_seq, 0)) AS read_seq
+    FROM json_each($1) a
+    LEFT JOIN senders s ON s.room_id = unhex(a.value ->> 0) AND s.user_id = $2
+)
+SELECT
+    asked.room AS room_id, coalesce(h.seq, 0) AS head_seq, coalesce(h.rev, 0) AS head_rev,
+    nullif(h.last_at_us, 0) AS last_at_us,
+    asked.read_seq,
+    CASE WHEN $2 IS NULL OR coalesce(h.seq, 0) <= asked.read_seq THEN 0
+        WHEN h.tombstones = 0 THEN h.seq - asked.read_seq
+        ELSE h.seq - asked.read_seq - (
+            SELECT count(*) FROM messages m
+            WHERE m.room_id = asked.room AND m.deleted_at_us IS NOT NULL
+                AND m.seq > asked.read_seq
+        )
+    END AS unread,
+    meta.epoch
+FROM meta
+LEFT JOIN asked ON true
+LEFT JOIN heads h ON h.room_id = asked.room
+ORDER BY asked.ord
