@@ -11,11 +11,19 @@
 //! - **`add` returns after the server confirmed** every topic of the call: what is published after
 //!   that reaches the feed. When it fails, the topics stay wanted: they are subscribed as soon as
 //!   the bus can, and a `Resumed` follows then.
+//! - **After `remove`** what was on its way already may still arrive.
 //! - **Everything is bounded.** A feed holds [`FEED_EVENTS_MAX`] deliveries; what does not fit is
 //!   dropped and announced as an interruption. Every call ends within the configured time-out.
 //! - **An outage is an error**, told at once or within the time-out, never silence.
 //!
-//! To add an adapter: implement [`Bus`] and [`Subscriptions`], and run `conformance` on it.
+//! To add an adapter: implement [`Bus`] and [`Subscriptions`] on a [`feed`], and run the suite of
+//! `tests/it/conformance.rs` on it.
+
+mod config;
+mod feed;
+mod local;
+pub mod metrics;
+mod redis;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -23,6 +31,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hubbub_domain::{Fault, RoomId, UserId};
 use tokio::sync::mpsc;
+
+pub use config::Config;
+
+/// A bus among the parts of one process.
+pub fn local() -> Arc<dyn Bus> {
+    Arc::new(local::LocalBus::default())
+}
+
+/// A bus over Redis (7.0 or later), Valkey, or a Cluster of either; which one it is, the server
+/// says. Returns at once: the server need not be reachable yet.
+pub fn connect(config: &Config) -> Result<Arc<dyn Bus>, BusError> {
+    Ok(Arc::new(redis::RedisBus::new(config)?))
+}
 
 /// Deliveries a feed holds before it drops; see the contract.
 pub const FEED_EVENTS_MAX: usize = 8_192;

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{ClientKind, Redis, eventually, free_port};
 
@@ -61,7 +61,12 @@ impl RedisCluster {
         for node in &self.nodes {
             node.stop().await;
         }
-        for node in &self.nodes {
+        self.start_again().await
+    }
+
+    /// Starts the nodes that were stopped, empty, and waits for the cluster to be whole.
+    pub async fn start_again(&self) -> Result<()> {
+        for node in self.nodes.iter().filter(|node| node.pid().is_none()) {
             node.start_again().await?;
         }
         self.wait_whole().await;
@@ -94,16 +99,40 @@ impl RedisCluster {
     /// Gives a slot to another node, as a resharding does. Redis then tells the subscribers of the
     /// slot's sharded channels that they are no longer subscribed.
     pub async fn move_slot(&self, slot: u16, to: usize) -> Result<()> {
+        self.move_slots(slot..=slot, to).await
+    }
+
+    /// Gives slots to another node, on all nodes.
+    pub async fn move_slots(&self, slots: RangeInclusive<u16>, to: usize) -> Result<()> {
         ensure!(to < self.nodes.len(), "there is no node {to}");
-        let mut target = self.nodes[to].connection().await?;
-        let id: String = redis::cmd("CLUSTER").arg("MYID").query_async(&mut target).await?;
+        let id = self.id(to).await?;
+        // The new owner first, or the others would be told otherwise by it.
         for node in [&self.nodes[to]].into_iter().chain(&self.nodes) {
             let mut connection = node.connection().await?;
-            let mut set = redis::cmd("CLUSTER");
-            set.arg("SETSLOT").arg(slot).arg("NODE").arg(&id);
-            set.exec_async(&mut connection).await?;
+            let mut pipeline = redis::pipe();
+            for slot in slots.clone() {
+                pipeline.cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(&id);
+            }
+            pipeline.exec_async(&mut connection).await?;
         }
         Ok(())
+    }
+
+    /// Makes all other nodes forget a node that has no slots any more.
+    pub async fn forget_node(&self, node: usize) -> Result<()> {
+        let id = self.id(node).await?;
+        for (other, redis) in self.nodes.iter().enumerate().filter(|(other, _)| *other != node) {
+            let mut connection = redis.connection().await?;
+            let mut forget = redis::cmd("CLUSTER");
+            let forgotten = forget.arg("FORGET").arg(&id).exec_async(&mut connection).await;
+            forgotten.with_context(|| format!("node {other} cannot forget node {node}"))?;
+        }
+        Ok(())
+    }
+
+    async fn id(&self, node: usize) -> Result<String> {
+        let mut connection = self.nodes[node].connection().await?;
+        Ok(redis::cmd("CLUSTER").arg("MYID").query_async(&mut connection).await?)
     }
 
     /// Every node sees every slot served by all three.

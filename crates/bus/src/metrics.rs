@@ -1,0 +1,42 @@
+//! The names of this crate's metrics.
+
+use metrics::{counter, gauge};
+
+/// Counter: payloads that the bus took.
+pub const PUBLISHED: &str = "hubbub_bus_published_total";
+/// Counter: calls to publish that failed, whole batches each.
+pub const PUBLISH_ERRORS: &str = "hubbub_bus_publish_errors_total";
+/// Counter: payloads put into a feed.
+pub const DELIVERIES: &str = "hubbub_bus_deliveries_total";
+/// Counter: payloads dropped because a feed was full; each such drop is part of an interruption.
+pub const DROPPED: &str = "hubbub_bus_dropped_total";
+/// Counter: interruptions announced to feeds, whatever the reason.
+pub const INTERRUPTIONS: &str = "hubbub_bus_interruptions_total";
+/// Gauge: topics wanted by the subscribers of this process.
+pub const SUBSCRIBED_TOPICS: &str = "hubbub_bus_subscribed_topics";
+
+pub(crate) fn published(payloads: usize) {
+    counter!(PUBLISHED).increment(payloads as u64);
+}
+
+pub(crate) fn publish_failed() {
+    counter!(PUBLISH_ERRORS).increment(1);
+}
+
+pub(crate) fn delivered() {
+    counter!(DELIVERIES).increment(1);
+}
+
+pub(crate) fn dropped() {
+    counter!(DROPPED).increment(1);
+}
+
+pub(crate) fn interrupted() {
+    counter!(INTERRUPTIONS).increment(1);
+}
+
+/// The counts are exact up to 2^53, far beyond any list of topics.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+pub(crate) fn topics_changed(before: usize, after: usize) {
+    gauge!(SUBSCRIBED_TOPICS).increment(after as f64 - before as f64);
+}
