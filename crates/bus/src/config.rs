@@ -40,7 +40,7 @@ impl Default for Config {
             command_timeout_ms: 2_000,
             ping_interval_ms: 5_000,
             refresh_interval_ms: 60_000,
-            retry_delay_max_ms: 250,
+            retry_delay_max_ms: 100,
         }
     }
 }
