@@ -305,7 +305,8 @@ impl Request {
     }
 }
 
-fn parse_fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+/// Reads a JSON object; the fault names what is missing or wrong.
+pub fn parse_fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::bad_request(in_words(&error)))
 }
 

@@ -13,7 +13,7 @@ pub use close::CloseCode;
 pub use command::{
     Chats, Command, CreateRoom, Delete, Edit, Hello, History, Invite, Join, Leave, Members,
     OpenDirect, PublicRooms, React, Read, Refresh, Remove, Request, RequestError, RequestId,
-    Resume, Send, SetRole, UpdateChat, UpdateRoom,
+    Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
 pub use reply::{

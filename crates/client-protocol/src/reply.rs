@@ -4,6 +4,7 @@ use hubbub_domain::{
     Fault, MessageId, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView};
 
@@ -55,7 +56,7 @@ impl Reply {
 }
 
 /// The answer to `hello`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Welcome {
     pub session: String,
     pub user: UserId,
@@ -71,7 +72,7 @@ pub struct Welcome {
 }
 
 /// A room at the moment of the welcome: events continue from `rev`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WelcomeRoom {
     pub room: RoomId,
     pub kind: RoomKind,
@@ -90,7 +91,7 @@ pub struct WelcomeRoom {
 }
 
 /// The bounds this server holds a client to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     pub text_chars: usize,
     pub frame_bytes: usize,
@@ -100,7 +101,7 @@ pub struct Limits {
 }
 
 /// The answer to `send`: stored, and where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
     pub seq: Seq,
     pub rev: Rev,
@@ -111,14 +112,14 @@ pub struct Appended {
 }
 
 /// The answer to `edit` and `delete`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Revised {
     pub rev: Rev,
     pub at: Timestamp,
 }
 
 /// The answer to `react`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reacted {
     pub rev: Rev,
     /// False when it was already so.
@@ -126,7 +127,7 @@ pub struct Reacted {
 }
 
 /// The answer to `history`: oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page {
     pub messages: Vec<MessageView>,
     /// There is more in the direction of the request (without a direction: older).
@@ -139,14 +140,14 @@ pub struct Page {
 }
 
 /// The answer to `read`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Unread {
     pub last_read_seq: Seq,
     pub unread: u64,
 }
 
 /// The answer to `open_direct` and `join`: the room and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Opened {
     #[serde(flatten)]
     pub room: RoomView,
@@ -157,21 +158,21 @@ pub struct Opened {
 }
 
 /// The answer to `create_room`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Created {
     #[serde(flatten)]
     pub room: RoomView,
 }
 
 /// The answer to `invite`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invited {
     /// Those who were not members before.
     pub added: Vec<UserId>,
 }
 
 /// The answer to `members`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MembersPage {
     pub members: Vec<MemberView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,7 +180,7 @@ pub struct MembersPage {
 }
 
 /// The answer to `chats`: newest activity first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatsPage {
     pub chats: Vec<ChatView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +188,7 @@ pub struct ChatsPage {
 }
 
 /// The answer to `public_rooms`: by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublicRoomsPage {
     pub rooms: Vec<RoomView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,7 +196,7 @@ pub struct PublicRoomsPage {
 }
 
 /// The answer to `refresh`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Expiry {
     pub expires_at: Timestamp,
 }

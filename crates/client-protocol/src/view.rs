@@ -7,9 +7,10 @@ use hubbub_domain::{
     RoomState, Seq, SystemNotice, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A message as it stands now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageView {
     pub room: RoomId,
     pub seq: Seq,
@@ -27,7 +28,7 @@ pub struct MessageView {
 }
 
 /// Exactly one of `body`, `system` and `deleted`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageContent {
     Body(Body),
@@ -57,7 +58,7 @@ impl From<Message> for MessageView {
 }
 
 /// A room, the same for all of its members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoomView {
     pub room: RoomId,
     pub kind: RoomKind,
@@ -74,7 +75,7 @@ pub struct RoomView {
 }
 
 /// A member of a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MemberView {
     pub user: UserId,
     pub role: Role,
@@ -82,7 +83,7 @@ pub struct MemberView {
 }
 
 /// A chatRecord: one of the user's conversations.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatView {
     #[serde(flatten)]
     pub room: RoomView,
@@ -103,7 +104,7 @@ pub struct ChatView {
 }
 
 /// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorView {
     pub code: String,
     pub message: String,

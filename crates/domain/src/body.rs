@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Code, Fault, Seq, UserId, limits};
 
 /// The content of a message. Made by [`Body::new`]; at least a text or an attachment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Body {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -20,7 +20,7 @@ pub struct Body {
 }
 
 /// A file that belongs to a message. hubbub stores the reference and never fetches it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Attachment {
     /// `https:`, `http:`, or a path on this server (`/…`).
     pub url: String,

@@ -33,7 +33,9 @@ pub enum MessageKind {
 }
 
 /// One person's reaction to a message.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Reaction {
     pub user: UserId,
     pub emoji: String,
@@ -41,7 +43,7 @@ pub struct Reaction {
 
 /// What happened to a room. It stands in the room's own order, so that every gateway learns at
 /// which point somebody came or went, however unreliable the bus is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum SystemNotice {
     Created {

@@ -10,6 +10,7 @@ mod id;
 pub mod limits;
 mod order;
 mod room;
+mod schema;
 mod time;
 
 pub use body::{Attachment, Body};

@@ -18,6 +18,7 @@ use crate::{
     backends::{Backends, Membership},
     config::Config,
     hub::Hub,
+    rates::Rates,
     session::{Session, Sessions},
     users::{User, Users},
 };
@@ -29,6 +30,7 @@ pub(crate) struct Core {
     pub(crate) users: Arc<Users>,
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

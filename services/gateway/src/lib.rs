@@ -1,6 +1,7 @@
 //! The gateway: terminates client connections and fans room messages out to them.
 //!
-//! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`. All
+//! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
+//! `rest` the one for single requests. All
 //! doors stand on `core`, which carries out requests by calling the room and history services
 //! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
 //!
@@ -14,6 +15,8 @@ pub mod edge;
 mod hub;
 mod metrics;
 mod native;
+mod rates;
+mod rest;
 mod server;
 mod session;
 mod topics;

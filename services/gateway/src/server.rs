@@ -21,6 +21,8 @@ use crate::{
     edge::{self, ConnectionCaps, Listener},
     hub::{self, Hub},
     native::{self, NativeDoor},
+    rates::Rates,
+    rest::{self, RestDoor},
     session::Sessions,
     topics::Topics,
     users::Users,
@@ -78,7 +80,14 @@ impl Server {
         let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
         let hub =
             Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out);
-        let users = Users::new(config.users.clone(), backends.clone(), Arc::clone(&hub), topics);
+        let rates = Arc::new(Rates::new(&config.users));
+        let users = Users::new(
+            config.users.clone(),
+            backends.clone(),
+            Arc::clone(&hub),
+            topics,
+            Arc::clone(&rates),
+        );
         let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
         let core = Arc::new(Core {
             config,
@@ -87,6 +96,7 @@ impl Server {
             users,
             appender,
             sessions: Sessions::default(),
+            rates,
             clock,
         });
         let background = Background { feed: subscriber.feed, departures };
@@ -106,6 +116,7 @@ impl Server {
         background.run(&core, &support);
         lifecycle.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
+        let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
         let door = NativeDoor {
             core: Arc::clone(&core),
@@ -114,7 +125,8 @@ impl Server {
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
-        let router = Router::new().route("/v1/connect", get(native::connect)).with_state(door);
+        let router =
+            Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);

@@ -25,6 +25,7 @@ use crate::{
     config::UsersConfig,
     hub::{Departure, Hub, Start},
     metrics,
+    rates::Rates,
     session::Session,
     topics::Topics,
     views,
@@ -41,6 +42,7 @@ pub(crate) struct Users {
     backends: Backends,
     hub: Arc<Hub>,
     topics: Arc<Topics>,
+    rates: Arc<Rates>,
     check: Notify,
     tasks: TaskTracker,
 }
@@ -51,6 +53,7 @@ impl Users {
         backends: Backends,
         hub: Arc<Hub>,
         topics: Arc<Topics>,
+        rates: Arc<Rates>,
     ) -> Arc<Self> {
         Arc::new(Self {
             config,
@@ -58,6 +61,7 @@ impl Users {
             backends,
             hub,
             topics,
+            rates,
             check: Notify::new(),
             tasks: TaskTracker::new(),
         })
@@ -68,10 +72,7 @@ impl Users {
     pub(crate) async fn enter(&self, id: &UserId) -> Result<Arc<User>, Fault> {
         loop {
             let user = Arc::clone(
-                &self
-                    .users
-                    .entry(id.clone())
-                    .or_insert_with(|| Arc::new(User::new(id.clone(), &self.config))),
+                &self.users.entry(id.clone()).or_insert_with(|| Arc::new(User::new(id.clone()))),
             );
             let _one_at_a_time = user.loading().lock().await;
             if user.is_retired() {
@@ -156,6 +157,7 @@ impl Users {
             let _asked_or_due =
                 tokio::time::timeout(self.config.check_interval, self.check.notified()).await;
             self.retire_idle().await;
+            self.rates.forget_quiet();
             if let Err(fault) = self.check_versions().await {
                 tracing::warn!(%fault, "memberships could not be compared; the lists stay as they are");
             }

@@ -5,7 +5,6 @@ use std::{collections::VecDeque, ops::ControlFlow, pin::Pin, sync::Arc, time::In
 
 use hubbub_client_protocol::{
     CloseCode, Command, Expiry as ExpiryReply, Refresh, Reply, Request, RequestError, RequestId,
-    Send as SendMessage,
 };
 use hubbub_domain::{Code, Fault};
 use tracing::Instrument as _;
@@ -16,7 +15,11 @@ use super::{
     hello::refusal,
     wire::{Ending, Incoming, broken},
 };
-use crate::{appender::Done, core::Caller, metrics};
+use crate::{
+    appender::Done,
+    core::{Caller, Core},
+    metrics,
+};
 
 type Running = Pin<Box<dyn Future<Output = Work> + Send>>;
 
@@ -124,7 +127,7 @@ impl Connection {
         let config = &door.core.config.session;
         let mut ending = None;
         wire.read(|incoming| {
-            let taken = requests.take(incoming, caller, config.rate_refusals_max);
+            let taken = requests.take(incoming, caller, &door.core);
             match taken {
                 Ok(None) => {}
                 Ok(Some(answer)) => session.outbox().reply(answer),
@@ -200,7 +203,7 @@ impl Requests {
         &mut self,
         incoming: Incoming<'_>,
         caller: &Caller,
-        rate_refusals_max: u32,
+        core: &Core,
     ) -> Result<Option<bytes::Bytes>, Refused> {
         let Incoming::Text(text) = incoming else {
             return Err(Refused::Broken(Fault::bad_request("binary messages are not understood")));
@@ -208,36 +211,27 @@ impl Requests {
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(RequestError { id: Some(id), fault }) => {
-                admit(caller, None).map_err(|_| Refused::TooFast)?;
+                core.rates.admit_other(caller.id()).map_err(|_| Refused::TooFast)?;
                 return Ok(Some(codec::answer(&id, &Err(fault))));
             }
             Err(RequestError { id: None, fault }) => return Err(Refused::Broken(fault)),
         };
         let name = request.command.name();
-        match admit(caller, Some(&request.command)) {
+        match core.rates.admit(caller.id(), &request.command) {
             Ok(()) => {
                 self.refused_in_a_row = 0;
                 self.waiting.push_back(request);
                 Ok(None)
             }
-            Err(_) if self.refused_in_a_row >= rate_refusals_max => Err(Refused::TooFast),
+            Err(_) if self.refused_in_a_row >= core.config.session.rate_refusals_max => {
+                Err(Refused::TooFast)
+            }
             Err(fault) => {
                 self.refused_in_a_row += 1;
                 metrics::request(name, fault.code.as_str());
                 Ok(Some(codec::answer(&request.id, &Err(fault))))
             }
         }
-    }
-}
-
-/// Counts a request against its user's rate.
-fn admit(caller: &Caller, command: Option<&Command>) -> Result<(), Fault> {
-    match (caller, command) {
-        (Caller::Session { user, .. }, Some(Command::Send(SendMessage { .. }))) => {
-            user.admit_send()
-        }
-        (Caller::Session { user, .. }, _) => user.admit_request(),
-        (Caller::Request { .. }, _) => Ok(()),
     }
 }
 

@@ -1,20 +1,17 @@
-//! One user's entry: their memberships as last heard, their sessions here, and their rates.
+//! One user's entry: their memberships as last heard, and their sessions here.
 
 use std::{
     collections::{HashMap, HashSet, hash_map},
-    num::NonZeroU32,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Code, Fault, Role, RoomId, Seq, UserId};
+use hubbub_domain::{Role, RoomId, Seq, UserId};
 use parking_lot::Mutex;
 
 use crate::{
     backends::{Membership, Memberships},
-    config::UsersConfig,
     session::{Session, SessionId},
 };
 
@@ -23,8 +20,6 @@ pub(crate) struct User {
     /// Held while the list is first read.
     loading: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-    sends: DefaultDirectRateLimiter,
-    requests: DefaultDirectRateLimiter,
 }
 
 struct State {
@@ -52,7 +47,7 @@ pub(super) enum Applied {
 }
 
 impl User {
-    pub(super) fn new(id: UserId, config: &UsersConfig) -> Self {
+    pub(super) fn new(id: UserId) -> Self {
         let state = State {
             version: None,
             heard: 0,
@@ -61,27 +56,11 @@ impl User {
             idle_since: Some(Instant::now()),
             retired: false,
         };
-        Self {
-            id,
-            loading: tokio::sync::Mutex::new(()),
-            state: Mutex::new(state),
-            sends: RateLimiter::direct(quota(config.sends_per_second, config.sends_burst)),
-            requests: RateLimiter::direct(quota(config.requests_per_second, config.requests_burst)),
-        }
+        Self { id, loading: tokio::sync::Mutex::new(()), state: Mutex::new(state) }
     }
 
     pub(crate) const fn id(&self) -> &UserId {
         &self.id
-    }
-
-    /// Counts a message against the user's rate; at the bound the fault says when to come back.
-    pub(crate) fn admit_send(&self) -> Result<(), Fault> {
-        admit(&self.sends, "messages")
-    }
-
-    /// Counts any other request.
-    pub(crate) fn admit_request(&self) -> Result<(), Fault> {
-        admit(&self.requests, "requests")
     }
 
     pub(crate) fn membership(&self, room: RoomId) -> Option<Membership> {
@@ -249,29 +228,12 @@ fn by_room(list: Memberships) -> HashMap<RoomId, Membership> {
     list.rooms.into_iter().map(|membership| (membership.room, membership)).collect()
 }
 
-fn quota(per_second: NonZeroU32, burst: NonZeroU32) -> Quota {
-    Quota::per_second(per_second).allow_burst(burst)
-}
-
-fn admit(limiter: &DefaultDirectRateLimiter, what: &str) -> Result<(), Fault> {
-    use governor::clock::Clock as _;
-
-    limiter.check().map_err(|until| {
-        let delay = until.wait_time_from(governor::clock::DefaultClock::default().now());
-        let delay = delay.max(Duration::from_millis(1));
-        Fault::new(Code::RateLimited, format!("too many {what}; slow down")).retry_after(delay)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId};
 
     use super::{Applied, User};
-    use crate::{
-        backends::{Membership, Memberships},
-        config::UsersConfig,
-    };
+    use crate::backends::{Membership, Memberships};
 
     fn membership(room: RoomId) -> Membership {
         Membership {
@@ -289,7 +251,7 @@ mod tests {
     }
 
     fn user() -> User {
-        User::new(UserId::parse("alice").expect("valid"), &UsersConfig::default())
+        User::new(UserId::parse("alice").expect("valid"))
     }
 
     #[test]
@@ -313,12 +275,5 @@ mod tests {
         assert_eq!(user.replace(older), (vec![], vec![]));
         let newer = Memberships { rooms: vec![], version: 6 };
         assert_eq!(user.replace(newer), (vec![], vec![room]));
-    }
-
-    #[test]
-    fn the_rate_says_when_to_come_back() {
-        let user = user();
-        let refused = (0..100).find_map(|_| user.admit_send().err()).expect("a bound");
-        assert!(refused.retry_after.is_some());
     }
 }

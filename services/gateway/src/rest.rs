@@ -1,0 +1,152 @@
+//! The native door's requests for callers without a socket: REST under `/v1`, described by the
+//! OpenAPI document at `/v1/openapi.json`, which is generated from the routes themselves.
+//!
+//! Every request proves its user by a bearer token and is carried out by the same core as those of
+//! connections: same rules, same limits, same answers.
+
+mod chats;
+mod extract;
+mod messages;
+mod rooms;
+
+use std::sync::Arc;
+
+use axum::{Json, Router, response::IntoResponse, response::Response, routing::get};
+use hubbub_auth::Verifier;
+use hubbub_client_protocol::{Command, Reply};
+use hubbub_domain::{Code, Fault};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    core::{Caller, Core},
+    edge, metrics,
+};
+
+/// What the REST door needs.
+#[derive(Clone)]
+pub(crate) struct RestDoor {
+    pub(crate) core: Arc<Core>,
+    pub(crate) verifier: Verifier,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "hubbub",
+        description = "Rooms, messages and chat lists. Errors are \
+            `{\"error\": {\"code\", \"message\", \"retryable\", \"retry_after_ms\"?}}`; \
+            docs/protocol.md lists the codes.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Description;
+
+/// The one way to prove who asks.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes, and their description among them.
+pub(crate) fn router(door: RestDoor) -> Router {
+    let (router, document) = described().split_for_parts();
+    let document = Arc::new(document);
+    let describe = move || async move { Json(document.as_ref().clone()) };
+    router.with_state(door).route("/v1/openapi.json", get(describe))
+}
+
+fn described() -> OpenApiRouter<RestDoor> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(rooms::routes())
+        .merge(messages::routes())
+        .merge(chats::routes())
+}
+
+impl RestDoor {
+    /// Carries out a command for a single request.
+    async fn execute(&self, caller: &Caller, command: Command) -> Result<Json<Reply>, Refused> {
+        let name = command.name();
+        let outcome = match self.core.rates.admit(caller.id(), &command) {
+            Ok(()) => self.core.execute(caller, command).await,
+            Err(fault) => Err(fault),
+        };
+        let code = outcome.as_ref().map_or_else(|fault| fault.code.as_str(), |_| "ok");
+        metrics::request(name, code);
+        outcome.map(Json).map_err(Refused)
+    }
+}
+
+/// A fault as an HTTP answer.
+pub(crate) struct Refused(pub(crate) Fault);
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self(fault)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        edge::refuse(status(self.0.code), &self.0)
+    }
+}
+
+/// The HTTP status of each code; the codes tell more than the statuses do.
+const fn status(code: Code) -> axum::http::StatusCode {
+    use axum::http::StatusCode;
+
+    match code {
+        Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::Conflict | Code::LimitReached => StatusCode::CONFLICT,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_client_protocol::Command;
+
+    use super::described;
+
+    /// Commands that make sense on a connection only.
+    const CONNECTION_ONLY: [&str; 2] = ["hello", "refresh"];
+
+    #[test]
+    fn every_command_has_a_twin() {
+        let (_, document) = described().split_for_parts();
+        let json = serde_json::to_value(&document).expect("a document is JSON");
+        let mut operations: Vec<&str> = json["paths"]
+            .as_object()
+            .expect("paths")
+            .values()
+            .flat_map(|path| path.as_object().expect("methods").values())
+            .filter_map(|operation| operation["operationId"].as_str())
+            .collect();
+        operations.sort_unstable();
+        let mut commands: Vec<&str> = Command::NAMES.to_vec();
+        commands.retain(|name| !CONNECTION_ONLY.contains(name));
+        commands.push("unreact");
+        commands.sort_unstable();
+        assert_eq!(operations, commands);
+    }
+}
