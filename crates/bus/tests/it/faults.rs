@@ -173,6 +173,7 @@ pub(crate) async fn no_loss_is_silent_under_killed_connections(server: impl Serv
     };
     let break_things = async {
         for round in 0..10 {
+            // Some messages pass between two breaks.
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Publishers keep their connections: what they lose is an error, not silence.
             assert!(server.kill_clients(ClientKind::PubSub).await >= 1, "round {round}");

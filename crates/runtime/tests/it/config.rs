@@ -1,3 +1,5 @@
+//! Settings from defaults, file and environment: who wins, and what a mistake is told.
+
 use std::{collections::BTreeMap, io::Write as _, path::Path, time::Duration};
 
 use hubbub_runtime::config::{ConfigError, Secret, Sources, duration, load};

@@ -1,3 +1,5 @@
+//! The admin listener: readiness says what is missing, and the metrics page is there.
+
 use hubbub_runtime::{
     health::{MetricsPage, Readiness, serve_admin},
     lifecycle::Lifecycle,

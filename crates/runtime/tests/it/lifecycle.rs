@@ -1,3 +1,5 @@
+//! Draining in stages, aborting, and tasks that fail: the process ends as it should.
+
 use std::{sync::Arc, time::Duration};
 
 use hubbub_runtime::lifecycle::{Lifecycle, TaskFailed};

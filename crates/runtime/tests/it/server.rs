@@ -1,3 +1,5 @@
+//! The gRPC server over real sockets: draining, ageing connections, tokens, health, fullness.
+
 use std::time::{Duration, Instant};
 
 use hubbub_runtime::{

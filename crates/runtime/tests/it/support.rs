@@ -26,6 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn eventually<F: Future<Output = bool>>(mut condition: impl FnMut() -> F) {
     let holds = async {
         while !condition().await {
+            // The condition is asked again and again, until the time-out below.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -1,3 +1,5 @@
+//! A trace survives a call from process to process.
+
 use std::sync::OnceLock;
 
 use hubbub_runtime::{telemetry, trace};

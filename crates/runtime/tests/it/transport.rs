@@ -1,3 +1,5 @@
+//! The client side over real sockets: affinity, ejection, name resolution, the local server.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use hubbub_runtime::grpc::{GrpcClientConfig, RetryPolicy, Transport, retry_idempotent};

@@ -79,6 +79,7 @@ async fn a_dripping_head_does_not_buy_time() {
                 if client.stream.write_all(b"x").await.is_err() {
                     return;
                 }
+                // A slow client: the time between its bytes is what is tested.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
