@@ -32,7 +32,7 @@ impl Announcer {
     pub(crate) fn start(bus: Arc<dyn Bus>, lifecycle: &Lifecycle) -> Self {
         let (queue, batches) = mpsc::channel(BATCHES_MAX);
         let stopping = lifecycle.clone();
-        lifecycle.spawn("room-announcer", async move {
+        lifecycle.spawn("room_announcer", async move {
             tokio::select! {
                 () = run(bus, batches, &stopping) => {}
                 () = stopping.abort.cancelled() => {}

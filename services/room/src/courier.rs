@@ -17,7 +17,7 @@ use hubbub_proto::{
 };
 use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
 use rand::RngExt as _;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{error::StoreError, metrics, model::PendingNotice, store::Store};
 
@@ -30,12 +30,26 @@ const CLAIM_NOTICES_MAX: u32 = 512;
 /// Calls to history at once.
 const CALLS_MAX: usize = 8;
 
+/// What became of a pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Nothing is left.
+    Done,
+    /// All that was claimed is delivered; there may be more.
+    Again,
+    /// Something was not delivered: another attempt is for the next sweep.
+    Stalled,
+}
+
 /// Delivers notices until the drain, and once more then.
 pub(crate) struct Courier {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) history: Transport,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For one call of history.
     pub(crate) call_timeout: Duration,
+    /// For one pass: a claim, its calls, and its end.
+    pub(crate) pass_timeout: Duration,
     pub(crate) sweep_interval: Duration,
 }
 
@@ -44,7 +58,7 @@ impl Courier {
     pub(crate) fn start(self, lifecycle: &Lifecycle) -> Arc<Notify> {
         let nudge = Arc::new(Notify::new());
         let (nudged, stopping) = (Arc::clone(&nudge), lifecycle.clone());
-        lifecycle.spawn("room-courier", async move {
+        lifecycle.spawn("room_courier", async move {
             tokio::select! {
                 () = self.run(&nudged, &stopping) => {}
                 () = stopping.abort.cancelled() => {}
@@ -54,35 +68,48 @@ impl Courier {
     }
 
     async fn run(&self, nudge: &Notify, lifecycle: &Lifecycle) {
+        let mut stalled = false;
         while !lifecycle.drain.is_cancelled() {
             // Jittered, so that instances that started together do not sweep together.
             let pause = self.sweep_interval.mul_f64(rand::rng().random_range(0.75..1.25));
             tokio::select! {
-                () = nudge.notified() => {}
+                // While history is down every change would only be one more failing call.
+                () = nudge.notified(), if !stalled => {}
                 () = tokio::time::sleep(pause) => self.measure().await,
                 () = lifecycle.drain.cancelled() => {}
             }
-            if let Err(error) = self.deliver_all().await {
-                tracing::warn!(%error, "notices wait: the room store failed");
+            stalled = self.deliver_all().await == Pass::Stalled;
+        }
+    }
+
+    /// Until nothing is left, or history or the store take no more for now.
+    async fn deliver_all(&self) -> Pass {
+        loop {
+            let pass = tokio::time::timeout(self.pass_timeout, self.deliver_some()).await;
+            match pass {
+                Ok(Ok(Pass::Again)) => {}
+                Ok(Ok(pass)) => return pass,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "notices wait: the room store failed");
+                    return Pass::Stalled;
+                }
+                Err(_) => {
+                    tracing::warn!("notices wait: the room store took too long");
+                    return Pass::Stalled;
+                }
             }
         }
     }
 
-    /// Until nothing is left, or history takes no more for now.
-    async fn deliver_all(&self) -> Result<(), StoreError> {
-        loop {
-            let claim = self.store.claim_notices(CLAIM_ROOMS_MAX, CLAIM_NOTICES_MAX).await?;
-            let claimed = claim.notices().len();
-            if claimed == 0 {
-                return Ok(());
-            }
-            let done = self.deliver(claim.notices()).await;
-            let all_done = done.len() == claimed;
-            claim.settle(&done).await?;
-            if !all_done {
-                return Ok(());
-            }
+    async fn deliver_some(&self) -> Result<Pass, StoreError> {
+        let claim = self.store.claim_notices(CLAIM_ROOMS_MAX, CLAIM_NOTICES_MAX).await?;
+        let claimed = claim.notices().len();
+        if claimed == 0 {
+            return Ok(Pass::Done);
         }
+        let done = self.deliver(claim.notices()).await;
+        claim.settle(&done).await?;
+        Ok(if done.len() == claimed { Pass::Again } else { Pass::Stalled })
     }
 
     /// Which of the notices need not be delivered any more.
@@ -91,20 +118,26 @@ impl Courier {
         for notice in claimed {
             rooms.entry(notice.room).or_default().push(notice.clone());
         }
+        // One bound for all: the claim holds its rooms no longer than a call may take.
+        let deadline = Instant::now() + self.call_timeout;
         stream::iter(rooms)
-            .map(|(room, notices)| self.deliver_room(room, notices))
+            .map(|room| self.deliver_room(room, deadline))
             .buffer_unordered(CALLS_MAX)
             .concat()
             .await
     }
 
-    async fn deliver_room(&self, room: RoomId, notices: Vec<PendingNotice>) -> Vec<(RoomId, u64)> {
+    async fn deliver_room(
+        &self,
+        (room, notices): (RoomId, Vec<PendingNotice>),
+        deadline: Instant,
+    ) -> Vec<(RoomId, u64)> {
         let messages = notices.iter().map(message).collect();
         let mut request = tonic::Request::new(AppendRequest { messages });
         request.set_timeout(self.call_timeout);
         let mut history = HistoryServiceClient::new(self.history.pick(room.as_uuid().as_u128()))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        let append = tokio::time::timeout(self.call_timeout, history.append(request));
+        let append = tokio::time::timeout_at(deadline, history.append(request));
         match append.await {
             Ok(Ok(response)) => {
                 let results = response.into_inner().results;
@@ -124,7 +157,8 @@ impl Courier {
     }
 
     async fn measure(&self) {
-        if let Ok(backlog) = self.store.backlog().await {
+        let backlog = tokio::time::timeout(self.call_timeout, self.store.backlog()).await;
+        if let Ok(Ok(backlog)) = backlog {
             let now = self.clock.now().as_micros();
             let waited = backlog.oldest.map_or(0, |oldest| now - oldest.as_micros());
             let waited = u64::try_from(waited).unwrap_or_default();

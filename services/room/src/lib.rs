@@ -23,6 +23,6 @@ mod server;
 pub mod store;
 mod wire;
 
-pub use config::{Config, StoreConfig};
+pub use config::{Config, PostgresConfig, SqliteConfig};
 pub use rooms::{Ports, Rooms};
-pub use server::Server;
+pub use server::{BindError, Server};

@@ -73,6 +73,7 @@ impl Rooms {
             history: history.clone(),
             clock: Arc::clone(&clock),
             call_timeout: config.history_timeout,
+            pass_timeout: config.history_timeout + 2 * config.call_timeout,
             sweep_interval: config.sweep_interval.max(Duration::from_millis(10)),
         };
         let notices = courier.start(lifecycle);

@@ -1,48 +1,74 @@
 //! The room service as a process of its own: the only place here that puts the parts together.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
+use hubbub_bus::Bus;
+use hubbub_domain::Clock;
 use hubbub_proto::FILE_DESCRIPTOR_SET;
 use hubbub_runtime::{
-    grpc::{self, GrpcServerConfig},
+    grpc::{self, Transport},
     lifecycle::Lifecycle,
 };
 use tokio::net::TcpListener;
 
 use crate::{
     config::Config,
+    error::StoreError,
     rooms::{Ports, Rooms},
+    store,
 };
 
-/// A room service with its listener. Port 0 takes a free one.
+/// A listening server. It runs, and ends, with its lifecycle.
 pub struct Server {
     rooms: Rooms,
-    address: SocketAddr,
+    local_addr: SocketAddr,
 }
 
 impl Server {
-    /// Serves on `listener` from now on, until `lifecycle` drains. The background tasks go in a
-    /// stage behind, so that they still work for the last calls.
-    pub fn bind(
+    /// Opens the store, listens, and serves. Calls are drained first, then the background tasks.
+    pub async fn bind(
         config: &Config,
-        ports: Ports,
-        (listener, grpc): (TcpListener, &GrpcServerConfig),
+        bus: Arc<dyn Bus>,
+        history: Transport,
+        clock: Arc<dyn Clock>,
         lifecycle: &Lifecycle,
-    ) -> std::io::Result<Self> {
-        let address = listener.local_addr()?;
+    ) -> Result<Self, BindError> {
+        config.validate().map_err(BindError::Config)?;
+        let store = store::open(config).await?;
+        let listening = async {
+            let listener = TcpListener::bind(config.listen).await?;
+            let local_addr = listener.local_addr()?;
+            Ok((listener, local_addr))
+        };
+        let (listener, local_addr) =
+            listening.await.map_err(|error| BindError::Listen(config.listen, error))?;
+
+        let ports = Ports { store, bus, history, clock };
         let rooms = Rooms::start(config, ports, &lifecycle.behind());
         let routes = grpc::with_reflection(rooms.routes(), FILE_DESCRIPTOR_SET);
-        lifecycle.spawn("room-grpc", grpc::serve(listener, routes, grpc, lifecycle));
-        Ok(Self { rooms, address })
+        lifecycle.spawn("room_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));
+        tracing::info!(%local_addr, "the room service listens");
+        Ok(Self { rooms, local_addr })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens; with port 0 in the configuration, the port it got.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
     }
 
     /// The service itself, for readiness.
     pub fn rooms(&self) -> &Rooms {
         &self.rooms
     }
+}
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("the configuration does not hold: {0}")]
+    Config(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
 }

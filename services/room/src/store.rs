@@ -37,7 +37,7 @@ pub use self::{
 };
 use crate::{
     change::Change,
-    config::StoreConfig,
+    config::Config,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, MembershipChange, PendingNotice, Room},
 };
@@ -45,11 +45,14 @@ use crate::{
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// The store behind the address of the configuration, with its tables brought up to date.
-pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>> {
-    match config.url.expose().split(':').next() {
-        Some("sqlite") => Ok(Arc::new(SqliteStore::open(config).await?)),
-        Some("postgres" | "postgresql") => Ok(Arc::new(PostgresStore::open(config).await?)),
-        _ => Err(StoreError::Setup("url is neither postgres://… nor sqlite:…".to_owned())),
+pub async fn open(config: &Config) -> Result<Arc<dyn Store>> {
+    let url = config.database.expose();
+    match url.split(':').next() {
+        Some("sqlite") => Ok(Arc::new(SqliteStore::open(url, &config.sqlite).await?)),
+        Some("postgres" | "postgresql") => {
+            Ok(Arc::new(PostgresStore::open(url, &config.postgres).await?))
+        }
+        _ => Err(StoreError::Setup("database is neither postgres://… nor sqlite:…".to_owned())),
     }
 }
 

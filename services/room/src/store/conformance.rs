@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 use super::{Changed, NewDirect, NewRoom, Result, Store, open};
 use crate::{
     change::{Change, Command},
-    config::StoreConfig,
+    config::Config,
     model::{Room, RoomName, Topic},
 };
 
@@ -44,8 +44,7 @@ pub(super) async fn sqlite() -> Fixture {
 }
 
 async fn opened(url: String) -> Arc<dyn Store> {
-    let config =
-        StoreConfig { url: Secret::new(url), connections_max: 8, ..StoreConfig::default() };
+    let config = Config { database: Secret::new(url), ..Config::default() };
     open(&config).await.expect("the store opens")
 }
 

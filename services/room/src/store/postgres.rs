@@ -7,11 +7,12 @@ mod notices;
 mod reads;
 mod write;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use hubbub_domain::{Role, RoomId, UserId};
 use sqlx::{
-    PgPool,
-    migrate::Migrator,
+    Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -21,12 +22,13 @@ use super::{
 };
 use crate::{
     change::Change,
-    config::StoreConfig,
+    config::PostgresConfig,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, Room},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+/// A connection that was idle for longer is asked whether it still stands before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Rooms in Postgres 15 or newer.
 pub struct PostgresStore {
@@ -34,30 +36,52 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects and brings the tables up to date. Several instances may do so at once: the migrator
-    /// holds an advisory lock. A schema newer than this build is left alone, for rolling updates.
-    pub async fn open(config: &StoreConfig) -> Result<Self> {
-        let options: PgConnectOptions = config
-            .url
-            .expose()
+    /// Brings the schema up to date and opens the pool. Several instances may do so at once.
+    pub async fn open(url: &str, config: &PostgresConfig) -> Result<Self> {
+        let options: PgConnectOptions = url
             .parse()
-            .map_err(|_| StoreError::Setup("the address is not one of Postgres".to_owned()))?;
-        let options = options
-            .application_name("hubbub-room")
-            .options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
+            .map_err(|_| StoreError::Setup("the database's address is malformed".to_owned()))?;
+        let options = options.application_name("hubbub-room");
+        tokio::time::timeout(config.migration_timeout, migrate(&options))
+            .await
+            .map_err(|_| StoreError::Setup("the migrations did not end in time".to_owned()))??;
+        let options = options.options([
+            ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", config.claim_timeout.as_millis().to_string()),
+        ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(config.acquire_timeout)
+            // A question before every use would double the round trips of a read.
+            .test_before_acquire(false)
+            .before_acquire(|connection, idle| {
+                Box::pin(async move {
+                    if idle.idle_for > TRUSTED_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
-        let mut migrator =
-            Migrator { migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
-        migrator.dangerous_set_table_name("room.migrations");
-        migrator.create_schema("room");
-        migrator.set_ignore_missing(true);
-        migrator.run(&pool).await.map_err(|error| StoreError::Setup(error.to_string()))?;
         Ok(Self { pool })
     }
+}
+
+/// On a connection of its own, where waiting for another instance's migrations is not cut short.
+async fn migrate(options: &PgConnectOptions) -> Result<()> {
+    let mut migrator = sqlx::migrate!("migrations/postgres");
+    migrator.create_schema("room");
+    migrator.dangerous_set_table_name("room._sqlx_migrations");
+    // An instance of the last release may start on a database that the next one has migrated.
+    migrator.set_ignore_missing(true);
+    let mut connection = PgConnection::connect_with(options).await?;
+    migrator
+        .run(&mut connection)
+        .await
+        .map_err(|error| StoreError::Setup(format!("the migrations do not apply: {error}")))?;
+    connection.close().await?;
+    Ok(())
 }
 
 #[async_trait]

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     change::Change,
-    config::StoreConfig,
+    config::SqliteConfig,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, Room},
 };
@@ -45,26 +45,24 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the file, making it if need be, and brings the tables up to date.
-    pub async fn open(config: &StoreConfig) -> Result<Self> {
-        let options: SqliteConnectOptions = config
-            .url
-            .expose()
+    pub async fn open(url: &str, config: &SqliteConfig) -> Result<Self> {
+        let options: SqliteConnectOptions = url
             .parse()
-            .map_err(|_| StoreError::Setup("the address is not one of SQLite".to_owned()))?;
+            .map_err(|_| StoreError::Setup("the database's address is malformed".to_owned()))?;
         let options = options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(config.acquire_timeout);
+            .busy_timeout(config.busy_timeout);
         let pool = SqlitePoolOptions::new()
-            .acquire_timeout(config.acquire_timeout)
+            .acquire_timeout(config.busy_timeout)
             .idle_timeout(None)
             .max_lifetime(None);
         let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&writer).await.map_err(|error| StoreError::Setup(error.to_string()))?;
         let readers = pool
-            .max_connections(config.connections_max)
+            .max_connections(config.readers_max)
             .connect_with(options.pragma("query_only", "on"))
             .await?;
         Ok(Self { writer, readers, claim: Arc::default() })
