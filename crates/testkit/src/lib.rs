@@ -5,8 +5,14 @@
 //! ports with their files in a scratch directory. They are killed when the value is dropped, and
 //! also when the test process ends in any other way (see [`process`]), so that a static server
 //! shared by a whole test binary is fine.
+//!
+//! Whole products are tested with a [`Cluster`] of real processes and [`Client`]s that write down
+//! what they see; the [`checker`] judges their logs.
 
 mod binary;
+pub mod checker;
+mod client;
+mod cluster;
 mod eventually;
 mod port;
 mod postgres;
@@ -14,6 +20,8 @@ pub mod process;
 mod redis;
 mod redis_cluster;
 
+pub use client::Client;
+pub use cluster::{Cluster, ClusterOptions, Node, token, token_for};
 pub use eventually::eventually;
 pub use port::free_port;
 pub use postgres::Postgres;

@@ -1,0 +1,12 @@
+//! Judges what clients saw. From the clients' own logs, and the rooms as they were read at the end, it
+//! names every broken invariant with the messages concerned. It knows nothing of how hubbub works,
+//! and is itself tested with planted bugs.
+
+mod log;
+mod verdict;
+
+pub use log::{ClientLog, Entry};
+pub use verdict::{Breach, Evidence, check};
+
+#[cfg(test)]
+mod planted_bugs;

@@ -1,0 +1,301 @@
+//! The invariants, one by one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use hubbub_client_protocol::{MessageContent, MessageView};
+use hubbub_domain::{ClientId, MessageId, Rev, RoomId, Seq, UserId};
+use tokio::time::Instant;
+
+use super::{ClientLog, Entry};
+
+/// Everything there is to judge.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub logs: Vec<ClientLog>,
+    /// Each room as paged out at the end, oldest first, and its head's revision then.
+    pub rooms: BTreeMap<RoomId, (Vec<MessageView>, Rev)>,
+    /// Who was a member of a room at any time; nobody else may have seen anything of it.
+    pub members: HashMap<RoomId, HashSet<UserId>>,
+    /// Clients that were connected at the end and had time to catch up.
+    pub must_be_current: HashSet<UserId>,
+}
+
+/// A broken invariant, with the messages concerned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breach {
+    /// Acknowledged, and not stored.
+    Lost { room: RoomId, sender: UserId, client_id: ClientId, seq: Seq },
+    /// Stored or delivered, and never sent.
+    Phantom { room: RoomId, seq: Seq, message_id: MessageId },
+    /// Not the same on every path.
+    Altered { room: RoomId, seq: Seq, what: &'static str },
+    /// The stored messages are not 1, 2, 3, …
+    StoredGap { room: RoomId, expected: Seq, found: Seq },
+    /// One (room, sender, client id) has two places.
+    TwoPlaces { room: RoomId, sender: UserId, client_id: ClientId, seqs: [Seq; 2] },
+    /// A session was not given the next revision.
+    Missed { user: UserId, room: RoomId, after: Rev, got: Rev },
+    /// A session was given a revision it had.
+    Repeated { user: UserId, room: RoomId, rev: Rev },
+    /// An event of a room whose view had not begun, or had ended.
+    Unasked { user: UserId, room: RoomId, rev: Rev },
+    /// Acknowledged before another send began, and placed behind it.
+    Inverted { room: RoomId, first: ClientId, second: ClientId, seqs: [Seq; 2] },
+    /// Shown to somebody who was never a member.
+    Leaked { user: UserId, room: RoomId, seq: Option<Seq> },
+    /// Everything has healed, and the client has not caught up.
+    Stuck { user: UserId, room: RoomId, at: Rev, head: Rev },
+}
+
+/// Every breach, in order; none is a pass.
+pub fn check(evidence: &Evidence) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let sent = Sent::of(evidence);
+    for (room, (messages, _)) in &evidence.rooms {
+        stored_in_order(*room, messages, &mut breaches);
+        stored_once(*room, messages, &mut breaches);
+        for message in messages {
+            sent.was_sent(message, &mut breaches);
+        }
+    }
+    acknowledged_is_stored(evidence, &mut breaches);
+    later_is_behind(evidence, &mut breaches);
+    for log in &evidence.logs {
+        session_in_order(log, &mut breaches);
+        shown_is_stored(log, evidence, &sent, &mut breaches);
+        nothing_leaked(log, evidence, &mut breaches);
+        caught_up(log, evidence, &mut breaches);
+    }
+    breaches.sort();
+    breaches.dedup();
+    breaches
+}
+
+/// What clients say they sent.
+struct Sent<'a>(HashMap<(RoomId, &'a UserId, &'a ClientId), &'a str>);
+
+impl<'a> Sent<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        let mut sent = HashMap::new();
+        for log in &evidence.logs {
+            for entry in &log.entries {
+                if let Entry::Sent { room, client_id, text, .. } = entry {
+                    // A retry with another text is still the first message.
+                    sent.entry((*room, &log.user, client_id)).or_insert(text.as_str());
+                }
+            }
+        }
+        Self(sent)
+    }
+
+    fn was_sent(&self, message: &MessageView, breaches: &mut Vec<Breach>) {
+        let MessageContent::Body(body) = &message.content else { return };
+        match self.0.get(&(message.room, &message.sender, &message.client_id)) {
+            None => breaches.push(Breach::Phantom {
+                room: message.room,
+                seq: message.seq,
+                message_id: message.message_id,
+            }),
+            Some(text) if *text != body.text && message.edited_at.is_none() => {
+                breaches.push(Breach::Altered {
+                    room: message.room,
+                    seq: message.seq,
+                    what: "text",
+                });
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn stored_in_order(room: RoomId, messages: &[MessageView], breaches: &mut Vec<Breach>) {
+    let mut expected = Seq(1);
+    for message in messages {
+        if message.seq != expected {
+            breaches.push(Breach::StoredGap { room, expected, found: message.seq });
+        }
+        expected = message.seq.next();
+    }
+}
+
+fn stored_once(room: RoomId, messages: &[MessageView], breaches: &mut Vec<Breach>) {
+    let mut places: HashMap<(&UserId, &ClientId), Seq> = HashMap::new();
+    for message in messages {
+        let key = (&message.sender, &message.client_id);
+        if let Some(first) = places.insert(key, message.seq) {
+            breaches.push(Breach::TwoPlaces {
+                room,
+                sender: message.sender.clone(),
+                client_id: message.client_id.clone(),
+                seqs: [first, message.seq],
+            });
+        }
+    }
+}
+
+fn acknowledged_is_stored(evidence: &Evidence, breaches: &mut Vec<Breach>) {
+    for log in &evidence.logs {
+        for entry in &log.entries {
+            let Entry::Acked { room, client_id, appended, .. } = entry else { continue };
+            let Some((messages, _)) = evidence.rooms.get(room) else { continue };
+            let stored = at(messages, appended.seq);
+            let found = stored.filter(|it| it.client_id == *client_id && it.sender == log.user);
+            let Some(stored) = found else {
+                let sender = log.user.clone();
+                let (room, client_id, seq) = (*room, client_id.clone(), appended.seq);
+                breaches.push(Breach::Lost { room, sender, client_id, seq });
+                continue;
+            };
+            if stored.message_id != appended.message_id {
+                let (room, seq) = (*room, appended.seq);
+                breaches.push(Breach::Altered { room, seq, what: "message_id" });
+            }
+        }
+    }
+}
+
+fn at(messages: &[MessageView], seq: Seq) -> Option<&MessageView> {
+    let index = usize::try_from(seq.0.checked_sub(1)?).ok()?;
+    messages.get(index).filter(|message| message.seq == seq)
+}
+
+/// An ack that was in hand before another send of the room began has the smaller seq.
+fn later_is_behind(evidence: &Evidence, breaches: &mut Vec<Breach>) {
+    struct Act<'a> {
+        begun: Instant,
+        acked: Instant,
+        seq: Seq,
+        client_id: &'a ClientId,
+    }
+
+    let mut rooms: HashMap<RoomId, Vec<Act<'_>>> = HashMap::new();
+    for log in &evidence.logs {
+        let mut begun: HashMap<&ClientId, Instant> = HashMap::new();
+        for entry in &log.entries {
+            match entry {
+                Entry::Sent { at, client_id, .. } => {
+                    begun.entry(client_id).or_insert(*at);
+                }
+                Entry::Acked { at, room, client_id, appended } => {
+                    if let Some(begun) = begun.get(client_id) {
+                        let (begun, acked, seq) = (*begun, *at, appended.seq);
+                        let act = Act { begun, acked, seq, client_id };
+                        rooms.entry(*room).or_default().push(act);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    for (room, mut acts) in rooms {
+        let mut by_ack: Vec<usize> = (0..acts.len()).collect();
+        acts.sort_by_key(|act| act.begun);
+        by_ack.sort_by_key(|index| acts[*index].acked);
+        let mut acked = by_ack.into_iter().peekable();
+        let mut highest: Option<&Act<'_>> = None;
+        for act in &acts {
+            while let Some(index) = acked.next_if(|index| acts[*index].acked < act.begun) {
+                highest = highest.filter(|it| it.seq > acts[index].seq).or(Some(&acts[index]));
+            }
+            if let Some(first) = highest.filter(|first| first.seq > act.seq) {
+                breaches.push(Breach::Inverted {
+                    room,
+                    first: first.client_id.clone(),
+                    second: act.client_id.clone(),
+                    seqs: [first.seq, act.seq],
+                });
+            }
+        }
+    }
+}
+
+fn session_in_order(log: &ClientLog, breaches: &mut Vec<Breach>) {
+    let mut views: HashMap<RoomId, Rev> = HashMap::new();
+    for entry in &log.entries {
+        match entry {
+            Entry::Begun { room, rev } => {
+                views.insert(*room, *rev);
+            }
+            Entry::Left { room } => {
+                views.remove(room);
+            }
+            Entry::Delivered { room, rev, .. } => {
+                let (user, room, rev) = (log.user.clone(), *room, *rev);
+                let Some(last) = views.get_mut(&room) else {
+                    breaches.push(Breach::Unasked { user, room, rev });
+                    continue;
+                };
+                if rev <= *last {
+                    breaches.push(Breach::Repeated { user, room, rev });
+                } else if rev > last.next() {
+                    breaches.push(Breach::Missed { user, room, after: *last, got: rev });
+                }
+                *last = rev.max(*last);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a session was shown is what is stored, byte for byte.
+fn shown_is_stored(
+    log: &ClientLog,
+    evidence: &Evidence,
+    sent: &Sent<'_>,
+    breaches: &mut Vec<Breach>,
+) {
+    for entry in &log.entries {
+        let (Entry::Delivered { message: Some(message), .. } | Entry::Shown { message }) = entry
+        else {
+            continue;
+        };
+        sent.was_sent(message, breaches);
+        let Some((messages, _)) = evidence.rooms.get(&message.room) else { continue };
+        let (room, seq) = (message.room, message.seq);
+        let Some(stored) = at(messages, seq) else {
+            breaches.push(Breach::Phantom { room, seq, message_id: message.message_id });
+            continue;
+        };
+        let same = stored.message_id == message.message_id
+            && stored.sender == message.sender
+            && stored.client_id == message.client_id
+            && stored.rev == message.rev
+            && stored.created_at == message.created_at;
+        if !same {
+            breaches.push(Breach::Altered { room, seq, what: "envelope" });
+        }
+        let unchanged =
+            stored.edited_at.is_none() && stored.content != MessageContent::Deleted(true);
+        if unchanged && stored.content != message.content {
+            breaches.push(Breach::Altered { room, seq, what: "content" });
+        }
+    }
+}
+
+fn nothing_leaked(log: &ClientLog, evidence: &Evidence, breaches: &mut Vec<Breach>) {
+    for entry in &log.entries {
+        let (room, seq) = match entry {
+            Entry::Delivered { room, message, .. } => (*room, message.as_ref().map(|it| it.seq)),
+            Entry::Shown { message } => (message.room, Some(message.seq)),
+            _ => continue,
+        };
+        let member = evidence.members.get(&room).is_none_or(|members| members.contains(&log.user));
+        if !member {
+            breaches.push(Breach::Leaked { user: log.user.clone(), room, seq });
+        }
+    }
+}
+
+fn caught_up(log: &ClientLog, evidence: &Evidence, breaches: &mut Vec<Breach>) {
+    if !evidence.must_be_current.contains(&log.user) {
+        return;
+    }
+    for (room, at) in &log.revs {
+        if let Some((_, head)) = evidence.rooms.get(room)
+            && at < head
+        {
+            let user = log.user.clone();
+            breaches.push(Breach::Stuck { user, room: *room, at: *at, head: *head });
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A whole hubbub as real processes: gateways, room and history services on a private Postgres and
+//! Redis, each on a port of its own that it keeps when it is started again.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use hubbub_auth::{Minter, NewToken, Secret};
+use hubbub_domain::{Clock as _, SystemClock, UserId};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{Postgres, Redis, free_port, process::Process};
+
+/// How long a process may take to be ready.
+const START_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a page of the admin listener may take.
+const PAGE_PATIENCE: Duration = Duration::from_secs(5);
+/// What tokens of a cluster are signed with.
+const SECRET: &str = "a secret that only the tests of a cluster share";
+
+/// How many of each role.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// The `hubbub` binary.
+    pub binary: PathBuf,
+    pub gateways: usize,
+    pub rooms: usize,
+    pub histories: usize,
+    /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
+    pub settings: Vec<(String, String)>,
+}
+
+impl ClusterOptions {
+    /// Two of each role, with the defaults of a product.
+    pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
+        let settings = Vec::new();
+        Self { binary: binary.into(), gateways: 2, rooms: 2, histories: 2, settings }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// A running cluster. Everything ends when it is dropped.
+pub struct Cluster {
+    pub gateways: Vec<Node>,
+    pub rooms: Vec<Node>,
+    pub histories: Vec<Node>,
+    pub postgres: Postgres,
+    pub redis: Redis,
+    database: String,
+    _scratch: TempDir,
+}
+
+/// One process of a cluster.
+pub struct Node {
+    name: String,
+    command: NodeCommand,
+    /// What the role serves: clients, or gRPC.
+    port: u16,
+    admin: u16,
+    process: Option<Process>,
+}
+
+struct NodeCommand {
+    binary: PathBuf,
+    role: &'static str,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+}
+
+impl Cluster {
+    pub async fn start(options: ClusterOptions) -> Result<Self> {
+        let scratch = tempfile::Builder::new().prefix("hubbub-cluster-").tempdir()?;
+        let postgres = Postgres::start_durable().await?;
+        let redis = Redis::start().await?;
+        let database = postgres.database().await?;
+        let mut settings = vec![
+            ("DATABASE_URL".to_owned(), database.clone()),
+            ("REDIS_URL".to_owned(), redis.url()),
+            ("HUBBUB_AUTH__SECRET".to_owned(), SECRET.to_owned()),
+            ("HUBBUB_GRPC__TOKEN".to_owned(), "a token that the roles share".to_owned()),
+        ];
+        settings.extend(options.settings.clone());
+        let plan = Plan { options: &options, settings, scratch: scratch.path() };
+
+        let mut histories = plan.nodes("history", options.histories, &[]);
+        start_all(&mut histories).await?;
+        let history = ("HUBBUB_GRPC__HISTORY", addresses(&histories));
+        let mut rooms = plan.nodes("room", options.rooms, std::slice::from_ref(&history));
+        start_all(&mut rooms).await?;
+        let room = ("HUBBUB_GRPC__ROOM", addresses(&rooms));
+        let mut gateways = plan.nodes("gateway", options.gateways, &[history, room]);
+        start_all(&mut gateways).await?;
+        Ok(Self { gateways, rooms, histories, postgres, redis, database, _scratch: scratch })
+    }
+
+    /// Where each gateway takes clients: `ws://127.0.0.1:…`.
+    pub fn urls(&self) -> Vec<String> {
+        self.gateways.iter().map(Node::client_url).collect()
+    }
+
+    /// The database that room and history share.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Every process, gateways first.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.gateways.iter().chain(&self.rooms).chain(&self.histories)
+    }
+}
+
+/// A token for a user of a cluster started here, good for an hour.
+pub fn token(user: &str) -> String {
+    token_for(user, Duration::from_hours(1))
+}
+
+/// A token with a lifetime.
+pub fn token_for(user: &str, lifetime: Duration) -> String {
+    let minter = Minter::hs256(&Secret::new(SECRET), "hubbub", "hubbub").expect("long enough");
+    let user = UserId::parse(user).expect("a user id");
+    minter.mint(&NewToken::new(&user, SystemClock.now(), lifetime)).expect("signed")
+}
+
+struct Plan<'a> {
+    options: &'a ClusterOptions,
+    settings: Vec<(String, String)>,
+    scratch: &'a Path,
+}
+
+impl Plan<'_> {
+    fn nodes(
+        &self,
+        role: &'static str,
+        count: usize,
+        peers: &[(&'static str, String)],
+    ) -> Vec<Node> {
+        (1..=count).map(|number| self.node(role, number, peers)).collect()
+    }
+
+    fn node(&self, role: &'static str, number: usize, peers: &[(&'static str, String)]) -> Node {
+        let name = format!("{role}-{number}");
+        let (port, admin) = (free_port(), free_port());
+        let listen = match role {
+            "gateway" => "HUBBUB_GATEWAY__EDGE__LISTEN",
+            "room" => "HUBBUB_ROOM__LISTEN",
+            _ => "HUBBUB_HISTORY__LISTEN",
+        };
+        let mut settings: Vec<(String, String)> = vec![
+            (listen.to_owned(), format!("127.0.0.1:{port}")),
+            ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
+        ];
+        settings.extend(peers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        settings.extend(self.settings.clone());
+        let log = self.scratch.join(format!("{name}.log"));
+        let command = NodeCommand { binary: self.options.binary.clone(), role, settings, log };
+        Node { name, command, port, admin, process: None }
+    }
+}
+
+async fn start_all(nodes: &mut [Node]) -> Result<()> {
+    for node in nodes.iter_mut() {
+        node.spawn()?;
+    }
+    for node in nodes {
+        node.wait_ready().await?;
+    }
+    Ok(())
+}
+
+fn addresses(nodes: &[Node]) -> String {
+    nodes.iter().map(Node::address).collect::<Vec<_>>().join(",")
+}
+
+impl Node {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the role serves.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where a gateway takes clients.
+    pub fn client_url(&self) -> String {
+        format!("ws://{}", self.address())
+    }
+
+    /// The process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Everything the process has logged.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.command.log)?)
+    }
+
+    /// `kill -9`: no word of goodbye.
+    pub async fn kill(&mut self) {
+        self.end(Signal::SIGKILL).await;
+    }
+
+    /// SIGTERM, and waits until it has drained.
+    pub async fn stop(&mut self) {
+        self.end(Signal::SIGTERM).await;
+    }
+
+    async fn end(&mut self, signal: Signal) {
+        if let Some(mut process) = self.process.take() {
+            process.end(signal).await;
+        }
+    }
+
+    /// Starts it on its old port, and waits until it is ready.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.spawn()?;
+        self.wait_ready().await
+    }
+
+    /// Stops it for a while, without ending it.
+    pub async fn pause(&self, duration: Duration) {
+        if let Some(pid) = self.pid() {
+            crate::process::pause(pid, duration).await;
+        }
+    }
+
+    /// A page of the admin listener.
+    pub async fn page(&self, path: &str) -> Result<(u16, String)> {
+        timeout(PAGE_PATIENCE, get(self.admin, path)).await.context("the page took too long")?
+    }
+
+    /// A sample of `/metrics`, summed over its labels; 0 when there is none.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
+        let (_, page) = self.page("/metrics").await?;
+        let of_name =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+        Ok(page.lines().filter(of_name).filter_map(value).sum())
+    }
+
+    fn spawn(&mut self) -> Result<()> {
+        let NodeCommand { binary, role, settings, log } = &self.command;
+        let mut command = Command::new(binary);
+        command.arg(role).env_clear().envs(settings.iter().cloned());
+        command.current_dir(log.parent().context("a directory")?);
+        self.process = Some(Process::spawn(command, log, Signal::SIGKILL, None)?);
+        Ok(())
+    }
+
+    async fn wait_ready(&mut self) -> Result<()> {
+        let admin = self.admin;
+        let process = self.process.as_mut().context("it was not started")?;
+        let ready = async || matches!(get(admin, "/readyz").await, Ok((200, _)));
+        process.wait_ready(START_PATIENCE, ready).await.with_context(|| self.name.clone())
+    }
+}
+
+/// A bare HTTP request: the kit needs no more of HTTP than this.
+async fn get(port: u16, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
+    Ok((status.context("the answer has no status")?, body.to_owned()))
+}
