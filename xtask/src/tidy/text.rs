@@ -20,10 +20,11 @@ pub(super) fn check(source: &Source) -> Vec<String> {
     violations
 }
 
-/// A package that does not ask for the workspace's lints has none of them.
+/// A package that does not ask for the workspace's lints has none of them. One that is its own
+/// workspace (a fuzz package) cannot ask.
 fn without_lints(source: &Source) -> Option<String> {
-    let is_package = source.path.ends_with("/Cargo.toml");
-    (is_package && !source.text.contains("[lints]\nworkspace = true\n"))
+    let is_member = source.path.ends_with("/Cargo.toml") && !source.text.contains("\n[workspace]");
+    (is_member && !source.text.contains("[lints]\nworkspace = true\n"))
         .then(|| format!("{}: `[lints] workspace = true` is missing", source.path))
 }
 
@@ -126,6 +127,8 @@ mod tests {
         assert_eq!(found, ["crates/a/Cargo.toml: `[lints] workspace = true` is missing"]);
         assert!(violations("crates/a/Cargo.toml", "[lints]\nworkspace = true\n").is_empty());
         assert!(violations("Cargo.toml", "[workspace]\n").is_empty());
+        let apart = "[package]\n\n[workspace]\n";
+        assert!(violations("crates/a/fuzz/Cargo.toml", apart).is_empty());
     }
 
     #[test]
