@@ -4,7 +4,7 @@
 //! Nothing here may hold up the process: the export queue is bounded (what does not fit is dropped and
 //! counted by the SDK), and so is the time the last export gets at the end.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
@@ -143,7 +143,9 @@ pub fn record_in_memory() -> Result<InMemorySpanExporter, TelemetryError> {
 }
 
 fn logs_layer(format: LogFormat) -> Box<dyn Layer<Logged> + Send + Sync> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Human => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -114,7 +114,7 @@ impl Server {
         let Self { listener, core, verifier, caps, background } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
-        lifecycle.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
+        support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();

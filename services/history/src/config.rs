@@ -63,6 +63,8 @@ pub struct SweepConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PostgresConfig {
+    /// Whether the schema is brought up to date at the start; else `hubbub migrate` must have run.
+    pub migrate_on_start: bool,
     /// Connections at the most; writers, readers and the sweep share them.
     pub connections_max: u32,
     /// The most a call waits for a free connection.
@@ -131,6 +133,7 @@ impl Default for SweepConfig {
 impl Default for PostgresConfig {
     fn default() -> Self {
         Self {
+            migrate_on_start: true,
             connections_max: 16,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(4),

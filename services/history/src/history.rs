@@ -17,13 +17,14 @@ use crate::{
     grpc::Service,
     lane::{Lane, Lanes},
     publisher::publisher,
-    store::Store,
+    store::{Store, StoreError},
     sweeper::Sweeper,
     worker::Worker,
 };
 
 /// The running service. Its tasks belong to the lifecycle it was started with, which should drain
 /// after whoever calls it: `lifecycle.behind()`.
+#[derive(Clone)]
 pub struct History {
     service: Service,
 }
@@ -57,6 +58,11 @@ impl History {
         lifecycle.spawn("history_sweep", sweeper.run(lifecycle.clone()));
         let changing = Changing { store: Arc::clone(&store), clock, lanes: lanes.clone() };
         Self { service: Service { store, lanes, changing } }
+    }
+
+    /// Whether the store answers: for readiness.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.service.store.epoch().await.map(drop)
     }
 
     /// For a server, or for `Transport::local`.

@@ -15,6 +15,7 @@ use crate::{
 
 /// A listening server. It runs, and ends, with its lifecycle.
 pub struct Server {
+    history: History,
     local_addr: SocketAddr,
 }
 
@@ -38,12 +39,17 @@ impl Server {
         let routes = grpc::with_reflection(history.routes(), FILE_DESCRIPTOR_SET);
         lifecycle.spawn("history_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));
         tracing::info!(%local_addr, "the history service listens");
-        Ok(Self { local_addr })
+        Ok(Self { history, local_addr })
     }
 
     /// Where it listens; with port 0 in the configuration, the port it got.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The service itself, for readiness.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 }
 

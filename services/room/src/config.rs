@@ -36,6 +36,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PostgresConfig {
+    /// Whether the schema is brought up to date at the start; else `hubbub migrate` must have run.
+    pub migrate_on_start: bool,
     pub connections_max: u32,
     /// The most a call waits for a free connection.
     #[serde(with = "duration")]
@@ -82,6 +84,7 @@ impl Default for Config {
 impl Default for PostgresConfig {
     fn default() -> Self {
         Self {
+            migrate_on_start: true,
             connections_max: 16,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(4),

@@ -40,12 +40,15 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Brings the schema up to date and opens the pool. Several instances may do so at once.
+    /// Brings the schema up to date (unless told not to) and opens the pool. Several instances may
+    /// do so at once.
     pub async fn connect(url: &str, config: &PostgresConfig) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Defect("the database address is malformed".into()))?
             .application_name("hubbub-history");
-        migrate(&options, config.migration_timeout).await?;
+        if config.migrate_on_start {
+            migrate(&options, config.migration_timeout).await?;
+        }
 
         let statement_timeout = config.statement_timeout;
         let options = options.options([

@@ -36,15 +36,18 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Brings the schema up to date and opens the pool. Several instances may do so at once.
+    /// Brings the schema up to date (unless told not to) and opens the pool. Several instances may
+    /// do so at once.
     pub async fn open(url: &str, config: &PostgresConfig) -> Result<Self> {
         let options: PgConnectOptions = url
             .parse()
             .map_err(|_| StoreError::Setup("the database's address is malformed".to_owned()))?;
         let options = options.application_name("hubbub-room");
-        tokio::time::timeout(config.migration_timeout, migrate(&options))
-            .await
-            .map_err(|_| StoreError::Setup("the migrations did not end in time".to_owned()))??;
+        if config.migrate_on_start {
+            tokio::time::timeout(config.migration_timeout, migrate(&options)).await.map_err(
+                |_| StoreError::Setup("the migrations did not end in time".to_owned()),
+            )??;
+        }
         let options = options.options([
             ("statement_timeout", config.statement_timeout.as_millis().to_string()),
             ("idle_in_transaction_session_timeout", config.claim_timeout.as_millis().to_string()),

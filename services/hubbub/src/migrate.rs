@@ -1,0 +1,32 @@
+//! `hubbub migrate`: the schemas of both services, brought up to date. Several may run at once.
+
+use anyhow::Context as _;
+use hubbub_runtime::config::ConfigError;
+
+use crate::{
+    announce,
+    cli::Migrate,
+    failure::Failure,
+    process,
+    settings::{Loaded, Settings},
+};
+
+pub(crate) async fn run(
+    loaded: Result<Loaded<Settings>, ConfigError>,
+    how: Migrate,
+) -> Result<(), Failure> {
+    let mut settings = loaded?.settings;
+    settings.database.migrate_on_start = true;
+    process::make_data_dir(&settings)?;
+    let history = hubbub_history::store::open(&settings.history())
+        .await
+        .context("the store of the history service")?;
+    announce::say(format_args!("history: up to date"));
+    hubbub_room::store::open(&settings.room()).await.context("the store of the room service")?;
+    announce::say(format_args!("room: up to date"));
+    if how.new_epoch {
+        let epoch = history.new_epoch().await.context("the new epoch")?;
+        announce::say(format_args!("history: epoch {epoch}"));
+    }
+    Ok(())
+}

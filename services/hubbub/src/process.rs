@@ -1,0 +1,114 @@
+//! A process of one role, or of all of them: put together, run, and ended in order.
+//!
+//! Drain order, front to back: the gateway and its sessions, then the room service, then history,
+//! then the admin listener, which reports on the others to the last. Nothing listens before the
+//! settings were found good.
+
+mod bus;
+mod gateway;
+mod history;
+mod probe;
+mod room;
+mod standalone;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use hubbub_domain::{Clock, SystemClock};
+use hubbub_runtime::{
+    config::ConfigError,
+    health::{MetricsPage, Readiness, serve_admin},
+    lifecycle::Lifecycle,
+    telemetry,
+};
+use tokio::net::TcpListener;
+
+use crate::{
+    announce,
+    cli::Role,
+    failure::Failure,
+    settings::{Loaded, Settings},
+};
+
+/// Runs until a signal, or until a task fails.
+pub(crate) async fn run(
+    role: Role,
+    loaded: Result<Loaded<Settings>, ConfigError>,
+) -> Result<(), Failure> {
+    let settings = loaded?.settings;
+    settings.check(role)?;
+    let service = format!("hubbub-{}", role.name());
+    let telemetry = telemetry::init(&settings.telemetry, &service).map_err(Failure::config)?;
+    let lifecycle = Lifecycle::new(settings.shutdown.drain_timeout);
+    lifecycle.watch_signals().context("cannot listen for signals")?;
+    let result = Box::pin(serve(Process::new(role, settings, lifecycle))).await;
+    telemetry.shutdown().await;
+    result
+}
+
+/// A start that is asked to end is not an error; one that fails takes what runs already with it.
+async fn serve(process: Process) -> Result<(), Failure> {
+    let lifecycle = process.lifecycle.clone();
+    let started = lifecycle.drain.run_until_cancelled(process.start()).await;
+    if !matches!(started, Some(Ok(()))) {
+        lifecycle.drain_all();
+    }
+    let ended = lifecycle.wait().await;
+    started.unwrap_or(Ok(()))?;
+    ended.map_err(|failed| Failure::Other(failed.into()))
+}
+
+/// What all roles are put together from.
+struct Process {
+    role: Role,
+    settings: Settings,
+    /// The stage that drains first.
+    lifecycle: Lifecycle,
+    readiness: Readiness,
+    clock: Arc<dyn Clock>,
+}
+
+impl Process {
+    fn new(role: Role, settings: Settings, lifecycle: Lifecycle) -> Self {
+        let readiness = Readiness::default();
+        Self { role, settings, lifecycle, readiness, clock: Arc::new(SystemClock) }
+    }
+
+    async fn start(&self) -> Result<(), Failure> {
+        let started = self.readiness.condition("started");
+        self.serve_admin().await?;
+        match self.role {
+            Role::Standalone => self.start_standalone().await?,
+            Role::Gateway => self.start_gateway().await?,
+            Role::Room => self.start_room().await?,
+            Role::History => self.start_history().await?,
+        }
+        started.met();
+        Ok(())
+    }
+
+    /// The listener for operators, in the last stage of all.
+    async fn serve_admin(&self) -> Result<(), Failure> {
+        let page = MetricsPage::install().context("metrics")?;
+        let Some(address) = self.settings.admin.address()? else { return Ok(()) };
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} (admin.listen)"))?;
+        announce::listening(self.role, "admin", listener.local_addr().context("admin")?);
+        let last = self.lifecycle.behind();
+        let serving = serve_admin(listener, self.readiness.clone(), page, &last);
+        last.spawn("admin", serving);
+        Ok(())
+    }
+}
+
+/// Where SQLite files are kept, if there are any.
+pub(crate) fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
+    let urls = [settings.history().database, settings.room().database];
+    if !urls.iter().any(|url| url.expose().starts_with("sqlite:")) {
+        return Ok(());
+    }
+    let dir = settings.data_dir();
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot make {} (standalone.data_dir)", dir.display()))
+}

@@ -1,0 +1,46 @@
+//! Every role in one process. The roles call each other through the same clients as in a cluster, set
+//! directly upon the servers; there is no second code path.
+
+use std::sync::Arc;
+
+use hubbub_gateway::Dependencies;
+use hubbub_runtime::grpc::Transport;
+
+use super::{Process, make_data_dir};
+use crate::{announce, failure::Failure};
+
+impl Process {
+    pub(super) async fn start_standalone(&self) -> Result<(), Failure> {
+        make_data_dir(&self.settings)?;
+        let settings = self.settings.clone().with_dev_secret()?;
+        let bus = self.bus()?;
+
+        // Behind the gateway the room service, behind it history: each is there for the last calls of
+        // the one before. A stage stands directly behind the one it is made from.
+        let history_stage = self.lifecycle.behind();
+        let room_stage = self.lifecycle.behind();
+        let history = self.local_history(Arc::clone(&bus), &history_stage).await?;
+        let history = Transport::local(history.routes());
+        let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
+        let dependencies = Dependencies {
+            bus,
+            room: Transport::local(rooms.routes()),
+            history,
+            verifier: self.verifier(&settings)?,
+            clock: Arc::clone(&self.clock),
+        };
+        let client = self.serve_clients(dependencies).await?;
+        announce::welcome(client, self.stores());
+        Ok(())
+    }
+
+    fn stores(&self) -> &'static str {
+        let redis = !self.settings.bus().urls.is_empty();
+        match (self.settings.database.url.is_set(), redis) {
+            (false, false) => "SQLite files and nothing else",
+            (true, false) => "a database and no Redis",
+            (false, true) => "SQLite files and Redis",
+            (true, true) => "a database and Redis",
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The binary as an operator uses it.
+
+mod commands;
+mod config;
+mod process;
+mod roles;
+mod standalone;

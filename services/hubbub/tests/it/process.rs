@@ -1,0 +1,112 @@
+//! Starting the binary, and reading what it says.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+/// No test waits longer than this for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary in an empty directory, with an environment of its own.
+pub(crate) fn hubbub(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hubbub"));
+    command
+        .args(arguments)
+        .current_dir(dir)
+        .env_clear()
+        .env("HUBBUB_GATEWAY__EDGE__LISTEN", "127.0.0.1:0")
+        .env("HUBBUB_ROOM__LISTEN", "127.0.0.1:0")
+        .env("HUBBUB_HISTORY__LISTEN", "127.0.0.1:0")
+        .env("HUBBUB_ADMIN__LISTEN", "127.0.0.1:0")
+        .env("HUBBUB_GATEWAY__DRAIN__NOTICE", "0s")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command that ends by itself.
+pub(crate) async fn output(command: &mut Command) -> Output {
+    let output = timeout(PATIENCE, command.output()).await.expect("it ends");
+    output.expect("it starts")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// A process that serves.
+pub(crate) struct Serving {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// `client=127.0.0.1:1` by its name, of every listener so far.
+    pub(crate) listeners: BTreeMap<String, String>,
+}
+
+impl Serving {
+    /// Starts it and waits until it listens for `what`.
+    pub(crate) async fn start(command: &mut Command, what: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let stdout = child.stdout.take().expect("piped");
+        let lines = BufReader::new(stdout).lines();
+        let mut serving = Self { child, lines, listeners: BTreeMap::new() };
+        timeout(PATIENCE, serving.read_until(what)).await.expect("it listens in time");
+        serving
+    }
+
+    async fn read_until(&mut self, what: &str) {
+        while !self.listeners.contains_key(what) {
+            let line = self.lines.next_line().await.expect("readable").expect("it still runs");
+            if let Some(listener) = line.strip_prefix("listening role=") {
+                let (_, listener) = listener.split_once(' ').expect("a listener");
+                let (name, address) = listener.split_once('=').expect("an address");
+                self.listeners.insert(name.to_owned(), address.to_owned());
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.listeners["admin"]);
+        let response = timeout(PATIENCE, reqwest::get(url)).await.expect("in time");
+        let response = response.expect("answered");
+        (response.status().as_u16(), response.text().await.expect("text"))
+    }
+
+    /// Until `/readyz` says so.
+    pub(crate) async fn ready(&self) {
+        let ready = async {
+            while self.get("/readyz").await.0 != 200 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, ready).await.expect("ready in time");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("it still runs");
+        let id = Pid::from_raw(id.try_into().expect("a process id"));
+        kill(id, signal).expect("it still runs");
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("waited for")
+    }
+
+    /// Ends it as an orchestrator would; it must end well.
+    pub(crate) async fn stop(mut self) {
+        self.signal(Signal::SIGTERM);
+        assert_eq!(self.ended().await.code(), Some(0));
+    }
+}
