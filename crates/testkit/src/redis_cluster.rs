@@ -102,18 +102,16 @@ impl RedisCluster {
         self.move_slots(slot..=slot, to).await
     }
 
-    /// Gives slots to another node, on all nodes.
+    /// Gives slots to another node that owns none of them, on all nodes.
     pub async fn move_slots(&self, slots: RangeInclusive<u16>, to: usize) -> Result<()> {
         ensure!(to < self.nodes.len(), "there is no node {to}");
-        let id = self.id(to).await?;
-        // The new owner first, or the others would be told otherwise by it.
-        for node in [&self.nodes[to]].into_iter().chain(&self.nodes) {
-            let mut connection = node.connection().await?;
-            let mut pipeline = redis::pipe();
-            for slot in slots.clone() {
-                pipeline.cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(&id);
-            }
-            pipeline.exec_async(&mut connection).await?;
+        let target = &self.nodes[to];
+        let (from, to) = (self.id((to + 1) % self.nodes.len()).await?, self.id(to).await?);
+        // Importing first, because a node that imported a slot raises its epoch when it gets it: or
+        // heartbeats that are under way would undo the change. From whom does not matter to it.
+        set_slots(target, slots.clone(), &["IMPORTING", &from]).await?;
+        for node in [target].into_iter().chain(&self.nodes) {
+            set_slots(node, slots.clone(), &["NODE", &to]).await?;
         }
         Ok(())
     }
@@ -147,6 +145,15 @@ impl RedisCluster {
         })
         .await;
     }
+}
+
+async fn set_slots(node: &Redis, slots: RangeInclusive<u16>, how: &[&str]) -> Result<()> {
+    let mut connection = node.connection().await?;
+    let mut pipeline = redis::pipe();
+    for slot in slots {
+        pipeline.cmd("CLUSTER").arg("SETSLOT").arg(slot).arg(how);
+    }
+    Ok(pipeline.exec_async(&mut connection).await?)
 }
 
 async fn sees_whole(node: &Redis) -> Result<bool> {

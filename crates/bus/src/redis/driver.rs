@@ -8,6 +8,7 @@
 
 use std::{collections::HashSet, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval_at, sleep},
@@ -78,6 +79,8 @@ impl Driver {
     ) -> ControlFlow<()> {
         let mut delay = RETRY_DELAY_MIN;
         loop {
+            // What has woken us up to here is mended by this attempt.
+            let _ = self.wake.notified().now_or_never();
             let result = refusing(requests, self.links.connect_and_subscribe()).await;
             let result = match result {
                 ControlFlow::Continue(result) => result,

@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use hubbub_bus::{Bus, Config};
-use hubbub_testkit::{ClientKind, Redis, RedisCluster, eventually};
+use hubbub_testkit::{ClientKind, Redis, RedisCluster};
 use tokio::sync::OnceCell;
 
 use crate::{
-    DEADLINE,
     faults::{Server, connect},
     listener::{Listener, publish_on_each, topics},
 };
@@ -67,8 +66,7 @@ async fn a_slot_that_moves_is_followed_by_publishers_and_subscribers() {
     let slot = keyslot.arg("KEYSLOT").arg(channel).query_async(&mut node).await.unwrap();
     cluster.move_slot(slot, 2).await.unwrap();
     listener.read_over_an_interruption().await;
-    publish_on_each(&*bus, &topics, 2).await;
-    listener.read_until(&topics, 2).await;
+    listener.hear_all(&*bus, &topics, 2).await;
     assert_eq!(cluster.shard_channels().await.unwrap().len(), topics.len());
 }
 
@@ -80,13 +78,7 @@ async fn one_node_that_restarts_interrupts_and_is_resubscribed() {
     let mut listener = Listener::start(&*bus, &topics).await;
     cluster.nodes()[1].restart_empty().await.unwrap();
     listener.read_over_an_interruption().await;
-    eventually(DEADLINE, async || {
-        bus.publish(&topics.iter().map(|t| crate::listener::numbered(t, 1)).collect::<Vec<_>>())
-            .await
-            .is_ok()
-    })
-    .await;
-    listener.read_until(&topics, 1).await;
+    listener.hear_all(&*bus, &topics, 1).await;
 }
 
 #[tokio::test]
@@ -100,6 +92,5 @@ async fn the_cluster_is_found_through_any_node_even_after_the_configured_one_is_
     cluster.forget_node(0).await.unwrap();
     cluster.nodes()[0].stop().await;
     listener.read_over_an_interruption().await;
-    publish_on_each(&*bus, &topics, 1).await;
-    listener.read_until(&topics, 1).await;
+    listener.hear_all(&*bus, &topics, 1).await;
 }

@@ -1,6 +1,9 @@
 //! A subscriber under test, and what is published for it: numbers, counted per topic.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use hubbub_bus::{Bus, Delivery, Publication, Subscriber, Subscriptions, Topic};
@@ -52,7 +55,12 @@ impl Listener {
     }
 
     pub(crate) async fn next(&mut self) -> Delivery {
-        let delivery = timeout(DEADLINE, self.feed.recv()).await.expect("something is delivered");
+        let Ok(delivery) = timeout(DEADLINE, self.feed.recv()).await else {
+            panic!(
+                "nothing comes; {} interruptions, now: {}",
+                self.interruptions, self.interrupted
+            );
+        };
         let delivery = delivery.expect("the feed is open");
         match &delivery {
             Delivery::Interrupted => {
@@ -100,6 +108,29 @@ impl Listener {
                 open -= 1;
             }
         }
+    }
+
+    /// Publishes on each of the topics until all are heard without an interruption in between:
+    /// while nodes still disagree there may be more than one. Returns the last number.
+    pub(crate) async fn hear_all(&mut self, bus: &dyn Bus, topics: &[Topic], first: u64) -> u64 {
+        for number in first.. {
+            let before = self.interruptions;
+            publish_on_each(bus, topics, number).await;
+            let mut open: HashSet<_> = topics.iter().collect();
+            while !open.is_empty() && self.interruptions == before {
+                if let Delivery::Message { topic, payload } = self.next().await
+                    && payload == number.to_string()
+                {
+                    open.remove(&topic);
+                }
+            }
+            if self.interrupted {
+                self.read_over_an_interruption().await;
+            } else if open.is_empty() {
+                return number;
+            }
+        }
+        unreachable!("there are enough numbers")
     }
 
     /// Reads over whatever else comes, up to the end of the next interruption.
