@@ -10,6 +10,7 @@
 //! what they see; the [`checker`] judges their logs.
 
 mod binary;
+mod chaos_proxy;
 pub mod checker;
 mod client;
 mod cluster;
@@ -20,6 +21,7 @@ pub mod process;
 mod redis;
 mod redis_cluster;
 
+pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow};
 pub use client::Client;
 pub use cluster::{Cluster, ClusterOptions, Node, token, token_for};
 pub use eventually::eventually;

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, time::Duration};
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
-use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
 
 use crate::{binary, free_port, process::Process};
@@ -88,7 +88,8 @@ impl Redis {
     /// A new connection, for looking into the server or breaking it.
     pub async fn connection(&self) -> Result<MultiplexedConnection> {
         let client = redis::Client::open(self.url())?;
-        Ok(client.get_multiplexed_async_connection().await?)
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(READY_WITHIN));
+        Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
     /// Ends the server with `kill -9`.

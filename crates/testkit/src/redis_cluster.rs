@@ -110,8 +110,10 @@ impl RedisCluster {
         // Importing first, because a node that imported a slot raises its epoch when it gets it: or
         // heartbeats that are under way would undo the change. From whom does not matter to it.
         set_slots(target, slots.clone(), &["IMPORTING", &from]).await?;
-        for node in [target].into_iter().chain(&self.nodes) {
-            set_slots(node, slots.clone(), &["NODE", &to]).await?;
+        set_slots(target, slots.clone(), &["NODE", &to]).await?;
+        for node in &self.nodes {
+            // One that has lost its last slot is no master any more and refuses: it knows already.
+            let _ = set_slots(node, slots.clone(), &["NODE", &to]).await;
         }
         Ok(())
     }
