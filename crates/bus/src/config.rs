@@ -15,8 +15,8 @@ pub struct Config {
     pub urls: Vec<String>,
     /// What the names of all channels start with: tells apart installations on one Redis.
     pub prefix: String,
-    /// PEM file with the certificates that sign the server's; empty: a public authority does.
-    pub ca_file: PathBuf,
+    /// PEM file with the certificates that sign the server's, when no public authority does.
+    pub ca_file: Option<PathBuf>,
     /// The longest wait for a connection.
     pub connect_timeout_ms: u64,
     /// The longest wait for an answer; no call of the bus takes longer.
@@ -35,7 +35,7 @@ impl Default for Config {
         Self {
             urls: Vec::new(),
             prefix: "hubbub".to_owned(),
-            ca_file: PathBuf::new(),
+            ca_file: None,
             connect_timeout_ms: 1_000,
             command_timeout_ms: 2_000,
             ping_interval_ms: 5_000,

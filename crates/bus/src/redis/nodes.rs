@@ -159,10 +159,7 @@ fn parse(url: &str) -> Result<ConnectionInfo, BusError> {
 }
 
 fn with_ca(config: &Config, model: ConnectionInfo) -> Result<ConnectionInfo, BusError> {
-    let file = &config.ca_file;
-    if file.as_os_str().is_empty() {
-        return Ok(model);
-    }
+    let Some(file) = &config.ca_file else { return Ok(model) };
     let problem = |what: &dyn std::fmt::Display| {
         BusError::Config(format!("ca_file {}: {what}", file.display()))
     };

@@ -113,7 +113,7 @@ async fn tls_with_a_private_authority_works_and_without_it_is_refused() {
     let publication = [crate::listener::numbered(&topics[0], 1)];
     assert!(hubbub_bus::connect(&config).unwrap().publish(&publication).await.is_err());
 
-    let config = Config { ca_file: file("cert").into(), ..config };
+    let config = Config { ca_file: Some(file("cert").into()), ..config };
     let bus = hubbub_bus::connect(&config).unwrap();
     let mut listener = Listener::start(&*bus, &topics).await;
     publish_on_each(&*bus, &topics, 1).await;
