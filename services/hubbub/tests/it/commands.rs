@@ -1,3 +1,5 @@
+//! The commands that end by themselves.
+
 use tempfile::tempdir;
 
 use crate::process::{Serving, hubbub, output, text};

@@ -1,3 +1,5 @@
+//! What the binary says about its settings.
+
 use tempfile::tempdir;
 
 use crate::process::{hubbub, output, text};

@@ -5,3 +5,4 @@ mod config;
 mod process;
 mod roles;
 mod standalone;
+mod talk;

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use hubbub_testkit::eventually;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -86,12 +87,7 @@ impl Serving {
 
     /// Until `/readyz` says so.
     pub(crate) async fn ready(&self) {
-        let ready = async {
-            while self.get("/readyz").await.0 != 200 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, ready).await.expect("ready in time");
+        eventually(PATIENCE, || async { self.get("/readyz").await.0 == 200 }).await;
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -1,3 +1,5 @@
+//! Roles in processes of their own, on a real Postgres and a real Redis.
+
 use hubbub_testkit::{Postgres, Redis};
 use tempfile::{TempDir, tempdir};
 use tokio::process::Command;

@@ -1,3 +1,5 @@
+//! Every role in one process, from an empty directory.
+
 use nix::sys::signal::Signal;
 use tempfile::tempdir;
 
