@@ -15,7 +15,7 @@ pub struct Config {
     /// Where the service listens when it is a process of its own.
     pub listen: SocketAddr,
     pub grpc: GrpcServerConfig,
-    /// `postgres://…` or `sqlite:{file}`.
+    /// `postgres://…` or `sqlite:{file}`; there is no default.
     pub database: Secret,
     pub postgres: PostgresConfig,
     pub sqlite: SqliteConfig,
@@ -97,7 +97,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7103)),
             grpc: GrpcServerConfig::default(),
-            database: Secret::new("sqlite:history.db"),
+            database: Secret::default(),
             postgres: PostgresConfig::default(),
             sqlite: SqliteConfig::default(),
             append: AppendConfig::default(),

@@ -129,3 +129,53 @@ impl Lanes {
         usize::try_from((high ^ low) % lanes).expect("below the number of lanes")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{Body, ClientId, Code, MessageId, RoomId, UserId};
+
+    use super::{Lane, Lanes};
+    use crate::{
+        publisher::publisher,
+        store::{Content, Post},
+    };
+
+    fn posts(room: RoomId, count: usize) -> Vec<Post> {
+        let post = |n: usize| Post {
+            room,
+            sender: UserId::parse("alice").expect("valid"),
+            client_id: ClientId::parse(&n.to_string()).expect("valid"),
+            id: MessageId::generate(),
+            content: Content::User(Body::text("x")),
+            traceparent: String::new(),
+        };
+        (0..count).map(post).collect()
+    }
+
+    /// A request goes in whole or not at all, so that its messages cannot change places.
+    #[tokio::test]
+    async fn a_full_queue_says_come_back() {
+        let (publisher, _publishing) = publisher(hubbub_bus::local(), 1);
+        let (lane, mut jobs) = Lane::new(5, publisher);
+        let lanes = Lanes::new(vec![lane]);
+        let room = RoomId::generate();
+        let waiting = tokio::spawn({
+            let lanes = lanes.clone();
+            async move { lanes.append(posts(room, 3)).await }
+        });
+        let job = jobs.recv().await.expect("a job");
+        let refused = lanes.append(posts(room, 3)).await;
+        assert_eq!(refused.len(), 3);
+        for answer in refused {
+            let fault = answer.expect_err("full");
+            assert!(fault.code == Code::Unavailable && fault.retry_after.is_some());
+        }
+        // A writer that is gone leaves no one waiting.
+        drop(job);
+        for answer in waiting.await.expect("answered") {
+            assert_eq!(answer.expect_err("stopping").code, Code::Unavailable);
+        }
+        drop(jobs);
+        assert!(lanes.append(posts(room, 1)).await[0].is_err());
+    }
+}

@@ -76,6 +76,9 @@ pub trait Store: Send + Sync + 'static {
 
 /// The store that the configuration names: `postgres://…` or `sqlite:{file}`.
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    if !config.database.is_set() {
+        return Err(StoreError::Defect("no database is configured".into()));
+    }
     let address = config.database.expose();
     if let Some(file) = address.strip_prefix("sqlite:") {
         return Ok(Arc::new(SqliteStore::open(Path::new(file), &config.sqlite).await?));

@@ -1,0 +1,7 @@
+//! The history service over real sockets, on real servers.
+
+mod appending;
+mod faults;
+mod instance;
+mod reading;
+mod refusals;
