@@ -20,9 +20,9 @@ use crate::{
     validate,
 };
 
-/// Changes of one answer are cut at about this many bytes: well within the bound on a message. The
-/// caller sees by the head that there are more.
-const CHANGES_BYTES: usize = 8 * 1024 * 1024;
+/// Changes of one answer are cut at this many bytes, so that it fits the 4 MiB which a gRPC client
+/// takes unless told otherwise. The caller sees by the head that there are more.
+const CHANGES_BYTES: usize = 3 * 1024 * 1024;
 
 type Answer<T> = Result<Response<T>, Status>;
 

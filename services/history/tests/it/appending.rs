@@ -158,7 +158,7 @@ async fn a_drain_finishes_what_was_begun() {
     let url = database().await;
     // Nobody tidies up behind the last batch but the drain.
     let append =
-        AppendConfig { tidy_after: std::time::Duration::from_secs(600), ..AppendConfig::default() };
+        AppendConfig { tidy_after: std::time::Duration::from_mins(10), ..AppendConfig::default() };
     let config = hubbub_history::Config { append, ..config(&url) };
     let instance = Instance::start(config, hubbub_bus::local()).await;
     let room = RoomId::generate();

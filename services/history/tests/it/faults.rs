@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -14,8 +15,7 @@ use hubbub_testkit::{Postgres, Redis, eventually};
 use tokio::sync::watch;
 
 use crate::instance::{
-    Client, Instance, SOON, append_one, config, database, heard, listen, message, newest,
-    resumed,
+    Client, Instance, SOON, append_one, config, database, heard, listen, message, newest, resumed,
 };
 
 /// A sweep that needs no patience in a test.
@@ -127,20 +127,16 @@ async fn a_restart_of_postgres_loses_nothing_acked() {
 
 async fn send_until_acked(client: &Client, room: RoomId, sender: &str) -> (String, u64) {
     let message = message(room, sender, "x");
-    let mut place = None;
-    eventually(Duration::from_mins(1), || {
-        let (client, message) = (client.clone(), message.clone());
-        let place = &mut place;
-        async move {
-            match append_one(&client, message).await {
-                Ok(appended) => *place = Some(appended.seq),
-                Err(fault) => assert_eq!(fault.code, Code::Unavailable, "{fault}"),
-            }
-            place.is_some()
+    let place = AtomicU64::new(0);
+    eventually(Duration::from_mins(1), async || {
+        match append_one(client, message.clone()).await {
+            Ok(appended) => place.store(appended.seq, Ordering::Relaxed),
+            Err(fault) => assert_eq!(fault.code, Code::Unavailable, "{fault}"),
         }
+        place.load(Ordering::Relaxed) > 0
     })
     .await;
-    (message.client_id, place.expect("acked"))
+    (message.client_id, place.into_inner())
 }
 
 /// All of a room, by seq.
