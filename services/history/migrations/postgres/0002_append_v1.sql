@@ -16,15 +16,19 @@ CREATE FUNCTION history.append_v1(
 LANGUAGE plpgsql
 -- The plans are the same for every batch; making them anew costs more than running them.
 SET plan_cache_mode = force_generic_plan
--- A plan made while the tables were small must not survive their growth.
+-- A plan made while the tables were small must not survive their growth: only look-ups by key,
+-- one per message, whatever the statistics say.
 SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
 AS $$
 #variable_conflict use_column
 BEGIN
     -- Always in the order of the id, here and below: no two batches wait for each other in a circle.
     INSERT INTO history.heads (room_id)
-    SELECT DISTINCT room FROM unnest(p_rooms) AS room
-    WHERE NOT EXISTS (SELECT 1 FROM history.heads h WHERE h.room_id = room)
+    SELECT room FROM (SELECT DISTINCT unnest(p_rooms) AS room) asked
+    WHERE (SELECT h.seq FROM history.heads h WHERE h.room_id = room LIMIT 1) IS NULL
     ORDER BY room
     ON CONFLICT DO NOTHING;
 
@@ -49,21 +53,24 @@ BEGIN
                 ELSE 's'
             END AS fate
         FROM entry e
-        JOIN history.heads h ON h.room_id = e.room
+        CROSS JOIN LATERAL (
+            SELECT seq, rev, last_at_us FROM history.heads WHERE room_id = e.room LIMIT 1
+        ) h
         LEFT JOIN LATERAL (
             SELECT m.seq, m.rev, m.message_id, m.created_at_us
             FROM history.messages m
             WHERE m.room_id = e.room AND m.sender_id = e.sender AND m.client_id = e.client
             LIMIT 1
         ) first ON true
-    ), placed AS MATERIALIZED (
+    ), numbered AS MATERIALIZED (
         SELECT
             f.*,
             row_number() OVER nth AS nth,
             greatest(p_now_us, f.last_at_us + 1) + row_number() OVER nth - 1 AS at_us
         FROM found f
-        WHERE f.fate = 's'
-        WINDOW nth AS (PARTITION BY f.room ORDER BY f.ord)
+        WINDOW nth AS (PARTITION BY f.room, f.fate ORDER BY f.ord)
+    ), placed AS MATERIALIZED (
+        SELECT * FROM numbered n WHERE n.fate = 's'
     ), stored AS (
         INSERT INTO history.messages (
             room_id, seq, rev, message_id, sender_id, client_id, text, extra, system, created_at_us
@@ -106,14 +113,13 @@ BEGIN
         )
     )
     SELECT
-        f.fate,
-        coalesce(f.first_seq, p.head_seq + p.nth),
-        coalesce(f.first_rev, p.head_rev + p.nth),
-        coalesce(f.first_id, p.id),
-        coalesce(f.first_at_us, p.at_us),
-        (SELECT n.id FROM noted n)
-    FROM found f
-    LEFT JOIN placed p ON p.ord = f.ord
-    ORDER BY f.ord;
+        n.fate,
+        coalesce(n.first_seq, n.head_seq + n.nth),
+        coalesce(n.first_rev, n.head_rev + n.nth),
+        coalesce(n.first_id, n.id),
+        coalesce(n.first_at_us, n.at_us),
+        (SELECT noted.id FROM noted)
+    FROM numbered n
+    ORDER BY n.ord;
 END
 $$;

@@ -54,6 +54,12 @@ impl PostgresStore {
         let options = options.options([
             ("statement_timeout", statement_timeout.as_millis().to_string()),
             ("idle_in_transaction_session_timeout", config.claim_timeout.as_millis().to_string()),
+            // Every query goes by a key, and runs for less time than a compilation takes. A plan
+            // that was made while the tables were small must not survive their growth.
+            ("enable_seqscan", "off".to_owned()),
+            ("jit", "off".to_owned()),
+            // Planning a look-up in sixteen partitions takes longer than the look-up.
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)

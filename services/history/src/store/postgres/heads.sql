@@ -9,8 +9,15 @@ SELECT
     meta.epoch
 FROM history.meta
 LEFT JOIN unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (room, read, ord) ON true
-LEFT JOIN history.heads h ON h.room_id = asked.room
-LEFT JOIN history.senders s ON s.room_id = asked.room AND s.user_id = $3::text
+-- LIMIT 1 makes these look-ups by key, whatever the statistics say.
+LEFT JOIN LATERAL (
+    SELECT * FROM history.heads WHERE room_id = asked.room LIMIT 1
+) h ON true
+LEFT JOIN LATERAL (
+    SELECT last_seq FROM history.senders
+    WHERE room_id = asked.room AND user_id = $3::text
+    LIMIT 1
+) s ON true
 CROSS JOIN LATERAL (SELECT greatest(asked.read, s.last_seq) AS seq) mark
 LEFT JOIN LATERAL (
     SELECT count(*) AS tombstones
@@ -19,4 +26,5 @@ LEFT JOIN LATERAL (
         -- Most rooms have no tombstone, and most are read: they need no look.
         AND h.tombstones > 0 AND h.seq > mark.seq AND $3::text IS NOT NULL
 ) gone ON true
+WHERE meta.one
 ORDER BY asked.ord

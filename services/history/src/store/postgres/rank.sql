@@ -9,7 +9,10 @@ WITH page AS MATERIALIZED (
             coalesce(h.tombstones, 0) AS tombstones,
             nullif(h.last_at_us, 0) AS last_at_us, greatest(h.last_at_us, asked.since) AS active_at_us
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS asked (room, read, since)
-        LEFT JOIN history.heads h ON h.room_id = asked.room
+        -- LIMIT 1 makes it a look-up by key, whatever the statistics say.
+        LEFT JOIN LATERAL (
+            SELECT * FROM history.heads WHERE room_id = asked.room LIMIT 1
+        ) h ON true
     ) ranked
     WHERE $5::bigint IS NULL OR ranked.active_at_us < $5::bigint
         OR (ranked.active_at_us = $5::bigint AND ranked.room > $6::uuid)
@@ -24,7 +27,11 @@ SELECT
     m.extra::text AS extra, m.system::text AS system,
     m.created_at_us, m.edited_at_us, m.deleted_at_us, reacted.reactions
 FROM page
-LEFT JOIN history.senders s ON s.room_id = page.room AND s.user_id = $4::text
+LEFT JOIN LATERAL (
+    SELECT last_seq FROM history.senders
+    WHERE room_id = page.room AND user_id = $4::text
+    LIMIT 1
+) s ON true
 CROSS JOIN LATERAL (SELECT greatest(page.read, s.last_seq) AS seq) mark
 LEFT JOIN LATERAL (
     SELECT count(*) AS tombstones
