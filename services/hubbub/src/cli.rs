@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hubbub_runtime::config::ConfigError;
 
-use crate::settings::{Loaded, Settings};
+use crate::{
+    chat::Chat,
+    settings::{Loaded, Settings},
+};
 
 /// A horizontally scalable chat cluster.
 #[derive(Debug, Parser)]
@@ -32,6 +35,8 @@ enum Subcommands {
     Migrate(Migrate),
     /// Print a token for a user, signed with auth.secret
     Token(Token),
+    /// Talk with somebody in the terminal; lines piped in are sent
+    Chat(Chat),
     /// Ask the process on this host whether it is ready
     Healthcheck,
     /// Check or print the configuration
@@ -44,6 +49,7 @@ pub(crate) enum Command {
     Role(Role),
     Migrate(Migrate),
     Token(Token),
+    Chat(Chat),
     Healthcheck,
     Config(Config),
 }
@@ -125,6 +131,7 @@ impl Arguments {
             Subcommands::History => Command::Role(Role::History),
             Subcommands::Migrate(how) => Command::Migrate(how),
             Subcommands::Token(wish) => Command::Token(wish),
+            Subcommands::Chat(chat) => Command::Chat(chat),
             Subcommands::Healthcheck => Command::Healthcheck,
             Subcommands::Config(what) => Command::Config(what),
         }

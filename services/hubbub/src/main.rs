@@ -1,6 +1,7 @@
 //! hubbub: every role in one binary. The first argument says which one runs; see [`cli`].
 
 mod announce;
+mod chat;
 mod cli;
 mod dev_secret;
 mod failure;
@@ -27,6 +28,7 @@ async fn main() -> ExitCode {
         Command::Role(role) => Box::pin(process::run(role, settings)).await,
         Command::Migrate(how) => migrate::run(settings, how).await,
         Command::Token(wish) => token::run(settings, &wish),
+        Command::Chat(chat) => Box::pin(chat::run(settings, chat)).await,
         Command::Healthcheck => healthcheck::run(settings).await,
         Command::Config(what) => settings::command::run(settings, what),
     };

@@ -21,7 +21,8 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn mint(auth: &hubbub_auth::Config, wish: &Token) -> Result<String, Failure> {
+/// A token signed with the settings' secret.
+pub(crate) fn mint(auth: &hubbub_auth::Config, wish: &Token) -> Result<String, Failure> {
     if auth.secret.is_empty() {
         let text = "auth.secret is not set: only its holder can make tokens for these settings";
         return Err(Failure::config(text));

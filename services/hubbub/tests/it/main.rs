@@ -1,8 +1,18 @@
-//! The binary as an operator uses it.
+//! The binary as an operator uses it, and the product as its users do: alone and as a cluster, well
+//! and under faults.
 
+mod chat;
+mod cluster;
 mod commands;
 mod config;
+mod drain;
+mod faults;
+mod native_door;
 mod process;
+mod rest;
+mod retry;
 mod roles;
+mod slow_reader;
 mod standalone;
 mod talk;
+mod workload;

@@ -1,0 +1,74 @@
+//! `hubbub chat`, as two people use it: with piped input.
+
+use std::{process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::{native_door::Standalone, process::hubbub};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Terminal {
+    child: Child,
+    keyboard: Option<ChildStdin>,
+    screen: Lines<BufReader<ChildStdout>>,
+}
+
+impl Terminal {
+    fn open(standalone: &Standalone, me: &str, other: &str) -> Self {
+        let url = format!("ws://{}", standalone.address());
+        let mut command: Command =
+            hubbub(standalone.dir(), &["chat", "--as", me, "--with", other, "--url", &url]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let keyboard = child.stdin.take();
+        let screen = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, keyboard, screen }
+    }
+
+    async fn write(&mut self, line: &str) {
+        let keyboard = self.keyboard.as_mut().expect("open");
+        keyboard.write_all(format!("{line}\n").as_bytes()).await.expect("written");
+    }
+
+    async fn sees(&mut self, words: &str) {
+        let seen = async {
+            while let Some(line) = self.screen.next_line().await.expect("readable") {
+                if line.contains(words) {
+                    return;
+                }
+            }
+            panic!("it ended without {words:?}");
+        };
+        timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{words:?} never came"));
+    }
+
+    /// The end of the input ends the program once all is sent.
+    async fn end(mut self) {
+        drop(self.keyboard.take());
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("waited");
+        assert!(status.success());
+    }
+}
+
+#[tokio::test]
+async fn two_terminals_talk_and_history_is_there_on_opening() {
+    let standalone = Standalone::start(&[]).await;
+    let mut alice = Terminal::open(&standalone, "alice", "bob");
+    alice.write("are you there?").await;
+    let mut bob = Terminal::open(&standalone, "bob", "alice");
+    bob.sees("alice: are you there?").await;
+    bob.write("I am").await;
+    alice.sees("bob: I am").await;
+    alice.end().await;
+    bob.end().await;
+    let mut again = Terminal::open(&standalone, "alice", "bob");
+    again.sees("me: are you there?").await;
+    again.sees("bob: I am").await;
+    again.end().await;
+    standalone.serving.stop().await;
+}

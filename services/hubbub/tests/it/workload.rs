@@ -1,0 +1,194 @@
+//! Clients that talk in rooms over all gateways of a cluster, and the judgement of what they saw.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use hubbub_client_protocol::{Command, CreateRoom, Created, History, MessageView, Page};
+use hubbub_domain::{Rev, RoomId, RoomKind, Seq, UserId};
+use hubbub_testkit::{
+    Client, Cluster, ClusterOptions,
+    checker::{ClientLog, Entry, Evidence, check},
+    token,
+};
+use tokio::time::Instant;
+
+/// How long a cluster may take to heal and its clients to catch up.
+const HEALING: Duration = Duration::from_secs(90);
+
+/// A cluster that does not slow its clients down: the limits have tests of their own.
+pub(crate) fn unlimited() -> ClusterOptions {
+    ClusterOptions::two_of_each(env!("CARGO_BIN_EXE_hubbub"))
+        .with("HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__USERS__SENDS_BURST", "100000")
+        .with("HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "100000")
+        .with("HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__DRAIN__NOTICE", "0s")
+        .with("HUBBUB_GATEWAY__DRAIN__WINDOW", "2s")
+}
+
+/// Clients in rooms, each room spread over all gateways.
+pub(crate) struct Workload {
+    pub(crate) clients: Vec<Client>,
+    rooms: Vec<RoomId>,
+    /// The rooms of each client.
+    memberships: Vec<Vec<RoomId>>,
+}
+
+/// What a run came to.
+pub(crate) struct Outcome {
+    pub(crate) acked: usize,
+    pub(crate) delivered: usize,
+    pub(crate) connections: u64,
+    pub(crate) settled_after: Duration,
+}
+
+impl Outcome {
+    /// For whoever reads the output of the run.
+    fn print(&self) {
+        println!(
+            "{} acknowledged, {} delivered, {} connections, healed and caught up after {:?}",
+            self.acked, self.delivered, self.connections, self.settled_after
+        );
+    }
+}
+
+impl Workload {
+    /// `clients` people, each in two of `rooms` rooms, connected to all gateways in turn.
+    pub(crate) async fn start(cluster: &Cluster, clients: usize, rooms: usize) -> Self {
+        let urls = cluster.urls();
+        let names: Vec<String> = (0..clients).map(|number| format!("user-{number}")).collect();
+        let mut memberships = vec![Vec::new(); clients];
+        let founder = Client::start("founder", token("founder"), urls.clone());
+        let mut ids = Vec::new();
+        for number in 0..rooms {
+            let members: Vec<usize> = (0..clients)
+                .filter(|client| client % rooms == number || (client + 1) % rooms == number)
+                .collect();
+            let create = CreateRoom {
+                kind: RoomKind::Group,
+                name: format!("room {number}"),
+                topic: String::new(),
+                members: members.iter().map(|client| user(&names[*client])).collect(),
+                request_id: None,
+            };
+            let created: Created = founder.call(Command::CreateRoom(create)).await.expect("a room");
+            for client in members {
+                memberships[client].push(created.room.room);
+            }
+            ids.push(created.room.room);
+        }
+        let clients = names
+            .iter()
+            .enumerate()
+            .map(|(number, name)| {
+                let mut urls = urls.clone();
+                let first = number % urls.len();
+                urls.rotate_left(first);
+                Client::start(name, token(name), urls)
+            })
+            .collect();
+        Self { clients, rooms: ids, memberships }
+    }
+
+    /// Every client sends `each` messages, `pause` apart, to its rooms in turn.
+    pub(crate) async fn talk(&self, each: usize, pause: Duration) {
+        join_all(self.clients.iter().zip(&self.memberships).map(async |(client, rooms)| {
+            for number in 0..each {
+                let text = format!("{} says {number}", client.user());
+                client.send(rooms[number % rooms.len()], &text).await;
+                // The pace of the load: nothing is waited for.
+                tokio::time::sleep(pause).await;
+            }
+        }))
+        .await;
+    }
+
+    /// Waits until everything is acknowledged and seen by everybody, then judges it.
+    pub(crate) async fn judge(self) -> Outcome {
+        let begun = Instant::now();
+        for client in &self.clients {
+            client.settled(HEALING).await;
+        }
+        let reader = &self.clients[0];
+        let mut rooms = BTreeMap::new();
+        for room in &self.rooms {
+            let by = self.member(*room).unwrap_or(reader);
+            rooms.insert(*room, read_all(by, *room).await);
+        }
+        for (client, memberships) in self.clients.iter().zip(&self.memberships) {
+            for room in memberships {
+                let (_, head) = &rooms[room];
+                client.seen(*room, *head, HEALING).await;
+            }
+        }
+        let settled_after = begun.elapsed();
+        let evidence = Evidence {
+            logs: self.clients.iter().map(Client::log).collect(),
+            members: self.members(),
+            must_be_current: self.clients.iter().map(|client| client.user().clone()).collect(),
+            rooms,
+        };
+        let breaches = check(&evidence);
+        assert!(
+            breaches.is_empty(),
+            "{} breaches: {:#?}",
+            breaches.len(),
+            &breaches[..breaches.len().min(20)]
+        );
+        let outcome = Outcome {
+            acked: count(&evidence.logs, |entry| matches!(entry, Entry::Acked { .. })),
+            delivered: count(&evidence.logs, |entry| matches!(entry, Entry::Delivered { .. })),
+            connections: self.clients.iter().map(Client::connections).sum(),
+            settled_after,
+        };
+        outcome.print();
+        outcome
+    }
+
+    fn member(&self, room: RoomId) -> Option<&Client> {
+        let index = self.memberships.iter().position(|rooms| rooms.contains(&room))?;
+        self.clients.get(index)
+    }
+
+    fn members(&self) -> HashMap<RoomId, HashSet<UserId>> {
+        let mut members: HashMap<RoomId, HashSet<UserId>> = HashMap::new();
+        for (client, rooms) in self.clients.iter().zip(&self.memberships) {
+            for room in rooms {
+                members.entry(*room).or_default().insert(client.user().clone());
+            }
+        }
+        members
+    }
+}
+
+/// A room from its first message to its last, page by page, and its revision at the end.
+pub(crate) async fn read_all(client: &Client, room: RoomId) -> (Vec<MessageView>, Rev) {
+    let mut messages: Vec<MessageView> = Vec::new();
+    loop {
+        let history = History {
+            room,
+            before_seq: None,
+            after_seq: Some(messages.last().map_or(Seq::ZERO, |message| message.seq)),
+            around_seq: None,
+            before_time: None,
+            limit: Some(100),
+        };
+        let page: Page = client.call(Command::History(history)).await.expect("a page");
+        messages.extend(page.messages);
+        if !page.has_more {
+            return (messages, page.rev);
+        }
+    }
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    UserId::parse(name).expect("a user id")
+}
+
+fn count(logs: &[ClientLog], kind: impl Fn(&Entry) -> bool) -> usize {
+    logs.iter().flat_map(|log| &log.entries).filter(|entry| kind(entry)).count()
+}
