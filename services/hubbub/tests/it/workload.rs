@@ -11,7 +11,7 @@ use hubbub_domain::{Rev, RoomId, RoomKind, Seq, UserId};
 use hubbub_testkit::{
     Client, Cluster, ClusterOptions,
     checker::{ClientLog, Entry, Evidence, check},
-    token,
+    eventually, token,
 };
 use tokio::time::Instant;
 
@@ -81,7 +81,7 @@ impl Workload {
             }
             ids.push(created.room.room);
         }
-        let clients = names
+        let clients: Vec<Client> = names
             .iter()
             .enumerate()
             .map(|(number, name)| {
@@ -91,6 +91,9 @@ impl Workload {
                 Client::start(name, token(name), urls)
             })
             .collect();
+        for client in &clients {
+            eventually(HEALING, || async { client.connections() > 0 }).await;
+        }
         Self { clients, rooms: ids, memberships }
     }
 
