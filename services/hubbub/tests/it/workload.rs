@@ -48,6 +48,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// For whoever reads the output of the run.
+    #[expect(clippy::print_stdout, reason = "the figures of a run")]
     fn print(&self) {
         println!(
             "{} acknowledged, {} delivered, {} connections, healed and caught up after {:?}",
