@@ -1,7 +1,9 @@
 //! A whole cluster on this machine. The work is done by testkit's `cluster` program, which the
 //! tests' clusters share their code with; it is built here together with everything it starts.
 
-use anyhow::Result;
+use std::{os::unix::process::CommandExt as _, process::Command};
+
+use anyhow::{Context as _, Result};
 
 use crate::{command, tools};
 
@@ -9,7 +11,8 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
     println!("building the cluster's programs");
     command::run(command::cargo(), &["build", "--workspace", "--bins", "--locked", "--quiet"])?;
-    let folder = command::target_folder()?.join("debug");
-    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
-    command::run(folder.join("hubbub-cluster"), &rest)
+    let program = command::target_folder()?.join("debug/hubbub-cluster");
+    // In our place, so that Ctrl-C reaches the one process that has to tidy up.
+    let failed = Command::new(&program).args(rest).exec();
+    Err(failed).with_context(|| format!("cannot start {}", program.display()))
 }

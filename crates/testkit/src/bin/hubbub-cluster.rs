@@ -44,7 +44,7 @@ fn introduce(cluster: &Cluster) {
 
 fn open_direct(gateway: &Node, token: &str, peer: &str) -> String {
     format!(
-        "curl -s http://{}/v1/rooms/direct -H \"authorization: Bearer {token}\" \
+        "curl -s -w '\\n' http://{}/v1/rooms/direct -H \"authorization: Bearer {token}\" \
          -H 'content-type: application/json' -d '{{\"peer\":\"{peer}\"}}'",
         gateway.address()
     )
