@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MessageView, RoomView, WelcomeRoom};
 
+/// Every event's name, for tables in docs and tests.
+#[cfg(test)]
+pub(crate) const EVENT_NAMES: [&str; 12] = [
+    "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "reset",
+    "moving", "expiring",
+];
+
 /// An event, as the native door spells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -100,5 +107,15 @@ mod tests {
         assert_eq!(json["seq"], 1);
         assert_eq!(json["body"]["text"], "hi");
         assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event);
+    }
+
+    #[test]
+    fn the_list_of_names_is_the_enums() {
+        let error = serde_json::from_str::<Event>(r#"{"type":"?"}"#).expect_err("unknown");
+        let expected = error.to_string();
+        for name in super::EVENT_NAMES {
+            assert!(expected.contains(&format!("`{name}`")), "{name}: {expected}");
+        }
+        assert_eq!(expected.matches('`').count(), 2 * (super::EVENT_NAMES.len() + 1));
     }
 }

@@ -75,14 +75,13 @@ impl Users {
                 &self.users.entry(id.clone()).or_insert_with(|| Arc::new(User::new(id.clone()))),
             );
             let _one_at_a_time = user.loading().lock().await;
-            if user.is_retired() {
-                continue;
-            }
             if !user.is_loaded() {
                 self.topics.add(&[Topic::User(id.clone())]).await;
                 while !user.load(self.backends.memberships(id).await?) {}
             }
-            return Ok(Arc::clone(&user));
+            if user.keep() {
+                return Ok(Arc::clone(&user));
+            }
         }
     }
 

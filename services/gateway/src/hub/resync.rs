@@ -22,7 +22,7 @@ impl Hub {
     pub(crate) async fn prepare(&self, rooms: &[RoomId]) {
         let opening: Vec<Topic> = rooms
             .iter()
-            .filter(|room| !self.room(**room).is_live())
+            .filter(|room| !self.room(**room).keep())
             .map(|room| Topic::Room(*room))
             .collect();
         self.topics.add(&opening).await;
@@ -42,6 +42,7 @@ impl Hub {
         loop {
             tokio::time::sleep(self.config.idle_room_kept / 4).await;
             self.retire_idle_rooms().await;
+            self.open_awaited().await;
             if compared.elapsed() >= interval {
                 self.resync(Trust::Unknown).await;
                 (compared, interval) = (Instant::now(), self.jittered_interval());
@@ -76,6 +77,20 @@ impl Hub {
                     tokio::time::sleep(self.config.catch_up_retry).await;
                 }
             }
+        }
+    }
+
+    /// Opens rooms whose opening failed half-way while somebody follows them.
+    async fn open_awaited(self: &Arc<Self>) {
+        let rooms: Vec<RoomId> = self
+            .rooms
+            .iter()
+            .filter(|entry| entry.value().is_awaited())
+            .map(|entry| *entry.key())
+            .collect();
+        self.prepare(&rooms).await;
+        for rooms in rooms.chunks(ROOMS_PER_CALL) {
+            self.compare(rooms, Trust::Subscribed).await;
         }
     }
 

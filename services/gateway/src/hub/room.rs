@@ -195,8 +195,19 @@ impl Room {
         }
     }
 
-    pub(super) fn is_live(&self) -> bool {
-        matches!(self.lock().phase, Phase::Live(_))
+    /// Puts off retirement, since somebody is about to follow. True when the room is live.
+    pub(super) fn keep(&self) -> bool {
+        let mut state = self.lock();
+        if state.followers.is_empty() {
+            state.idle_since = Some(Instant::now());
+        }
+        matches!(state.phase, Phase::Live(_))
+    }
+
+    /// Somebody follows, and the room is not live.
+    pub(super) fn is_awaited(&self) -> bool {
+        let state = self.lock();
+        !state.followers.is_empty() && matches!(state.phase, Phase::Opening { .. })
     }
 
     /// True for the one caller who has to repair.

@@ -131,6 +131,9 @@ impl Connection {
                 timer.as_mut().reset(self.next_tick());
             }
         }
+        if self.wire.blocked_since.is_some() && self.next_tick() < timer.deadline() {
+            timer.as_mut().reset(self.next_tick());
+        }
         if self.session.is_behind() && self.session.outbox().has_drained() {
             self.door.core.hub.catch_up(&self.session);
         }
@@ -175,8 +178,8 @@ impl Connection {
             None => self.wire.last_heard + config.ping_interval,
         };
         let expiry = Instant::now() + self.expiry.next(self.now(), config.expiry_notice);
-        let write = Instant::now() + config.write_timeout / 2;
-        heartbeat.min(expiry).min(write.max(Instant::now() + Duration::from_millis(1)))
+        let write = self.wire.blocked_since.map(|since| since + config.write_timeout);
+        write.map_or(heartbeat.min(expiry), |write| write.min(heartbeat).min(expiry))
     }
 
     fn tick(&mut self) -> Result<(), Ending> {

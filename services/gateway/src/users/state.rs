@@ -211,8 +211,13 @@ impl User {
         self.update(room, |membership| membership.last_read = membership.last_read.max(seq));
     }
 
-    pub(super) fn is_retired(&self) -> bool {
-        self.state.lock().retired
+    /// Puts off retirement: a session is about to come. False when it is too late.
+    pub(super) fn keep(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.sessions.is_empty() {
+            state.idle_since = Some(Instant::now());
+        }
+        !state.retired
     }
 
     /// Retires the entry when it has had no session since `before`.
