@@ -42,9 +42,10 @@ pub struct Faults {
 pub enum Flow {
     #[default]
     Pass,
-    /// They wait, and so does the end of the stream; later they go on.
+    /// They wait, and so does the end of the stream; later they go on, as after lost packets.
     Hold,
-    /// They vanish, as if the network lost every packet: one-way silence.
+    /// They vanish: one-way silence. What a connection carried in the meantime is never made good,
+    /// so it stays silent for ever; new connections are well once the condition has ended.
     Swallow,
 }
 

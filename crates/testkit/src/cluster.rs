@@ -1,6 +1,8 @@
 //! A whole hubbub as real processes: gateways, room and history services on a private Postgres and
 //! Redis, each on a port of its own that it keeps when it is started again.
 
+mod network;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -17,6 +19,8 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+
+pub use network::{Network, Way};
 
 use crate::{Postgres, Redis, free_port, process::Process};
 
@@ -37,13 +41,30 @@ pub struct ClusterOptions {
     pub histories: usize,
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
     pub settings: Vec<(String, String)>,
+    pub network: NetworkKind,
+}
+
+/// How the processes of a cluster reach each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NetworkKind {
+    #[default]
+    Direct,
+    /// Through a proxy on every way, the clients' included: see [`Network`].
+    Proxied,
 }
 
 impl ClusterOptions {
     /// Two of each role, with the defaults of a product.
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
-        let settings = Vec::new();
-        Self { binary: binary.into(), gateways: 2, rooms: 2, histories: 2, settings }
+        let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
+        Self { binary, gateways: 2, rooms: 2, histories: 2, settings, network }
+    }
+
+    /// Puts a chaos proxy on every way.
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.network = NetworkKind::Proxied;
+        self
     }
 
     #[must_use]
@@ -60,8 +81,11 @@ pub struct Cluster {
     pub histories: Vec<Node>,
     pub postgres: Postgres,
     pub redis: Redis,
+    pub network: Network,
     database: String,
-    _scratch: TempDir,
+    /// Kept until everything has ended.
+    #[expect(dead_code, reason = "its value is its end")]
+    scratch: TempDir,
 }
 
 /// One process of a cluster.
@@ -88,28 +112,42 @@ impl Cluster {
         let redis = Redis::start().await?;
         let database = postgres.database().await?;
         let mut settings = vec![
-            ("DATABASE_URL".to_owned(), database.clone()),
-            ("REDIS_URL".to_owned(), redis.url()),
             ("HUBBUB_AUTH__SECRET".to_owned(), SECRET.to_owned()),
             ("HUBBUB_GRPC__TOKEN".to_owned(), "a token that the roles share".to_owned()),
         ];
         settings.extend(options.settings.clone());
-        let plan = Plan { options: &options, settings, scratch: scratch.path() };
+        let stores = [
+            Store {
+                name: "postgres",
+                setting: "DATABASE_URL",
+                port: postgres.port(),
+                url: &database,
+            },
+            Store { name: "redis", setting: "REDIS_URL", port: redis.port(), url: &redis.url() },
+        ];
+        let network = Network::new(options.network);
+        let mut plan =
+            Plan { options: &options, settings, stores, scratch: scratch.path(), network };
 
-        let mut histories = plan.nodes("history", options.histories, &[]);
+        let mut histories = plan.nodes("history", options.histories, &[]).await?;
         start_all(&mut histories).await?;
-        let history = ("HUBBUB_GRPC__HISTORY", addresses(&histories));
-        let mut rooms = plan.nodes("room", options.rooms, std::slice::from_ref(&history));
+        let history = ("HUBBUB_GRPC__HISTORY", &histories[..]);
+        let mut rooms = plan.nodes("room", options.rooms, &[history]).await?;
         start_all(&mut rooms).await?;
-        let room = ("HUBBUB_GRPC__ROOM", addresses(&rooms));
-        let mut gateways = plan.nodes("gateway", options.gateways, &[history, room]);
+        let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
+        let mut gateways = plan.nodes("gateway", options.gateways, &[history, room]).await?;
         start_all(&mut gateways).await?;
-        Ok(Self { gateways, rooms, histories, postgres, redis, database, _scratch: scratch })
+        let mut network = plan.network;
+        for gateway in &gateways {
+            network.open("clients", &gateway.name, gateway.port).await?;
+        }
+        Ok(Self { gateways, rooms, histories, postgres, redis, network, database, scratch })
     }
 
     /// Where each gateway takes clients: `ws://127.0.0.1:…`.
     pub fn urls(&self) -> Vec<String> {
-        self.gateways.iter().map(Node::client_url).collect()
+        let port = |node: &Node| self.network.port("clients", &node.name).unwrap_or(node.port);
+        self.gateways.iter().map(|node| format!("ws://127.0.0.1:{}", port(node))).collect()
     }
 
     /// The database that room and history share.
@@ -138,20 +176,42 @@ pub fn token_for(user: &str, lifetime: Duration) -> String {
 struct Plan<'a> {
     options: &'a ClusterOptions,
     settings: Vec<(String, String)>,
+    stores: [Store<'a>; 2],
     scratch: &'a Path,
+    network: Network,
 }
 
+/// What all roles stand on.
+struct Store<'a> {
+    name: &'static str,
+    setting: &'static str,
+    port: u16,
+    url: &'a str,
+}
+
+/// The setting that names the processes of a role, and these.
+type Peers<'a> = (&'static str, &'a [Node]);
+
 impl Plan<'_> {
-    fn nodes(
-        &self,
+    async fn nodes(
+        &mut self,
         role: &'static str,
         count: usize,
-        peers: &[(&'static str, String)],
-    ) -> Vec<Node> {
-        (1..=count).map(|number| self.node(role, number, peers)).collect()
+        peers: &[Peers<'_>],
+    ) -> Result<Vec<Node>> {
+        let mut nodes = Vec::new();
+        for number in 1..=count {
+            nodes.push(self.node(role, number, peers).await?);
+        }
+        Ok(nodes)
     }
 
-    fn node(&self, role: &'static str, number: usize, peers: &[(&'static str, String)]) -> Node {
+    async fn node(
+        &mut self,
+        role: &'static str,
+        number: usize,
+        peers: &[Peers<'_>],
+    ) -> Result<Node> {
         let name = format!("{role}-{number}");
         let (port, admin) = (free_port(), free_port());
         let listen = match role {
@@ -163,11 +223,23 @@ impl Plan<'_> {
             (listen.to_owned(), format!("127.0.0.1:{port}")),
             ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
         ];
-        settings.extend(peers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        for store in &self.stores {
+            let port = self.network.open(&name, store.name, store.port).await?;
+            let url = store.url.replace(&format!(":{}", store.port), &format!(":{port}"));
+            settings.push((store.setting.to_owned(), url));
+        }
+        for (setting, nodes) in peers {
+            let mut addresses = Vec::new();
+            for node in *nodes {
+                let port = self.network.open(&name, &node.name, node.port).await?;
+                addresses.push(format!("127.0.0.1:{port}"));
+            }
+            settings.push(((*setting).to_owned(), addresses.join(",")));
+        }
         settings.extend(self.settings.clone());
         let log = self.scratch.join(format!("{name}.log"));
         let command = NodeCommand { binary: self.options.binary.clone(), role, settings, log };
-        Node { name, command, port, admin, process: None }
+        Ok(Node { name, command, port, admin, process: None })
     }
 }
 
@@ -179,10 +251,6 @@ async fn start_all(nodes: &mut [Node]) -> Result<()> {
         node.wait_ready().await?;
     }
     Ok(())
-}
-
-fn addresses(nodes: &[Node]) -> String {
-    nodes.iter().map(Node::address).collect::<Vec<_>>().join(",")
 }
 
 impl Node {

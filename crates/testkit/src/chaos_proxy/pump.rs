@@ -191,14 +191,16 @@ async fn write(
         Direction::Up => faults.up,
         Direction::Down => faults.down,
     };
+    let mut silent = false;
     while let Some((due, piece)) = queue.recv().await {
         sleep_until(due).await;
         let Ok(flow) = faults.wait_for(|faults| flow(faults) != Flow::Hold).await.map(|f| flow(&f))
         else {
             return Err(Broken);
         };
+        silent |= flow == Flow::Swallow;
         match piece {
-            _ if flow == Flow::Swallow => {}
+            _ if silent => {}
             Piece::Bytes(bytes) if to.write_all(&bytes).await.is_ok() => {}
             Piece::End => {
                 let _ = to.shutdown().await;

@@ -54,6 +54,8 @@ pub(super) struct Driver {
     /// Asked and not answered.
     calls: VecDeque<Call>,
     epoch: String,
+    /// How long the connection may be silent before it is given up.
+    silence: Duration,
     next_id: u64,
     next_url: usize,
 }
@@ -93,6 +95,7 @@ impl Driver {
             unacked: VecDeque::new(),
             calls: VecDeque::new(),
             epoch: String::new(),
+            silence: CONNECT_PATIENCE,
             next_id: 1,
             next_url: 0,
         }
@@ -126,13 +129,15 @@ impl Driver {
         let resume = (!self.epoch.is_empty())
             .then(|| Resume { epoch: self.epoch.clone(), rooms: revs.into_iter().collect() });
         let id = self.ask(socket, Command::Hello(Hello { token: None, resume })).await?;
-        let text = text(socket).await?;
+        let text = text(socket, CONNECT_PATIENCE).await?;
         let answer: Answer = serde_json::from_str(&text).context("the answer to hello")?;
         let welcome = match (answer.re, answer.ok) {
             (Some(re), Some(ok)) if re == id => serde_json::from_value::<Welcome>(ok)?,
             _ => bail!("not welcome: {text}"),
         };
         self.epoch = welcome.epoch;
+        // The server pings that often; what has said nothing for longer is not there any more.
+        self.silence = 2 * Duration::from_millis(welcome.heartbeat_ms) + CONNECT_PATIENCE;
         self.shared.log.lock().welcomed(&welcome.rooms);
         Ok(())
     }
@@ -152,7 +157,9 @@ impl Driver {
                 }
             }
             tokio::select! {
-                heard = text(socket) => self.hear(socket, &mut asked, &heard?).await?,
+                heard = text(socket, self.silence) => {
+                    self.hear(socket, &mut asked, &heard?).await?;
+                }
                 order = self.orders.recv() => match order {
                     Some(Order::Send { room, client_id, body }) => {
                         let send = Send { room, client_id, body };
@@ -243,9 +250,10 @@ impl Driver {
 }
 
 /// The next text; pings are answered by the library.
-async fn text(socket: &mut Socket) -> Result<String> {
+async fn text(socket: &mut Socket, silence: Duration) -> Result<String> {
     loop {
-        match socket.next().await.context("the connection ended")?? {
+        let heard = timeout(silence, socket.next()).await.context("nothing but silence")?;
+        match heard.context("the connection ended")?? {
             Message::Text(text) => return Ok(text.to_string()),
             Message::Close(frame) => bail!("closed: {frame:?}"),
             _ => {}

@@ -106,7 +106,9 @@ async fn a_pause_holds_and_a_blackhole_swallows() {
     stream.write_all(b"never").await.unwrap();
     assert!(is_silent(&mut stream).await);
     proxy.heal();
-    assert!(echoes(&mut stream, b"again").await);
+    stream.write_all(b"nor this").await.unwrap();
+    assert!(is_silent(&mut stream).await);
+    assert!(echoes(&mut connect(&proxy).await, b"again").await);
 }
 
 #[tokio::test]
