@@ -81,11 +81,13 @@ impl RemoteKeys {
     }
 
     /// The newest keys, for a caller whom `seen` did not serve: read anew, unless somebody just did
-    /// so. `None` when the issuer never answered.
+    /// so. `None` when the issuer never answered. Waits for at most two reads: one that was under
+    /// way already, and one that began after the call.
     pub(crate) async fn renew(&self, seen: &Arc<KeySet>) -> Option<Arc<KeySet>> {
+        let asked = Instant::now();
         let mut last_read = self.reading.lock().await;
-        let cooling = last_read.is_some_and(|at| at.elapsed() < self.cooldown);
-        if Arc::ptr_eq(seen, &self.keys()) && !cooling {
+        let recent = last_read.is_some_and(|at| at >= asked || at.elapsed() < self.cooldown);
+        if Arc::ptr_eq(seen, &self.keys()) && !recent {
             *last_read = Some(Instant::now());
             self.read_and_keep().await;
         }

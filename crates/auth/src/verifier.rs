@@ -64,7 +64,7 @@ impl Verifier {
     }
 
     /// Whether `token` proves who its bearer is. Waits on the network only when the issuer's key
-    /// set must be read (again), and then no longer than the configured time-out.
+    /// set must be read (again), and then no longer than twice the configured time-out.
     pub async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
         let header = examine(token)?;
         let fixed = self.try_keys(token, &header, &self.shared.fixed);

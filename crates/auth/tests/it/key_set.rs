@@ -147,6 +147,23 @@ async fn a_flood_of_unknown_keys_reads_the_set_once() {
 }
 
 #[tokio::test]
+async fn a_silent_issuer_keeps_nobody_waiting_in_line() {
+    let issuer = Issuer::start(Answer::Never).await;
+    let verifier = verifier(&issuer.eager());
+    let asked = Instant::now();
+    let callers = (0..50).map(|_| {
+        let verifier = verifier.clone();
+        tokio::spawn(async move { verifier.verify(&token(FIRST, "k1")).await })
+    });
+    let callers: Vec<_> = callers.collect();
+    for caller in callers {
+        assert_eq!(caller.await.expect("no panic"), Err(AuthError::KeysUnavailable));
+    }
+    assert!(issuer.reads() <= 2, "one read serves all who wait");
+    assert!(asked.elapsed() < Duration::from_secs(5), "two time-outs and no more");
+}
+
+#[tokio::test]
 async fn old_keys_hold_while_the_issuer_fails() {
     let issuer = Issuer::start(Answer::Keys(vec![published(FIRST, "k1")])).await;
     let verifier = verifier(&issuer.eager());
