@@ -4,6 +4,7 @@
 //! a longer one needs an `#[expect]` with its reason), `unwrap` and printing (clippy), licences and
 //! banned packages (`deny.toml`).
 
+mod claims;
 mod dependencies;
 mod size;
 mod text;
@@ -31,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     let sources = sources()?;
     let mut violations = dependencies::check(&dependencies::read()?);
     violations.extend(sources.iter().flat_map(text::check));
+    violations.extend(claims::check(&claims::read()?, &sources));
     violations.extend(size::check(&sources, &size::Limits::read()?));
     if violations.is_empty() {
         println!("tidy: {} files are well", sources.len());
