@@ -6,11 +6,12 @@ mod network;
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use hubbub_auth::{Minter, NewToken, Secret};
+use hubbub_auth::{Minter, NewToken, Secret, Verifier};
 use hubbub_domain::{Clock as _, SystemClock, UserId};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -159,6 +160,12 @@ impl Cluster {
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.gateways.iter().chain(&self.rooms).chain(&self.histories)
     }
+}
+
+/// What a gateway put together in the test's own process checks such tokens with.
+pub fn verifier() -> Verifier {
+    let config = hubbub_auth::Config { secret: Secret::new(SECRET), ..Default::default() };
+    Verifier::new(&config, Arc::new(SystemClock)).expect("the secret is long enough")
 }
 
 /// A token for a user of a cluster started here, good for an hour.

@@ -23,7 +23,9 @@ mod redis_cluster;
 
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow};
 pub use client::Client;
-pub use cluster::{Cluster, ClusterOptions, Network, NetworkKind, Node, Way, token, token_for};
+pub use cluster::{
+    Cluster, ClusterOptions, Network, NetworkKind, Node, Way, token, token_for, verifier,
+};
 pub use eventually::eventually;
 pub use port::free_port;
 pub use postgres::Postgres;

@@ -31,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use encoded::Encoded;
+use encoded::Live;
 pub(crate) use feed::run as run_feed;
 use room::Room;
 
@@ -178,7 +179,7 @@ impl Hub {
     }
 
     /// Puts a change from the bus or from history where it belongs in its room's order.
-    fn offer(self: &Arc<Self>, room: &Arc<Room>, change: Arc<Encoded>) {
+    fn offer(self: &Arc<Self>, room: &Arc<Room>, change: Live) {
         for user in room.offer(change) {
             let departure = Departure { user, room: room.id() };
             if let Err(error) = self.departures.try_send(departure) {

@@ -15,6 +15,7 @@ use axum::{Json, Router, response::IntoResponse, response::Response, routing::ge
 use hubbub_auth::Verifier;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Code, Fault};
+use tracing::Instrument as _;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -81,7 +82,10 @@ impl RestDoor {
     async fn execute(&self, caller: &Caller, command: Command) -> Result<Json<Reply>, Refused> {
         let name = command.name();
         let outcome = match self.core.rates.admit(caller.id(), &command) {
-            Ok(()) => self.core.execute(caller, command).await,
+            Ok(()) => {
+                let span = tracing::info_span!("request", command = name);
+                self.core.execute(caller, command).instrument(span).await
+            }
             Err(fault) => Err(fault),
         };
         let code = outcome.as_ref().map_or_else(|fault| fault.code.as_str(), |_| "ok");

@@ -10,7 +10,6 @@ use hubbub_proto::{
 use hubbub_runtime::trace;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
-use tracing::Instrument as _;
 
 use crate::{
     changing::{Changed, Changing},
@@ -34,15 +33,31 @@ pub(crate) struct Service {
     pub changing: Changing,
 }
 
+/// Each sampled message goes on in a span of its own, as a batch has messages of many traces; what
+/// becomes of the message later hangs below that span.
+fn continue_traces(messages: &mut [wire::NewMessage]) -> Vec<tracing::Span> {
+    if !trace::enabled() {
+        return Vec::new();
+    }
+    let sampled = messages.iter_mut().filter(|message| !message.traceparent.is_empty());
+    sampled
+        .map(|message| {
+            let span = tracing::info_span!("append", room = message.room_id);
+            trace::set_parent(&span, &message.traceparent);
+            message.traceparent = span.in_scope(trace::current_traceparent);
+            span
+        })
+        .collect()
+}
+
 #[tonic::async_trait]
 impl HistoryService for Service {
     async fn append(&self, request: Request<wire::AppendRequest>) -> Answer<wire::AppendResponse> {
-        let messages = request.into_inner().messages;
-        let span = tracing::info_span!("append", messages = messages.len());
-        if let [message] = messages.as_slice() {
-            trace::set_parent(&span, &message.traceparent);
-        }
-        answer(self.append_all(messages).instrument(span).await)
+        let mut messages = request.into_inner().messages;
+        let spans = continue_traces(&mut messages);
+        let appended = self.append_all(messages).await;
+        drop(spans);
+        answer(appended)
     }
 
     async fn edit(&self, request: Request<wire::EditRequest>) -> Answer<wire::EditResponse> {

@@ -106,7 +106,7 @@ impl Hub {
             return Step::Fetch(follower.cursor);
         };
         for change in changes {
-            if !follower.give(change) {
+            if !follower.give(change, None) {
                 return Step::Full;
             }
         }
@@ -120,9 +120,7 @@ impl Hub {
             let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
             metrics::missed_fetched();
             let changes = self.backends.changes(room, after).await?.changes;
-            Ok(Arc::new(
-                changes.into_iter().map(|change| Encoded::new(room, change, None)).collect(),
-            ))
+            Ok(Arc::new(changes.into_iter().map(|change| Encoded::new(room, change)).collect()))
         };
         self.misses
             .try_get_with((room, after), fetch)
@@ -160,5 +158,7 @@ impl Hub {
 fn give_all(session: &Session, room: &Room, changes: &[Arc<Encoded>]) -> bool {
     let mut state = room.lock();
     let Some(follower) = state.followers.get_mut(&session.id()) else { return false };
-    changes.iter().any(|change| change.rev() == follower.cursor.next() && !follower.give(change))
+    changes
+        .iter()
+        .any(|change| change.rev() == follower.cursor.next() && !follower.give(change, None))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hubbub_domain::{Body, Change, ChangeKind, MessageKind, Rev, RoomId};
 
-use crate::session::{Codec, Frame};
+use crate::session::Codec;
 
 /// Doors that can have an encoding of their own.
 const DOORS_MAX: usize = 4;
@@ -17,18 +17,26 @@ pub(crate) struct Encoded {
     change: Change,
     weight: usize,
     frames: [OnceLock<Bytes>; DOORS_MAX],
-    /// Keeps the trace of a sampled message open until the last recipient's frame was written.
-    trace: Option<Arc<tracing::Span>>,
+}
+
+/// A change on its way to those who are there now.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) change: Arc<Encoded>,
+    /// The span of a sampled message: it ends when the last recipient's frame was written.
+    pub(crate) trace: Option<Arc<tracing::Span>>,
+}
+
+impl From<Arc<Encoded>> for Live {
+    fn from(change: Arc<Encoded>) -> Self {
+        Self { change, trace: None }
+    }
 }
 
 impl Encoded {
-    pub(crate) fn new(
-        room: RoomId,
-        change: Change,
-        trace: Option<Arc<tracing::Span>>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(room: RoomId, change: Change) -> Arc<Self> {
         let weight = weight(&change);
-        Arc::new(Self { room, change, weight, frames: Default::default(), trace })
+        Arc::new(Self { room, change, weight, frames: Default::default() })
     }
 
     pub(crate) const fn rev(&self) -> Rev {
@@ -39,11 +47,9 @@ impl Encoded {
         &self.change
     }
 
-    /// The frame for one door, encoded by the first who asks.
-    pub(crate) fn frame(&self, codec: &dyn Codec) -> Frame {
-        let bytes =
-            self.frames[codec.slot()].get_or_init(|| codec.change(self.room, &self.change)).clone();
-        Frame { bytes, trace: self.trace.clone() }
+    /// The bytes for one door, encoded by the first who asks.
+    pub(crate) fn bytes(&self, codec: &dyn Codec) -> Bytes {
+        self.frames[codec.slot()].get_or_init(|| codec.change(self.room, &self.change)).clone()
     }
 
     /// About what the change weighs in memory.

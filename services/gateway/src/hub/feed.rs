@@ -14,7 +14,7 @@ use hubbub_runtime::trace;
 use prost::Message as _;
 use tokio::sync::mpsc;
 
-use super::{Encoded, Hub};
+use super::{Encoded, Hub, encoded::Live};
 use crate::{metrics, users::Users};
 
 /// Runs until the bus ends the feed.
@@ -73,12 +73,12 @@ impl Hub {
     }
 }
 
-fn decode(room: RoomId, mut change: wire::Change) -> Result<Arc<Encoded>, Fault> {
+fn decode(room: RoomId, mut change: wire::Change) -> Result<Live, Fault> {
     let traceparent = std::mem::take(&mut change.traceparent);
     let change = Change::try_from(change)?;
     let trace = (!traceparent.is_empty() && trace::enabled()).then(|| {
         let span = tracing::info_span!("deliver", %room, rev = change.rev.0);
         Arc::new(trace::span_from(&traceparent, span))
     });
-    Ok(Encoded::new(room, change, trace))
+    Ok(Live { change: Encoded::new(room, change), trace })
 }

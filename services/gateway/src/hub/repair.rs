@@ -47,7 +47,7 @@ impl Hub {
             room.jump_to(changes.head.rev);
         }
         for change in changes.changes {
-            self.offer(room, Encoded::new(room.id(), change, None));
+            self.offer(room, Encoded::new(room.id(), change).into());
         }
         Ok(())
     }

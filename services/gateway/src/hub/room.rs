@@ -7,10 +7,10 @@ use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
-use super::{Encoded, Start, ring::Ring, stream::Stream};
+use super::{Encoded, Start, encoded::Live, ring::Ring, stream::Stream};
 use crate::{
     metrics,
-    session::{Session, SessionId},
+    session::{Frame, Session, SessionId},
 };
 
 /// Changes that arrive between the subscription and the head. At the bound they are dropped: the
@@ -38,9 +38,9 @@ pub(super) struct State {
 pub(super) enum Phase {
     /// Not known to be subscribed, or its head was not read since; what arrives early is kept.
     Opening {
-        early: Vec<Arc<Encoded>>,
+        early: Vec<Live>,
     },
-    Live(Stream<Arc<Encoded>>),
+    Live(Stream<Live>),
 }
 
 pub(super) struct Follower {
@@ -58,8 +58,9 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Gives the next change. False when the outbox is full.
-    pub(super) fn give(&mut self, change: &Encoded) -> bool {
-        let given = self.session.outbox().offer(change.frame(self.session.codec()));
+    pub(super) fn give(&mut self, change: &Encoded, trace: Option<&Arc<tracing::Span>>) -> bool {
+        let frame = Frame { bytes: change.bytes(self.session.codec()), trace: trace.cloned() };
+        let given = self.session.outbox().offer(frame);
         if given {
             self.cursor = change.rev();
         }
@@ -154,7 +155,7 @@ impl Room {
 
     /// Goes live at `head` (which was read after the subscription), or learns of it. Returns what
     /// arrived before, to be offered now.
-    pub(super) fn settle(&self, head: Rev) -> Vec<Arc<Encoded>> {
+    pub(super) fn settle(&self, head: Rev) -> Vec<Live> {
         let mut state = self.lock();
         match &mut state.phase {
             Phase::Live(stream) => {
@@ -182,7 +183,7 @@ impl Room {
     }
 
     /// Takes a change from the bus or from history. Returns who left by what was delivered.
-    pub(super) fn offer(&self, change: Arc<Encoded>) -> Departed {
+    pub(super) fn offer(&self, change: Live) -> Departed {
         let mut state = self.lock();
         match &mut state.phase {
             Phase::Live(_) => state.offer(self.id, change),
@@ -269,25 +270,26 @@ impl Room {
 
 impl State {
     /// Orders a change and delivers what became deliverable.
-    fn offer(&mut self, room: RoomId, change: Arc<Encoded>) -> Departed {
+    fn offer(&mut self, room: RoomId, live: Live) -> Departed {
         let mut departed = Departed::new();
         let Phase::Live(stream) = &mut self.phase else { return departed };
-        let mut ready = SmallVec::<[Arc<Encoded>; 1]>::new();
-        stream.offer(change.rev(), change, |_, change| ready.push(change));
-        for change in ready {
-            departed.extend(self.deliver(room, change));
+        let mut ready = SmallVec::<[Live; 1]>::new();
+        stream.offer(live.change.rev(), live, |_, live| ready.push(live));
+        for live in ready {
+            departed.extend(self.deliver(room, live));
         }
         departed
     }
 
-    fn deliver(&mut self, room: RoomId, change: Arc<Encoded>) -> Option<UserId> {
+    fn deliver(&mut self, room: RoomId, live: Live) -> Option<UserId> {
+        let Live { change, trace } = live;
         let departed = departed(&change).filter(|user| self.suspend(user)).cloned();
         let mut given = 0;
         for follower in self.followers.values_mut() {
             if follower.behind || follower.suspended || change.rev() <= follower.cursor {
                 continue;
             }
-            if change.rev() == follower.cursor.next() && follower.give(&change) {
+            if change.rev() == follower.cursor.next() && follower.give(&change, trace.as_ref()) {
                 given += 1;
             } else {
                 follower.fall_behind(room);

@@ -15,4 +15,5 @@ mod roles;
 mod slow_reader;
 mod standalone;
 mod talk;
+mod traces;
 mod workload;
