@@ -62,6 +62,7 @@ macro_rules! suite {
             while_it_is_down_calls_fail_in_time_and_are_made_good_later
             subscribing_while_it_is_down_starts_interrupted
             no_loss_is_silent_under_killed_connections
+            confirming_the_list_again_and_again_changes_nothing
         }
     };
 }
@@ -174,6 +175,7 @@ pub(crate) async fn no_loss_is_silent_under_killed_connections(server: impl Serv
     let break_things = async {
         for round in 0..10 {
             // Some messages pass between two breaks.
+            // The rhythm of the fault; nothing is waited for.
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Publishers keep their connections: what they lose is an error, not silence.
             assert!(server.kill_clients(ClientKind::PubSub).await >= 1, "round {round}");
@@ -202,4 +204,23 @@ pub(crate) async fn no_loss_is_silent_under_killed_connections(server: impl Serv
     if listener.interrupted {
         listener.read_over_an_interruption().await;
     }
+}
+
+pub(crate) async fn confirming_the_list_again_and_again_changes_nothing(server: impl Server) {
+    let config = Config { refresh_interval_ms: 20, ..Config::new(server.urls()) };
+    let bus = hubbub_bus::connect(&config).expect("a good configuration");
+    let topics = topics(500);
+    let mut listener = Listener::start(&*bus, &topics).await;
+    let (started, mut number) = (Instant::now(), 0);
+    while started.elapsed() < Duration::from_secs(1) {
+        number += 1;
+        publish_on_each(&*bus, &topics, number).await;
+        listener.read_until(&topics, number).await;
+        // Some leave and come back meanwhile.
+        let some = &topics[..10];
+        listener.subscriptions.remove(some).await.expect("the server is there");
+        listener.subscriptions.add(some).await.expect("the server is there");
+    }
+    assert_eq!(listener.interruptions, 0);
+    assert_eq!(server.shard_channels().await.len(), topics.len());
 }

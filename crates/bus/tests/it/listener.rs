@@ -114,6 +114,9 @@ impl Listener {
     /// while nodes still disagree there may be more than one. Returns the last number.
     pub(crate) async fn hear_all(&mut self, bus: &dyn Bus, topics: &[Topic], first: u64) -> u64 {
         for number in first.. {
+            if self.interrupted {
+                self.read_over_an_interruption().await;
+            }
             let before = self.interruptions;
             publish_on_each(bus, topics, number).await;
             let mut open: HashSet<_> = topics.iter().collect();
@@ -124,9 +127,7 @@ impl Listener {
                     open.remove(&topic);
                 }
             }
-            if self.interrupted {
-                self.read_over_an_interruption().await;
-            } else if open.is_empty() {
+            if open.is_empty() {
                 return number;
             }
         }
