@@ -4,7 +4,7 @@
 //! the order of what happened) stands here and nowhere else.
 
 use hubbub_domain::{
-    Code, Fault, Role, RoomId, RoomKind, RoomState, SystemNotice, Timestamp, UserId,
+    Code, Fault, Role, RoomId, RoomKind, RoomState, Seq, SystemNotice, Timestamp, UserId,
 };
 
 use crate::{
@@ -30,11 +30,15 @@ pub enum Command {
         topic: Option<Topic>,
         state: Option<RoomState>,
     },
-    Join,
+    /// `head` is the room's newest message: what came before it is not unread.
+    Join {
+        head: Seq,
+    },
     Leave,
-    /// Sorted, each once.
+    /// `users` sorted, each once; `head` as for joining.
     Invite {
         users: Vec<UserId>,
+        head: Seq,
     },
     Remove {
         user: UserId,
@@ -69,6 +73,8 @@ pub struct Plan {
     pub topic: Option<String>,
     pub state: Option<RoomState>,
     pub added: Vec<UserId>,
+    /// Where the read markers of `added` begin.
+    pub head: Seq,
     /// Written before `roles`, and those in their order: at no moment are there two owners.
     pub removed: Vec<UserId>,
     pub roles: Vec<(UserId, Role)>,
@@ -76,9 +82,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every change is told, so a plan without notices changes nothing.
+    /// Every change is told, except that somebody left a dissolved room.
     pub fn is_empty(&self) -> bool {
-        self.notices.is_empty()
+        self.notices.is_empty() && self.removed.is_empty()
     }
 
     /// Everybody whose list of memberships changes, in the order in which versions are locked.
@@ -107,8 +113,8 @@ impl Change {
     /// Everybody whose standing the decision needs.
     pub fn people(&self) -> Vec<UserId> {
         let mut people = match &self.command {
-            Command::Update { .. } | Command::Join | Command::Leave => Vec::new(),
-            Command::Invite { users } => users.clone(),
+            Command::Update { .. } | Command::Join { .. } | Command::Leave => Vec::new(),
+            Command::Invite { users, .. } => users.clone(),
             Command::Remove { user } | Command::SetRole { user, .. } => vec![user.clone()],
         };
         people.push(self.actor.clone());
@@ -131,9 +137,9 @@ impl Change {
                 let wish = (name.as_ref(), topic.as_ref(), *state);
                 self.update(scene, &view.room, wish)
             }
-            Command::Join => self.join(scene),
+            Command::Join { head } => self.join(scene, *head),
             Command::Leave => self.leave(scene, view),
-            Command::Invite { users } => self.invite(scene, view, users),
+            Command::Invite { users, head } => self.invite(scene, view, (users, *head)),
             Command::Remove { user } => self.remove(scene, view, user),
             Command::SetRole { user, role } => self.set_role(scene, view, user, *role),
         }
@@ -174,13 +180,14 @@ impl Change {
         Ok(plan)
     }
 
-    fn join(&self, scene: Scene) -> Result<Plan, Fault> {
+    fn join(&self, scene: Scene, head: Seq) -> Result<Plan, Fault> {
         scene.permit(Action::Join)?;
         if scene.actor.is_some() {
             return Ok(Plan::default());
         }
         Ok(Plan {
             added: vec![self.actor.clone()],
+            head,
             notices: vec![SystemNotice::Joined { user: self.actor.clone() }],
             ..Plan::default()
         })
@@ -200,10 +207,19 @@ impl Change {
         } else if let Some(heir) = &view.heir {
             plan.set_role(heir.clone(), Role::Owner, by);
         }
+        // Nothing is added to the history of a dissolved room.
+        if view.room.state == RoomState::Dissolved {
+            plan.notices.clear();
+        }
         Ok(plan)
     }
 
-    fn invite(&self, scene: Scene, view: &View, users: &[UserId]) -> Result<Plan, Fault> {
+    fn invite(
+        &self,
+        scene: Scene,
+        view: &View,
+        (users, head): (&[UserId], Seq),
+    ) -> Result<Plan, Fault> {
         scene.permit(Action::Invite)?;
         let added: Vec<_> =
             users.iter().filter(|user| view.role_of(user).is_none()).cloned().collect();
@@ -215,7 +231,7 @@ impl Change {
             .iter()
             .map(|user| SystemNotice::Invited { user: user.clone(), by: self.actor.clone() })
             .collect();
-        Ok(Plan { added, notices, ..Plan::default() })
+        Ok(Plan { added, head, notices, ..Plan::default() })
     }
 
     fn remove(&self, scene: Scene, view: &View, user: &UserId) -> Result<Plan, Fault> {

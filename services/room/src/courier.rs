@@ -1,4 +1,5 @@
-//! Takes notices to history: right after each change when it can, else with the next sweep.
+//! Takes notices to history: right after each change when it can, else with the next sweep. The
+//! sweep also forgets old requests.
 //!
 //! A notice is written with the change it tells of and taken away only after history confirmed it,
 //! so none is lost; its `client_id` is its position in its room, so history keeps a repeated one
@@ -8,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use history_service_client::HistoryServiceClient;
-use hubbub_domain::{Clock, Code, RoomId};
+use hubbub_domain::{Clock, Code, RoomId, Timestamp};
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     history::v1::{
@@ -29,6 +30,10 @@ const CLAIM_ROOMS_MAX: u32 = 64;
 const CLAIM_NOTICES_MAX: u32 = 512;
 /// Calls to history at once.
 const CALLS_MAX: usize = 8;
+/// How long a repeated `CreateRoom` finds the room it made; the interface promises it.
+const REQUESTS_KEPT: Duration = Duration::from_hours(7 * 24);
+/// Requests forgotten by one sweep. More wait for the next.
+const FORGOTTEN_MAX: u32 = 1_000;
 
 /// What became of a pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,17 +74,26 @@ impl Courier {
 
     async fn run(&self, nudge: &Notify, lifecycle: &Lifecycle) {
         let mut stalled = false;
+        let mut sweep_at = self.next_sweep();
         while !lifecycle.drain.is_cancelled() {
-            // Jittered, so that instances that started together do not sweep together.
-            let pause = self.sweep_interval.mul_f64(rand::rng().random_range(0.75..1.25));
             tokio::select! {
                 // While history is down every change would only be one more failing call.
                 () = nudge.notified(), if !stalled => {}
-                () = tokio::time::sleep(pause) => self.measure().await,
+                // Also when the nudges never cease.
+                () = tokio::time::sleep_until(sweep_at) => {
+                    self.measure().await;
+                    self.forget_requests().await;
+                    sweep_at = self.next_sweep();
+                }
                 () = lifecycle.drain.cancelled() => {}
             }
             stalled = self.deliver_all().await == Pass::Stalled;
         }
+    }
+
+    /// Jittered, so that instances that started together do not sweep together.
+    fn next_sweep(&self) -> Instant {
+        Instant::now() + self.sweep_interval.mul_f64(rand::rng().random_range(0.75..1.25))
     }
 
     /// Until nothing is left, or history or the store take no more for now.
@@ -163,6 +177,18 @@ impl Courier {
             let waited = backlog.oldest.map_or(0, |oldest| now - oldest.as_micros());
             let waited = u64::try_from(waited).unwrap_or_default();
             metrics::backlog(backlog, Duration::from_micros(waited));
+        }
+    }
+
+    /// What fails here waits for the next sweep.
+    async fn forget_requests(&self) {
+        let kept = i64::try_from(REQUESTS_KEPT.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_micros(self.clock.now().as_micros() - kept);
+        let forgetting = self.store.forget_requests(before, FORGOTTEN_MAX);
+        match tokio::time::timeout(self.call_timeout, forgetting).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "old requests stay: the room store failed"),
+            Err(_) => tracing::warn!("old requests stay: the room store took too long"),
         }
     }
 }

@@ -15,6 +15,7 @@ mod cursor;
 pub mod error;
 mod grpc;
 mod input;
+mod joining;
 mod metrics;
 pub mod model;
 mod rooms;

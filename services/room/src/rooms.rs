@@ -177,18 +177,6 @@ impl Rooms {
         }
     }
 
-    pub(crate) async fn invite(
-        &self,
-        actor: UserId,
-        room: RoomId,
-        users: Vec<UserId>,
-    ) -> Result<Changed, Fault> {
-        if users.is_empty() {
-            return Err(Fault::bad_request("user_ids is empty"));
-        }
-        self.change(actor, room, Command::Invite { users: sorted(users)? }).await
-    }
-
     pub(crate) async fn list_members(
         &self,
         actor: &UserId,
@@ -254,7 +242,7 @@ impl Rooms {
 }
 
 /// Everybody once, in order.
-fn sorted(mut users: Vec<UserId>) -> Result<Vec<UserId>, Fault> {
+pub(crate) fn sorted(mut users: Vec<UserId>) -> Result<Vec<UserId>, Fault> {
     if users.len() > INVITED_MAX {
         return Err(Fault::new(
             Code::LimitReached,

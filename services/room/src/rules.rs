@@ -39,7 +39,8 @@ impl Scene {
         if self.kind == RoomKind::Direct {
             return Err(Fault::new(Code::Conflict, "a direct room belongs to its two people"));
         }
-        if self.state == RoomState::Dissolved {
+        // Without a way out a dissolved room would stay in everybody's list for ever.
+        if self.state == RoomState::Dissolved && action != Action::Leave {
             return Err(Fault::new(Code::Conflict, "the room is dissolved"));
         }
         match action {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn direct_and_dissolved_rooms_only_show_their_members() {
+    fn direct_and_dissolved_rooms_show_their_members_and_dissolved_ones_can_be_left() {
         let frozen = KINDS
             .into_iter()
             .flat_map(|kind| STATES.map(|state| (kind, state)))
@@ -151,8 +152,14 @@ mod tests {
         for (kind, state) in frozen {
             for role in ROLES {
                 for action in actions() {
-                    let wanted = if action == Action::ListMembers { "yes" } else { "conflict" };
-                    assert_eq!(verdict(kind, state, Some(role), action), wanted);
+                    let leaving = kind != RoomKind::Direct && action == Action::Leave;
+                    let allowed = leaving || action == Action::ListMembers;
+                    let wanted = if allowed { "yes" } else { "conflict" };
+                    assert_eq!(
+                        verdict(kind, state, Some(role), action),
+                        wanted,
+                        "{kind:?} {state:?} {action:?}"
+                    );
                 }
             }
         }

@@ -68,6 +68,10 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a room, or answers the one an earlier call of the same actor and request made.
     async fn create_room(&self, new: &NewRoom) -> Result<Made>;
 
+    /// Forgets the oldest of the requests carried out before a moment, `limit` at most, and answers
+    /// how many. A request that is forgotten makes another room when it is repeated.
+    async fn forget_requests(&self, before: Timestamp, limit: u32) -> Result<u64>;
+
     /// Changes a room as [`Change::decide`] says; `Refused` carries its refusal.
     async fn change(&self, change: &Change) -> Result<Changed>;
 

@@ -68,13 +68,16 @@ CREATE TABLE room.user_versions (
     version bigint NOT NULL
 ) WITH (fillfactor = 80);
 
--- CreateRoom requests that were carried out, so that a repeated one finds its room.
+-- CreateRoom requests that were carried out, so that a repeated one finds its room; for a while.
 CREATE TABLE room.requests (
-    actor_id   text COLLATE "C" NOT NULL,
-    request_id text COLLATE "C" NOT NULL,
-    room_id    uuid NOT NULL,
+    actor_id      text COLLATE "C" NOT NULL,
+    request_id    text COLLATE "C" NOT NULL,
+    room_id       uuid NOT NULL,
+    created_at_us bigint NOT NULL,
     PRIMARY KEY (actor_id, request_id)
 );
+
+CREATE INDEX requests_by_age ON room.requests (created_at_us);
 
 -- Notices that history has not confirmed yet, in the order of their room.
 CREATE TABLE room.notices (

@@ -66,13 +66,16 @@ CREATE TABLE user_versions (
     version BIGINT NOT NULL
 ) WITHOUT ROWID;
 
--- CreateRoom requests that were carried out, so that a repeated one finds its room.
+-- CreateRoom requests that were carried out, so that a repeated one finds its room; for a while.
 CREATE TABLE requests (
-    actor_id   TEXT NOT NULL,
-    request_id TEXT NOT NULL,
-    room_id    BLOB NOT NULL,
+    actor_id      TEXT NOT NULL,
+    request_id    TEXT NOT NULL,
+    room_id       BLOB NOT NULL,
+    created_at_us BIGINT NOT NULL,
     PRIMARY KEY (actor_id, request_id)
 ) WITHOUT ROWID;
+
+CREATE INDEX requests_by_age ON requests (created_at_us);
 
 -- Notices that history has not confirmed yet, in the order of their room.
 CREATE TABLE notices (

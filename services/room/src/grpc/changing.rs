@@ -68,7 +68,7 @@ impl Rooms {
 
     pub(super) async fn do_join(&self, request: JoinRequest) -> Result<JoinResponse, Fault> {
         let actor = input::user("actor_id", &request.actor_id)?;
-        let changed = self.change(actor, input::room(&request.room_id)?, Command::Join).await?;
+        let changed = self.join(actor, input::room(&request.room_id)?).await?;
         Ok(JoinResponse {
             room: Some((&changed.room).into()),
             membership: changed.actor.as_ref().map(Into::into),

@@ -10,7 +10,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use hubbub_domain::{RoomId, RoomKind, Timestamp, UserId};
+use hubbub_domain::{RoomId, RoomKind, Seq, Timestamp, UserId};
 use hubbub_runtime::config::Secret;
 use hubbub_testkit::Postgres;
 use tempfile::TempDir;
@@ -73,10 +73,13 @@ on_every_adapter! {
     finding::one_room_per_pair,
     finding::many_ask_at_once,
     finding::a_request_makes_one_room,
+    finding::old_requests_are_forgotten,
     finding::a_new_room_is_whole,
     changes::joining_twice_is_joining_once,
     changes::the_owner_role_passes_on,
     changes::the_last_one_out_dissolves,
+    changes::newcomers_have_read_up_to_the_head,
+    changes::a_dissolved_room_can_be_left,
     changes::handing_over_leaves_one_owner,
     changes::people_are_invited_and_removed,
     changes::a_group_has_a_bound,
@@ -138,6 +141,14 @@ async fn make(store: &dyn Store, kind: RoomKind, owner: &str, members: &[&str]) 
 async fn act(store: &dyn Store, room: RoomId, actor: &str, command: Command) -> Result<Changed> {
     let actor = user(actor);
     store.change(&Change { room, actor, command, at: tick(), group_members_max: 5 }).await
+}
+
+fn join() -> Command {
+    Command::Join { head: Seq::ZERO }
+}
+
+fn invite<'a>(names: impl IntoIterator<Item = &'a str>) -> Command {
+    Command::Invite { users: users(names), head: Seq::ZERO }
 }
 
 /// The names of the members in order, with `!` for the owner and `+` for admins.

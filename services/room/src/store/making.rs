@@ -4,7 +4,10 @@ use hubbub_domain::{
     ClientId, Role, RoomId, RoomKind, RoomState, Seq, SystemNotice, Timestamp, UserId,
 };
 
-use crate::model::{Membership, MembershipChange, Room, RoomName, Topic};
+use crate::{
+    change::Plan,
+    model::{Membership, MembershipChange, Room, RoomName, Topic},
+};
 
 /// A direct room to make, should there be none. The people are in the order of `direct_pair`.
 #[derive(Clone, Debug)]
@@ -55,11 +58,19 @@ pub(super) struct Newcomer {
     pub(super) user: UserId,
     pub(super) role: Role,
     pub(super) peer: Option<UserId>,
+    /// A new room has no messages; whoever comes to another has read it so far.
+    pub(super) last_read: Seq,
 }
 
 impl Newcomer {
     pub(super) fn member(user: &UserId) -> Self {
-        Self { user: user.clone(), role: Role::Member, peer: None }
+        Self { user: user.clone(), role: Role::Member, peer: None, last_read: Seq::ZERO }
+    }
+
+    /// Those a change brings into a room that is there already.
+    pub(super) fn added_by(plan: &Plan) -> Vec<Self> {
+        let joining = |user| Self { last_read: plan.head, ..Self::member(user) };
+        plan.added.iter().map(joining).collect()
     }
 }
 
@@ -130,7 +141,7 @@ impl Making {
             kind: self.room.kind,
             state: self.room.state,
             role: person.role,
-            last_read: Seq::ZERO,
+            last_read: person.last_read,
             joined_at: self.room.created_at,
             muted: false,
             pinned: false,

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Timestamp, UserId};
+use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId};
 use proptest::{
     prelude::*,
     test_runner::{Config as RunnerConfig, TestRunner},
@@ -151,10 +151,11 @@ impl Room<'_> {
     fn command(&self, step: &Step) -> Command {
         let update = |name, state| Command::Update { name, topic: None, state };
         match step {
-            Step::Join => Command::Join,
+            Step::Join => Command::Join { head: Seq::ZERO },
             Step::Leave => Command::Leave,
             Step::Invite(who) => {
-                Command::Invite { users: who.iter().map(|who| self.user(*who)).collect() }
+                let users = who.iter().map(|who| self.user(*who)).collect();
+                Command::Invite { users, head: Seq::ZERO }
             }
             Step::Remove(who) => Command::Remove { user: self.user(*who) },
             Step::SetRole(who, role) => Command::SetRole { user: self.user(*who), role: *role },

@@ -10,7 +10,7 @@ mod write;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hubbub_domain::{Role, RoomId, UserId};
+use hubbub_domain::{Role, RoomId, Timestamp, UserId};
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -99,6 +99,10 @@ impl Store for PostgresStore {
 
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {
         create::create_room(&self.pool, new).await
+    }
+
+    async fn forget_requests(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        create::forget_requests(&self.pool, before, limit).await
     }
 
     async fn change(&self, change: &Change) -> Result<Changed> {

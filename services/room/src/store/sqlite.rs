@@ -11,7 +11,7 @@ mod write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hubbub_domain::{Role, RoomId, UserId};
+use hubbub_domain::{Role, RoomId, Timestamp, UserId};
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
@@ -81,6 +81,10 @@ impl Store for SqliteStore {
 
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {
         create::create_room(&self.writer, new).await
+    }
+
+    async fn forget_requests(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        create::forget_requests(&self.writer, before, limit).await
     }
 
     async fn change(&self, change: &Change) -> Result<Changed> {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, net::SocketAddr, sync::Arc, time::Duration};
 
-use hubbub_domain::{Code, RoomId, SystemClock};
+use hubbub_domain::{Code, RoomId};
 use hubbub_proto::{
     fault_from_status,
     history::v1::history_service_server::HistoryServiceServer,
@@ -18,10 +18,11 @@ use hubbub_runtime::{
     lifecycle::Lifecycle,
 };
 use hubbub_testkit::Postgres;
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tonic::{Status, service::Routes};
 
-use crate::{bus::Recorder, history::Notebook};
+use crate::{bus::Recorder, clock::FastClock, history::Notebook};
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -34,7 +35,16 @@ pub(crate) struct Cluster {
     pub(crate) clients: Vec<Client>,
     pub(crate) history: Notebook,
     pub(crate) bus: Arc<Recorder>,
+    pub(crate) clock: Arc<FastClock>,
+    _scratch: Option<TempDir>,
     lifecycle: Lifecycle,
+}
+
+/// A database, how many instances work on it, and the folder it lives in.
+struct Ground {
+    url: String,
+    instances: usize,
+    scratch: Option<TempDir>,
 }
 
 impl Cluster {
@@ -45,36 +55,46 @@ impl Cluster {
         Self::on(url, (SOON, SOON)).await
     }
 
+    /// One instance on an empty SQLite file.
+    pub(crate) async fn start_small() -> Self {
+        let scratch = TempDir::new().expect("a folder");
+        let url = format!("sqlite:{}", scratch.path().join("room.db").display());
+        let ground = Ground { url, instances: 1, scratch: Some(scratch) };
+        Self::of(ground, (SOON, SOON)).await
+    }
+
     /// Two instances on a database; how long they wait for a connection, and a call may take.
-    pub(crate) async fn on(
-        url: String,
-        (acquire_timeout, call_timeout): (Duration, Duration),
-    ) -> Self {
+    pub(crate) async fn on(url: String, times: (Duration, Duration)) -> Self {
+        Self::of(Ground { url, instances: 2, scratch: None }, times).await
+    }
+
+    async fn of(ground: Ground, (acquire_timeout, call_timeout): (Duration, Duration)) -> Self {
         let history = Notebook::default();
         let bus = Arc::new(Recorder::default());
+        let clock = Arc::new(FastClock::default());
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            database: Secret::new(url),
+            database: Secret::new(ground.url),
             call_timeout,
             sweep_interval: Duration::from_millis(100),
             postgres: PostgresConfig { acquire_timeout, ..PostgresConfig::default() },
             ..Config::default()
         };
         let mut clients = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..ground.instances {
             let routes = Routes::new(HistoryServiceServer::new(history.clone()));
             let server = Server::bind(
                 &config,
                 bus.clone(),
                 Transport::local(routes),
-                Arc::new(SystemClock),
+                clock.clone(),
                 &lifecycle,
             );
             let server = server.await.expect("the service starts");
             clients.push(client(server.local_addr()).await);
         }
-        Self { clients, history, bus, lifecycle }
+        Self { clients, history, bus, clock, _scratch: ground.scratch, lifecycle }
     }
 
     /// A client of the first instance.

@@ -70,8 +70,10 @@ async fn a_group_from_its_making_to_its_end() {
     assert_eq!(refusal(client.update_room(dissolve("alice")).await), Code::Forbidden);
     let dissolved = client.update_room(dissolve("carol")).await.expect("dissolves").into_inner();
     assert_eq!(dissolved.room.expect("a room").state(), RoomState::Dissolved);
-    assert_eq!(refusal(cluster.leave("carol", &room).await), Code::Conflict);
+    assert_eq!(refusal(cluster.join("carol", &room).await), Code::Conflict);
     assert_eq!(roll(&cluster, "carol", &room).await.len(), 2, "reading stays");
+    cluster.leave("carol", &room).await.expect("leaves");
+    assert_eq!(roll(&cluster, "alice", &room).await, [standing(Role::Owner, "alice")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

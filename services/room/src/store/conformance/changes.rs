@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use hubbub_domain::{Code, Role, RoomKind, RoomState};
+use hubbub_domain::{Code, Role, RoomKind, RoomState, Seq};
 
-use super::{act, make, refusal, roll, user, users, version};
+use super::{act, invite, join, make, refusal, roll, user, users, version};
 use crate::{
     change::Command,
     model::{RoomName, Topic},
@@ -14,24 +14,24 @@ use crate::{
 
 pub(super) async fn joining_twice_is_joining_once(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Public, "alice", &[]).await;
-    let first = act(&*store, room.id, "bob", Command::Join).await.expect("joins");
+    let first = act(&*store, room.id, "bob", join()).await.expect("joins");
     assert!(first.written);
     assert_eq!(first.room.member_count, 2);
     assert_eq!(first.changes.len(), 1);
     assert_eq!((first.changes[0].version, &first.changes[0].user), (1, &user("bob")));
     assert_eq!(first.changes[0].membership, first.actor);
-    let again = act(&*store, room.id, "bob", Command::Join).await.expect("is in");
+    let again = act(&*store, room.id, "bob", join()).await.expect("is in");
     assert!(!again.written);
     assert_eq!((again.changes.len(), again.actor), (0, first.actor));
     assert_eq!(again.room.member_count, 2);
     assert_eq!(version(&*store, "bob").await, 1);
-    let stranger = act(&*store, hubbub_domain::RoomId::generate(), "bob", Command::Join).await;
+    let stranger = act(&*store, hubbub_domain::RoomId::generate(), "bob", join()).await;
     assert_eq!(refusal(stranger), Code::NotFound);
 }
 
 pub(super) async fn the_owner_role_passes_on(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Public, "olga", &["carol", "bob"]).await;
-    act(&*store, room.id, "adam", Command::Join).await.expect("joins later");
+    act(&*store, room.id, "adam", join()).await.expect("joins later");
     // No admin: the longest-standing member, by id among those of one moment.
     let left = act(&*store, room.id, "olga", Command::Leave).await.expect("leaves");
     assert_eq!(roll(&*store, room.id).await, "bob! adam carol");
@@ -58,8 +58,8 @@ pub(super) async fn the_last_one_out_dissolves(store: Arc<dyn Store>) {
     let left = act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
     assert_eq!((left.room.member_count, left.room.state), (0, RoomState::Dissolved));
     assert_eq!(roll(&*store, room.id).await, "");
-    let join = act(&*store, room.id, "bob", Command::Join).await;
-    assert_eq!(refusal(join), Code::NotFound, "nobody finds it any more");
+    let late = act(&*store, room.id, "bob", join()).await;
+    assert_eq!(refusal(late), Code::NotFound, "nobody finds it any more");
 }
 
 pub(super) async fn handing_over_leaves_one_owner(store: Arc<dyn Store>) {
@@ -74,11 +74,11 @@ pub(super) async fn handing_over_leaves_one_owner(store: Arc<dyn Store>) {
 
 pub(super) async fn people_are_invited_and_removed(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Group, "alice", &["bob"]).await;
-    let invite = Command::Invite { users: users(["bob", "carol", "dave"]) };
-    let changed = act(&*store, room.id, "alice", invite.clone()).await.expect("invites");
+    let three = || invite(["bob", "carol", "dave"]);
+    let changed = act(&*store, room.id, "alice", three()).await.expect("invites");
     assert_eq!(changed.added, users(["carol", "dave"]));
     assert_eq!(changed.room.member_count, 4);
-    let again = act(&*store, room.id, "alice", invite).await.expect("invites nobody");
+    let again = act(&*store, room.id, "alice", three()).await.expect("invites nobody");
     assert!(!again.written && again.added.is_empty());
     let remove = Command::Remove { user: user("carol") };
     let changed = act(&*store, room.id, "alice", remove.clone()).await.expect("removes");
@@ -98,13 +98,12 @@ pub(super) async fn people_are_invited_and_removed(store: Arc<dyn Store>) {
 
 pub(super) async fn a_group_has_a_bound(store: Arc<dyn Store>) {
     let group = make(&*store, RoomKind::Group, "alice", &["b", "c", "d"]).await;
-    let invite = |names: &[&str]| Command::Invite { users: users(names.iter().copied()) };
-    let two = act(&*store, group.id, "alice", invite(&["e", "f"])).await;
+    let two = act(&*store, group.id, "alice", invite(["e", "f"])).await;
     assert_eq!(refusal(two), Code::LimitReached);
-    act(&*store, group.id, "alice", invite(&["d", "e"])).await.expect("five fit");
-    act(&*store, group.id, "alice", invite(&["d", "e"])).await.expect("nobody new fits");
+    act(&*store, group.id, "alice", invite(["d", "e"])).await.expect("five fit");
+    act(&*store, group.id, "alice", invite(["d", "e"])).await.expect("nobody new fits");
     let public = make(&*store, RoomKind::Public, "alice", &["b", "c", "d", "e"]).await;
-    act(&*store, public.id, "alice", invite(&["f", "g"])).await.expect("no bound");
+    act(&*store, public.id, "alice", invite(["f", "g"])).await.expect("no bound");
 }
 
 pub(super) async fn a_room_is_updated(store: Arc<dyn Store>) {
@@ -125,7 +124,55 @@ pub(super) async fn a_room_is_updated(store: Arc<dyn Store>) {
     let dissolve = || update(None, None, Some(RoomState::Dissolved));
     act(&*store, room.id, "alice", dissolve()).await.expect("dissolves");
     assert_eq!(refusal(act(&*store, room.id, "alice", dissolve()).await), Code::Conflict);
-    assert_eq!(refusal(act(&*store, room.id, "bob", Command::Leave).await), Code::Conflict);
+}
+
+pub(super) async fn a_dissolved_room_can_be_left(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Group, "alice", &["bob", "carol"]).await;
+    let dissolve = Command::Update { name: None, topic: None, state: Some(RoomState::Dissolved) };
+    act(&*store, room.id, "alice", dissolve).await.expect("dissolves");
+    let told = store.backlog().await.expect("answers").pending;
+    let left = act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
+    assert!(left.written);
+    assert_eq!((left.room.member_count, left.room.state), (2, RoomState::Dissolved));
+    assert_eq!((left.changes.len(), left.actor), (2, None), "the heir is told as well");
+    assert_eq!(roll(&*store, room.id).await, "bob! carol", "members have an owner, here too");
+    assert_eq!(refusal(act(&*store, room.id, "alice", Command::Leave).await), Code::NotFound);
+    let records = crate::store::ChatWish {
+        user: user("alice"),
+        only: crate::store::ChatFilter::All,
+        limit: 10,
+    };
+    assert_eq!(store.chat_records(&records).await.expect("answers"), []);
+    for (name, count) in [("carol", 1), ("bob", 0)] {
+        let left = act(&*store, room.id, name, Command::Leave).await.expect("leaves");
+        assert_eq!((left.room.member_count, left.room.state), (count, RoomState::Dissolved));
+    }
+    assert_eq!(store.backlog().await.expect("answers").pending, told, "nothing is added to it");
+}
+
+pub(super) async fn newcomers_have_read_up_to_the_head(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Public, "alice", &["bob"]).await.id;
+    let read = async |name: &str| {
+        let membership = store.membership(&user(name), room).await.expect("answers");
+        membership.expect("a member").last_read
+    };
+    assert_eq!(read("bob").await, Seq::ZERO, "a new room has no past");
+    let join = |head| Command::Join { head: Seq(head) };
+    let joined = act(&*store, room, "carol", join(7)).await.expect("joins");
+    assert_eq!(joined.actor.map(|actor| actor.last_read), Some(Seq(7)));
+    let told = joined.changes[0].membership.as_ref().expect("a member");
+    assert_eq!((told.last_read, read("carol").await), (Seq(7), Seq(7)));
+    let invite = Command::Invite { users: users(["bob", "carol", "dave"]), head: Seq(9) };
+    act(&*store, room, "alice", invite).await.expect("invites");
+    assert_eq!(
+        [read("bob").await, read("carol").await, read("dave").await].map(|s| s.0),
+        [0, 7, 9]
+    );
+    act(&*store, room, "carol", join(10)).await.expect("is in");
+    assert_eq!(read("carol").await, Seq(7), "nothing changes for a member");
+    act(&*store, room, "carol", Command::Leave).await.expect("leaves");
+    act(&*store, room, "carol", join(12)).await.expect("comes back");
+    assert_eq!(read("carol").await, Seq(12));
 }
 
 pub(super) async fn a_refused_change_leaves_no_trace(store: Arc<dyn Store>) {
@@ -149,7 +196,7 @@ pub(super) async fn counts_hold_under_concurrency(store: Arc<dyn Store>) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let me = format!("u{:02}", n % 10);
-            for command in [Command::Join, Command::Leave, Command::Join] {
+            for command in [join(), Command::Leave, join()] {
                 let result = act(&*store, room, &me, command).await;
                 assert!(result.is_ok() || refusal(result) == Code::NotFound);
             }

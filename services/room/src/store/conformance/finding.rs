@@ -60,6 +60,30 @@ pub(super) async fn a_request_makes_one_room(store: Arc<dyn Store>) {
     assert!(store.create_room(&again).await.expect("made").created, "a request is its actor's own");
 }
 
+pub(super) async fn old_requests_are_forgotten(store: Arc<dyn Store>) {
+    let made = async |id: &str| {
+        let mut new = new_room(RoomKind::Group, id, "alice", &[]);
+        new.request = Some(ClientId::parse(id).expect("an id"));
+        store.create_room(&new).await.expect("made or found")
+    };
+    let mut rooms = Vec::new();
+    for id in ["r-1", "r-2", "r-3", "r-4"] {
+        rooms.push(made(id).await.room);
+    }
+    let before = rooms[3].created_at;
+    let forget = async |limit| store.forget_requests(before, limit).await.expect("answers");
+    assert_eq!(forget(2).await, 2, "bounded, the oldest first");
+    assert!(!made("r-3").await.created);
+    assert_eq!([forget(2).await, forget(2).await], [1, 0]);
+    let found = made("r-4").await;
+    assert_eq!((found.created, found.room), (false, rooms[3].clone()));
+    let again = made("r-1").await;
+    assert!(again.created && again.room.id != rooms[0].id);
+    let (kept, _) =
+        store.room_of(&user("alice"), rooms[0].id).await.expect("answers").expect("is in");
+    assert_eq!(kept, rooms[0], "the room itself stays");
+}
+
 pub(super) async fn a_new_room_is_whole(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Group, "mallory", &["bob", "alice", "zoe"]).await;
     assert_eq!(roll(&*store, room.id).await, "mallory! alice bob zoe");

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use hubbub_domain::{Role, RoomId, RoomKind, RoomState, SystemNotice};
 
-use super::{act, make, new_direct, user, users};
+use super::{act, invite, join, make, new_direct, user};
 use crate::{
     change::Command,
     store::{NoticeClaim, Store},
@@ -22,8 +22,7 @@ pub(super) async fn told_in_order_and_taken_away(store: Arc<dyn Store>) {
     store.open_direct(&new_direct("alice", "bob")).await.expect("made");
     assert_eq!(store.backlog().await.expect("answers").pending, 0, "an empty chat stays empty");
     let room = make(&*store, RoomKind::Group, "alice", &["bob", "carol"]).await;
-    let invite = Command::Invite { users: users(["dave", "eve"]) };
-    act(&*store, room.id, "alice", invite).await.expect("invites");
+    act(&*store, room.id, "alice", invite(["dave", "eve"])).await.expect("invites");
     act(&*store, room.id, "bob", Command::Leave).await.expect("leaves");
     act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
     let by = || user("alice");
@@ -62,7 +61,7 @@ pub(super) async fn a_room_is_in_one_claim(store: Arc<dyn Store>) {
     let first = claim(&*store).await;
     assert_eq!(places(first.as_ref()), [(room, 1)]);
     // The store is free for changes meanwhile, and the room's next notice waits its turn.
-    act(&*store, room, "bob", Command::Join).await.expect("joins");
+    act(&*store, room, "bob", join()).await.expect("joins");
     assert_eq!(places(claim(&*store).await.as_ref()), []);
     first.settle(&[(room, 1)]).await.expect("settles");
     assert_eq!(places(claim(&*store).await.as_ref()), [(room, 2)]);
@@ -73,7 +72,7 @@ pub(super) async fn claims_are_bounded(store: Arc<dyn Store>) {
     for _ in 0..5 {
         rooms.push(make(&*store, RoomKind::Public, "alice", &[]).await.id);
     }
-    act(&*store, rooms[0], "bob", Command::Join).await.expect("joins");
+    act(&*store, rooms[0], "bob", join()).await.expect("joins");
     let taken = store.claim_notices(2, 100).await.expect("a claim");
     let of: BTreeSet<_> = taken.notices().iter().map(|notice| notice.room).collect();
     assert_eq!(of, BTreeSet::from([rooms[0], rooms[1]]), "the oldest rooms first");

@@ -1,7 +1,7 @@
 //! Making rooms. An anchor row (the pair, or the request) decides who makes it: the losers wait for
 //! the winner's commit on its unique key, and read what it made in a statement of their own.
 
-use hubbub_domain::UserId;
+use hubbub_domain::{Timestamp, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use super::{reads, write};
@@ -40,18 +40,21 @@ pub(super) async fn create_room(pool: &PgPool, new: &NewRoom) -> Result<Made> {
     let mut tx = pool.begin().await?;
     if let Some(request) = &new.request {
         let anchored = sqlx::query(
-            "INSERT INTO room.requests (actor_id, request_id, room_id) VALUES ($1, $2, $3)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO room.requests (actor_id, request_id, room_id, created_at_us)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )
         .bind(new.owner.as_str())
         .bind(request.as_str())
         .bind(new.id.as_uuid())
+        .bind(new.at.as_micros())
         .execute(&mut *tx)
         .await?
         .rows_affected();
         if anchored == 0 {
             let room = find_requested(&mut tx, &new.owner, request.as_str()).await?;
-            return room.map(Made::found).ok_or(StoreError::Corrupt("a request without its room"));
+            // The row that was in the way may be forgotten by now: a repeated call makes a room.
+            let forgotten = || hubbub_domain::Fault::unavailable("the request was just forgotten");
+            return Ok(Made::found(room.ok_or_else(forgotten)?));
         }
     }
     let made = make(&mut tx, new.into()).await?;
@@ -75,6 +78,23 @@ async fn find_requested(
     .fetch_optional(connection)
     .await?;
     row.map(Room::try_from).transpose()
+}
+
+/// Rows that a repeated request holds at this moment, or another instance forgets, are left alone.
+pub(super) async fn forget_requests(pool: &PgPool, before: Timestamp, limit: u32) -> Result<u64> {
+    let deleted = sqlx::query(
+        "WITH old AS (
+             SELECT actor_id, request_id FROM room.requests WHERE created_at_us < $1
+             ORDER BY created_at_us LIMIT $2 FOR UPDATE SKIP LOCKED
+         )
+         DELETE FROM room.requests q USING old
+         WHERE q.actor_id = old.actor_id AND q.request_id = old.request_id",
+    )
+    .bind(before.as_micros())
+    .bind(i64::from(limit))
+    .execute(pool)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 async fn make(connection: &mut PgConnection, making: Making) -> Result<Made> {

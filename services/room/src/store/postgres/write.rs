@@ -24,6 +24,7 @@ pub(super) async fn add_people(
     let roles: Vec<_> = people.iter().map(|person| person.role.as_str()).collect();
     let peers: Vec<_> =
         people.iter().map(|person| person.peer.as_ref().map(UserId::as_str)).collect();
+    let last_reads: Vec<_> = people.iter().map(|person| signed(person.last_read.0)).collect();
     sqlx::query(
         "INSERT INTO room.members (room_id, user_id, role, joined_at_us)
          SELECT $1, p.user_id, p.role, $2 FROM UNNEST($3::text[], $4::text[]) AS p(user_id, role)",
@@ -35,14 +36,15 @@ pub(super) async fn add_people(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT INTO room.records (user_id, room_id, peer_id, joined_at_us)
-         SELECT p.user_id, $1, p.peer_id, $2
-         FROM UNNEST($3::text[], $4::text[]) AS p(user_id, peer_id)",
+        "INSERT INTO room.records (user_id, room_id, peer_id, last_read_seq, joined_at_us)
+         SELECT p.user_id, $1, p.peer_id, p.last_read_seq, $2
+         FROM UNNEST($3::text[], $4::text[], $5::bigint[]) AS p(user_id, peer_id, last_read_seq)",
     )
     .bind(room.as_uuid())
     .bind(at.as_micros())
     .bind(&users)
     .bind(&peers)
+    .bind(&last_reads)
     .execute(connection)
     .await?;
     Ok(())

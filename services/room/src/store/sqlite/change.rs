@@ -75,7 +75,7 @@ async fn write(
         remove_people(connection, room.id, &plan.removed).await?;
     }
     if !plan.added.is_empty() {
-        let people: Vec<_> = plan.added.iter().map(Newcomer::member).collect();
+        let people = Newcomer::added_by(plan);
         write::add_people(connection, room.id, &people, change.at).await?;
     }
     for (user, role) in &plan.roles {

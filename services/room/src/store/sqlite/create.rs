@@ -1,6 +1,6 @@
 //! Making rooms. An anchor row (the pair, or the request) says that the room is there already.
 
-use hubbub_domain::UserId;
+use hubbub_domain::{Timestamp, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{WRITE, reads, write};
@@ -39,12 +39,13 @@ pub(super) async fn create_room(pool: &SqlitePool, new: &NewRoom) -> Result<Made
     let mut tx = pool.begin_with(WRITE).await?;
     if let Some(request) = &new.request {
         let anchored = sqlx::query(
-            "INSERT INTO requests (actor_id, request_id, room_id) VALUES ($1, $2, $3)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO requests (actor_id, request_id, room_id, created_at_us)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )
         .bind(new.owner.as_str())
         .bind(request.as_str())
         .bind(new.id.as_uuid())
+        .bind(new.at.as_micros())
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -74,6 +75,23 @@ async fn find_requested(
     .fetch_optional(connection)
     .await?;
     row.map(Room::try_from).transpose()
+}
+
+pub(super) async fn forget_requests(
+    pool: &SqlitePool,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    let deleted = sqlx::query(
+        "DELETE FROM requests WHERE (actor_id, request_id) IN
+             (SELECT actor_id, request_id FROM requests WHERE created_at_us < $1
+              ORDER BY created_at_us LIMIT $2)",
+    )
+    .bind(before.as_micros())
+    .bind(i64::from(limit))
+    .execute(pool)
+    .await?;
+    Ok(deleted.rows_affected())
 }
 
 async fn make(connection: &mut SqliteConnection, making: Making) -> Result<Made> {

@@ -34,11 +34,13 @@ pub(super) async fn add_people(
         .execute(&mut *connection)
         .await?;
         sqlx::query(
-            "INSERT INTO records (user_id, room_id, peer_id, joined_at_us) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO records (user_id, room_id, peer_id, last_read_seq, joined_at_us)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(person.user.as_str())
         .bind(room.as_uuid())
         .bind(person.peer.as_ref().map(UserId::as_str))
+        .bind(signed(person.last_read.0))
         .bind(at.as_micros())
         .execute(&mut *connection)
         .await?;
