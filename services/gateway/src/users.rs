@@ -14,7 +14,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 use dashmap::DashMap;
 use hubbub_bus::Topic;
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Fault, Rev, RoomId, UserId};
+use hubbub_domain::{Fault, Rev, RoomId, Seq, UserId};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
@@ -31,8 +31,8 @@ use crate::{
     views,
 };
 
-/// A new room with at most this many changes is followed from its beginning, so that what was said
-/// while somebody was being brought in arrives as live events.
+/// A young room of which the user has read nothing is followed from its beginning while it has at
+/// most this many changes: what was said while they were being brought in arrives as live events.
 const FOLLOWED_FROM_START_MAX: u64 = 30;
 
 /// The table of users with sessions here.
@@ -198,8 +198,8 @@ impl Users {
         let heads = self.backends.heads(Some(user.id()), &[marker]).await?;
         self.hub.settle(&heads);
         let Some(head) = heads.rooms.get(&room).copied() else { return Ok(()) };
-        let from =
-            if head.head.rev.0 <= FOLLOWED_FROM_START_MAX { Rev::ZERO } else { head.head.rev };
+        let young = head.head.rev.0 <= FOLLOWED_FROM_START_MAX && membership.last_read == Seq::ZERO;
+        let from = if young { Rev::ZERO } else { head.head.rev };
         for session in user.sessions_of(room) {
             if session.follows(room) {
                 continue;

@@ -1,0 +1,65 @@
+//! Who comes into a room, and who goes, is known on every gateway at once.
+
+use std::time::Duration;
+
+use hubbub_client_protocol::{Command, CreateRoom, Created, Invite, Invited, Remove};
+use hubbub_domain::{Rev, RoomId, RoomKind};
+use hubbub_testkit::{Client, Cluster, checker::Entry, eventually, token};
+
+use crate::workload::{unlimited, user};
+
+/// What the architecture promises.
+const AT_ONCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(30);
+const ROUNDS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comings_and_goings_cross_gateways_within_a_second_and_nothing_leaks() {
+    let cluster = Cluster::start(unlimited()).await.expect("a cluster");
+    let [first, second] = &cluster.urls()[..] else { panic!("two gateways") };
+    let alice = Client::start("alice", token("alice"), vec![first.clone()]);
+    let bob = Client::start("bob", token("bob"), vec![second.clone()]);
+    eventually(PATIENCE, || async { bob.connections() == 1 }).await;
+    let room = create(&alice).await;
+    for round in 0..ROUNDS {
+        let invite = Invite { room, users: vec![user("bob")] };
+        let invited: Invited = alice.call(Command::Invite(invite)).await.expect("invited");
+        assert_eq!(invited.added, [user("bob")]);
+        eventually(AT_ONCE, || async { bob.rev(room).is_some() }).await;
+        alice.send(room, &format!("for both {round}")).await;
+        alice.settled(PATIENCE).await;
+        seen_by_both(&alice, &bob, room).await;
+
+        let remove = Remove { room, user: user("bob") };
+        alice.call::<serde_json::Value>(Command::Remove(remove)).await.expect("removed");
+        alice.send(room, &format!("secret {round}")).await;
+        alice.settled(PATIENCE).await;
+        eventually(AT_ONCE, || async { bob.rev(room).is_none() }).await;
+    }
+    // What was said while bob was away never reached him, though he was connected all the time.
+    let leaked = bob.log().entries.into_iter().find(|entry| {
+        matches!(entry, Entry::Delivered { message: Some(message), .. }
+            if serde_json::to_string(message).is_ok_and(|json| json.contains("secret")))
+    });
+    assert!(leaked.is_none(), "{leaked:?}");
+    assert_eq!(bob.connections(), 1);
+}
+
+async fn create(alice: &Client) -> RoomId {
+    let create = CreateRoom {
+        kind: RoomKind::Group,
+        name: "doors".to_owned(),
+        topic: String::new(),
+        members: vec![],
+        request_id: None,
+    };
+    let created: Created = alice.call(Command::CreateRoom(create)).await.expect("a room");
+    created.room.room
+}
+
+/// Until bob has what alice has.
+async fn seen_by_both(alice: &Client, bob: &Client, room: RoomId) {
+    eventually(PATIENCE, || async { alice.rev(room) > Some(Rev::ZERO) }).await;
+    let rev = alice.rev(room).expect("she follows it");
+    bob.seen(room, rev, PATIENCE).await;
+}
