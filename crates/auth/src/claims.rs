@@ -55,7 +55,7 @@ impl RawClaims {
         }
         let sub = text(self.sub, "sub")?.ok_or(AuthError::Claim("sub"))?;
         Ok(Claims {
-            sub: UserId::parse(&sub).map_err(|_| AuthError::Claim("sub"))?,
+            sub: person(&sub).ok_or(AuthError::Claim("sub"))?,
             expires_at,
             token_id: text(self.jti, "jti")?,
             session: text(self.sid, "sid")?,
@@ -77,4 +77,9 @@ fn text(claim: Option<Value>, name: &'static str) -> Result<Option<String>, Auth
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(AuthError::Claim(name)),
     }
+}
+
+/// Who a `sub` names. Not everybody who can be named can log in.
+fn person(sub: &str) -> Option<UserId> {
+    UserId::parse(sub).ok().filter(|user| user.as_str() != UserId::SYSTEM)
 }

@@ -137,6 +137,11 @@ text_id! {
     ClientId, "client_id", limits::CLIENT_ID_BYTES_MAX
 }
 
+impl UserId {
+    /// Who speaks when a room tells what happened to it. Nobody can log in by this name.
+    pub const SYSTEM: &'static str = "system";
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ClientId, RoomId, UserId};

@@ -78,6 +78,7 @@ async fn the_subject_must_be_a_user_id() {
         json!({"id": "alice"}),
         json!("a\u{0}b"),
         json!("x".repeat(129)),
+        json!("system"),
     ] {
         let answer = judged(&hs256(&claims_with(json!({"sub": sub})))).await;
         let nested = sub.is_array() || sub.is_object();
