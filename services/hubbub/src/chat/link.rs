@@ -76,6 +76,11 @@ impl Link {
         Ok(id)
     }
 
+    /// Says goodbye. A server that is gone already does not mind.
+    pub(super) async fn close(mut self) {
+        let _gone = tokio::time::timeout(PATIENCE, self.socket.close(None)).await;
+    }
+
     /// Waits for what the server says next. May be dropped while it waits.
     pub(super) async fn hear(&mut self) -> anyhow::Result<Heard> {
         let message = tokio::time::timeout(SILENCE_MAX, self.socket.next())

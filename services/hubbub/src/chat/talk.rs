@@ -80,6 +80,7 @@ impl Talk {
         }
         loop {
             if self.input_ended && self.unacked.is_empty() && !self.stay {
+                link.close().await;
                 return Turn::Done;
             }
             let step = tokio::select! {
