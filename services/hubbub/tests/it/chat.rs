@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{native_door::Standalone, process::hubbub};
+use crate::{line::Standalone, process::hubbub};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

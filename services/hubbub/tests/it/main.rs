@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod drain;
 mod faults;
+mod line;
 mod membership;
 mod native_door;
 mod process;

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::native_door::Standalone;
+use crate::line::Standalone;
 
 struct Caller<'a> {
     client: Client,

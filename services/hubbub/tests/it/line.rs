@@ -1,0 +1,121 @@
+//! A process that stands alone, and plain JSON over one connection to it.
+
+use std::time::Duration;
+
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest as _},
+};
+
+use crate::process::{Serving, hubbub, output, text};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A standalone process in a directory of its own.
+pub(crate) struct Standalone {
+    pub(crate) serving: Serving,
+    dir: TempDir,
+}
+
+impl Standalone {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let dir = tempdir().expect("a directory");
+        let mut command = hubbub(dir.path(), &[]);
+        command.envs(settings.iter().copied());
+        let serving = Serving::start(&mut command, "client").await;
+        serving.ready().await;
+        Self { serving, dir }
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.serving.listeners["client"]
+    }
+
+    /// A token, as a newcomer gets one.
+    pub(crate) async fn token(&self, user: &str) -> String {
+        let made = output(&mut hubbub(self.dir(), &["token", "--sub", user])).await;
+        text(&made.stdout).trim().to_owned()
+    }
+
+    pub(crate) async fn connect(&self) -> Line {
+        let request = format!("ws://{}/v1/connect", self.address()).into_client_request();
+        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
+        Line { socket, next_id: 1 }
+    }
+
+    /// Connected and welcomed.
+    pub(crate) async fn line(&self, user: &str) -> Line {
+        let mut line = self.connect().await;
+        let welcome = line.ask(json!({"type": "hello", "token": self.token(user).await})).await;
+        assert_eq!(welcome["ok"]["user"], user, "{welcome}");
+        line
+    }
+}
+
+/// One connection, in plain JSON.
+pub(crate) struct Line {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    next_id: u64,
+}
+
+impl Line {
+    /// Sends a request and waits for its answer; events before it are passed over.
+    pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
+        let id = self.next_id;
+        self.next_id += 1;
+        request["id"] = json!(id);
+        self.say(&request.to_string()).await;
+        loop {
+            let heard = self.hear().await;
+            if heard["re"] == id {
+                return heard;
+            }
+        }
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.expect("sent");
+    }
+
+    async fn next(&mut self) -> Message {
+        let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
+        next.expect("open").expect("whole")
+    }
+
+    pub(crate) async fn hear(&mut self) -> Value {
+        loop {
+            match self.next().await {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for an event of this type.
+    pub(crate) async fn event(&mut self, kind: &str) -> Value {
+        loop {
+            let heard = self.hear().await;
+            if heard["type"] == kind {
+                return heard;
+            }
+        }
+    }
+
+    /// Waits for the end; its code and reason.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        loop {
+            if let Message::Close(Some(frame)) = self.next().await {
+                return (frame.code.into(), frame.reason.to_string());
+            }
+        }
+    }
+}
