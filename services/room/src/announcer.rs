@@ -1,4 +1,6 @@
-//! Telling the bus, after the commit and beside the call: a slow or dead bus slows no caller down.
+//! Telling the bus, after the commit and beside the call. A caller may wait until it was told, for as
+//! long as its own patience lasts: a slow or dead bus fails no call.
+//!
 //! What is lost here is a hint; the readers repair it by the version of a user's list and by the
 //! notices in the room's history.
 
@@ -8,7 +10,7 @@ use hubbub_bus::{Bus, Publication, Topic};
 use hubbub_proto::bus::v1::Envelope;
 use hubbub_runtime::lifecycle::Lifecycle;
 use prost::Message as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     metrics,
@@ -24,7 +26,24 @@ const PIPELINE_BATCHES_MAX: usize = 256;
 /// Hands publications to the task that publishes them, in order.
 #[derive(Clone)]
 pub(crate) struct Announcer {
-    queue: mpsc::Sender<Vec<Publication>>,
+    queue: mpsc::Sender<Batch>,
+}
+
+/// The publications of one call.
+struct Batch {
+    publications: Vec<Publication>,
+    /// Dropped once the bus was told, or could not be.
+    told: oneshot::Sender<()>,
+}
+
+/// Ends when the bus was told, or could not be.
+pub(crate) struct Told(oneshot::Receiver<()>);
+
+impl Told {
+    pub(crate) async fn wait(self) {
+        // The sender says it by going away.
+        let _gone = self.0.await;
+    }
 }
 
 impl Announcer {
@@ -42,26 +61,29 @@ impl Announcer {
     }
 
     /// Each concerned user learns of their own membership, the room's followers of the room.
-    pub(crate) fn memberships(&self, changes: &[MembershipChange], room: Option<&Room>) {
+    pub(crate) fn memberships(&self, changes: &[MembershipChange], room: Option<&Room>) -> Told {
         let to_users = changes.iter().map(|change| {
             publication(Topic::User(change.user.clone()), &wire::membership_changed(change))
         });
         let to_room = room.map(|room| publication(Topic::Room(room.id), &wire::room_updated(room)));
-        self.send(to_users.chain(to_room).collect());
+        self.send(to_users.chain(to_room).collect())
     }
 
     /// A user's other devices learn of flags and read markers.
     pub(crate) fn chats<'a>(&self, flags: impl Iterator<Item = &'a ChatFlags>) {
         let publications = flags
             .map(|flags| publication(Topic::User(flags.user.clone()), &wire::chat_changed(flags)));
-        self.send(publications.collect());
+        // Nobody is let in or shut out by it: nobody waits.
+        drop(self.send(publications.collect()));
     }
 
-    fn send(&self, batch: Vec<Publication>) {
-        let count = batch.len();
-        if count > 0 && self.queue.try_send(batch).is_err() {
+    fn send(&self, publications: Vec<Publication>) -> Told {
+        let count = publications.len();
+        let (told, waiting) = oneshot::channel();
+        if count > 0 && self.queue.try_send(Batch { publications, told }).is_err() {
             metrics::publish_failed("full", count);
         }
+        Told(waiting)
     }
 }
 
@@ -69,11 +91,7 @@ fn publication(topic: Topic, envelope: &Envelope) -> Publication {
     Publication { topic, payload: envelope.encode_to_vec().into() }
 }
 
-async fn run(
-    bus: Arc<dyn Bus>,
-    mut batches: mpsc::Receiver<Vec<Publication>>,
-    lifecycle: &Lifecycle,
-) {
+async fn run(bus: Arc<dyn Bus>, mut batches: mpsc::Receiver<Batch>, lifecycle: &Lifecycle) {
     let mut taken = Vec::new();
     loop {
         tokio::select! {
@@ -83,7 +101,10 @@ async fn run(
                 if count == 0 {
                     return;
                 }
-                publish(bus.as_ref(), taken.drain(..).flatten().collect()).await;
+                let (publications, told): (Vec<_>, Vec<_>) =
+                    taken.drain(..).map(|batch| (batch.publications, batch.told)).unzip();
+                publish(bus.as_ref(), publications.into_iter().flatten().collect()).await;
+                drop(told);
             }
             () = lifecycle.drain.cancelled() => return,
         }

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use history_service_client::HistoryServiceClient;
-use hubbub_domain::{Clock, Code, RoomId, Timestamp};
+use hubbub_domain::{Clock, Code, RoomId, Timestamp, UserId};
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     history::v1::{
@@ -18,12 +18,13 @@ use hubbub_proto::{
 };
 use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
 use rand::RngExt as _;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::{error::StoreError, metrics, model::PendingNotice, store::Store};
 
-/// Who speaks in a notice.
-const SENDER: &str = "system";
 /// Rooms of one claim. More wait for the next.
 const CLAIM_ROOMS_MAX: u32 = 64;
 /// Notices of one claim; below what history takes in one call.
@@ -58,11 +59,38 @@ pub(crate) struct Courier {
     pub(crate) sweep_interval: Duration,
 }
 
+/// Tells the courier of new notices, and how far it has come.
+#[derive(Clone)]
+pub(crate) struct Nudge {
+    new: Arc<Notify>,
+    passes: watch::Sender<Passes>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Passes {
+    begun: u64,
+    ended: u64,
+}
+
+impl Nudge {
+    /// There are new notices. The answer ends when history has them, or one attempt has failed.
+    pub(crate) fn nudge(&self) -> impl Future<Output = ()> + use<> {
+        let mut passes = self.passes.subscribe();
+        // A pass that is under way may have looked before these notices were there.
+        let enough = passes.borrow_and_update().begun + 1;
+        self.new.notify_one();
+        async move {
+            // The task is gone only when the process goes.
+            let _gone = passes.wait_for(|passes| passes.ended >= enough).await;
+        }
+    }
+}
+
 impl Courier {
-    /// Starts the task; notify the answer when there are new notices.
-    pub(crate) fn start(self, lifecycle: &Lifecycle) -> Arc<Notify> {
-        let nudge = Arc::new(Notify::new());
-        let (nudged, stopping) = (Arc::clone(&nudge), lifecycle.clone());
+    /// Starts the task; nudge the answer when there are new notices.
+    pub(crate) fn start(self, lifecycle: &Lifecycle) -> Nudge {
+        let nudge = Nudge { new: Arc::new(Notify::new()), passes: watch::Sender::default() };
+        let (nudged, stopping) = (nudge.clone(), lifecycle.clone());
         lifecycle.spawn("room_courier", async move {
             tokio::select! {
                 () = self.run(&nudged, &stopping) => {}
@@ -72,13 +100,13 @@ impl Courier {
         nudge
     }
 
-    async fn run(&self, nudge: &Notify, lifecycle: &Lifecycle) {
+    async fn run(&self, nudge: &Nudge, lifecycle: &Lifecycle) {
         let mut stalled = false;
         let mut sweep_at = self.next_sweep();
         while !lifecycle.drain.is_cancelled() {
             tokio::select! {
                 // While history is down every change would only be one more failing call.
-                () = nudge.notified(), if !stalled => {}
+                () = nudge.new.notified(), if !stalled => {}
                 // Also when the nudges never cease.
                 () = tokio::time::sleep_until(sweep_at) => {
                     self.measure().await;
@@ -87,7 +115,9 @@ impl Courier {
                 }
                 () = lifecycle.drain.cancelled() => {}
             }
+            nudge.passes.send_modify(|passes| passes.begun += 1);
             stalled = self.deliver_all().await == Pass::Stalled;
+            nudge.passes.send_modify(|passes| passes.ended = passes.begun);
         }
     }
 
@@ -196,7 +226,7 @@ impl Courier {
 fn message(notice: &PendingNotice) -> NewMessage {
     NewMessage {
         room_id: notice.room.to_string(),
-        sender_id: SENDER.to_owned(),
+        sender_id: UserId::SYSTEM.to_owned(),
         client_id: format!("notice-{}", notice.position),
         content: Some(new_message::Content::System(notice.notice.clone().into())),
         traceparent: String::new(),

@@ -8,16 +8,15 @@ use hubbub_domain::{
     ClientId, Clock, Code, Fault, RoomId, RoomKind, Timestamp, UserId, direct_pair,
 };
 use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
-use tokio::sync::Notify;
 use tonic::service::Routes;
 
 use crate::{
     announcer::Announcer,
     change::{Change, Command, check_group_size},
     config::Config,
-    courier::Courier,
+    courier::{Courier, Nudge},
     grpc,
-    model::{ChatFlags, Member, Membership, Room, RoomName, Topic},
+    model::{ChatFlags, Member, Membership, MembershipChange, Room, RoomName, Topic},
     rules::{Action, Scene},
     store::{
         Changed, FlagWish, Made, Marked, Marker, MemberPlace, NewDirect, NewRoom, Page, PublicWish,
@@ -48,7 +47,7 @@ struct Inner {
     history: Transport,
     clock: Arc<dyn Clock>,
     announcer: Announcer,
-    notices: Arc<Notify>,
+    notices: Nudge,
     config: Config,
 }
 
@@ -61,6 +60,13 @@ pub(crate) struct RoomWish {
     pub(crate) topic: Topic,
     pub(crate) members: Vec<UserId>,
     pub(crate) request: Option<ClientId>,
+}
+
+/// Whether a change left notices for history.
+#[derive(Clone, Copy)]
+enum Notices {
+    New,
+    None,
 }
 
 impl Rooms {
@@ -121,7 +127,7 @@ impl Rooms {
         let (low, high) = (low.clone(), high.clone());
         let new = NewDirect { id: RoomId::generate(), low, high, by: actor, at: self.now() };
         let made = self.store().open_direct(&new).await?;
-        self.inner.announcer.memberships(&made.changes, None);
+        self.spread(&made.changes, None, Notices::None).await;
         Ok(made)
     }
 
@@ -145,11 +151,33 @@ impl Rooms {
             at: self.now(),
         };
         let made = self.store().create_room(&new).await?;
-        self.inner.announcer.memberships(&made.changes, None);
-        if made.created {
-            self.inner.notices.notify_one();
-        }
+        let notices = if made.created { Notices::New } else { Notices::None };
+        self.spread(&made.changes, None, notices).await;
         Ok(made.room)
+    }
+
+    /// Tells the bus and the room's history, and waits a moment until they know: who was shut out by
+    /// an answered call gets nothing that is said after the answer. A bus or a history that is down
+    /// hears of it later; the call succeeds all the same.
+    async fn spread(&self, changes: &[MembershipChange], room: Option<&Room>, notices: Notices) {
+        /// Longer than either takes while it is well.
+        const PATIENCE: Duration = Duration::from_millis(500);
+
+        let told = self.inner.announcer.memberships(changes, room);
+        let delivered = match notices {
+            Notices::New => Some(self.inner.notices.nudge()),
+            Notices::None => None,
+        };
+        let spread = async {
+            tokio::join!(told.wait(), async {
+                if let Some(delivered) = delivered {
+                    delivered.await;
+                }
+            })
+        };
+        if tokio::time::timeout(PATIENCE, spread).await.is_err() {
+            tracing::debug!("a change is still on its way to the gateways");
+        }
     }
 
     pub(crate) async fn change(
@@ -162,8 +190,7 @@ impl Rooms {
         let change = Change { room, actor, command, at: self.now(), group_members_max };
         let changed = self.store().change(&change).await?;
         if changed.written {
-            self.inner.announcer.memberships(&changed.changes, Some(&changed.room));
-            self.inner.notices.notify_one();
+            self.spread(&changed.changes, Some(&changed.room), Notices::New).await;
         }
         Ok(changed)
     }
