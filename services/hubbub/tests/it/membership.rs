@@ -13,7 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "the figure of a run")]
 async fn comings_and_goings_cross_gateways_at_once_and_nothing_leaks() {
     let cluster = Cluster::start(unlimited()).await.expect("a cluster");
     let [first, second] = &cluster.urls()[..] else { panic!("two gateways") };

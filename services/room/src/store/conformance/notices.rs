@@ -1,6 +1,6 @@
 //! Notices on their way to history.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use hubbub_domain::{Role, RoomId, RoomKind, RoomState, SystemNotice};
 
@@ -16,6 +16,26 @@ fn places(claim: &dyn NoticeClaim) -> Vec<(RoomId, u64)> {
 
 async fn claim(store: &dyn Store) -> Box<dyn NoticeClaim> {
     store.claim_notices(10, 100).await.expect("a claim")
+}
+
+/// Claims until the claim is as it should be: the connection of a dropped one lets go of its rows
+/// behind our back.
+async fn claim_again(
+    mut claim: impl AsyncFnMut() -> Box<dyn NoticeClaim>,
+    wanted: impl Fn(&dyn NoticeClaim) -> bool,
+) -> Box<dyn NoticeClaim> {
+    let mut found = None;
+    for _ in 0..500 {
+        let taken = claim().await;
+        if wanted(taken.as_ref()) {
+            return taken;
+        }
+        found = Some(places(taken.as_ref()));
+        drop(taken);
+        // Between two looks.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the claim stays {found:?}");
 }
 
 pub(super) async fn told_in_order_and_taken_away(store: Arc<dyn Store>) {
@@ -45,9 +65,9 @@ pub(super) async fn told_in_order_and_taken_away(store: Arc<dyn Store>) {
     taken.settle(&all[..2]).await.expect("settles");
     let rest = claim(&*store).await;
     assert_eq!(places(rest.as_ref()), all[2..]);
+    // A dropped claim takes nothing away.
     drop(rest);
-    let rest = claim(&*store).await;
-    assert_eq!(places(rest.as_ref()), all[2..], "a dropped claim takes nothing away");
+    let rest = claim_again(async || claim(&*store).await, |rest| places(rest) == all[2..]).await;
     rest.settle(&all[2..]).await.expect("settles");
     assert_eq!(store.backlog().await.expect("answers").pending, 0);
     // Positions go on where they were.
@@ -77,6 +97,6 @@ pub(super) async fn claims_are_bounded(store: Arc<dyn Store>) {
     let of: BTreeSet<_> = taken.notices().iter().map(|notice| notice.room).collect();
     assert_eq!(of, BTreeSet::from([rooms[0], rooms[1]]), "the oldest rooms first");
     drop(taken);
-    let taken = store.claim_notices(5, 3).await.expect("a claim");
-    assert_eq!(taken.notices().len(), 3);
+    let three = async || store.claim_notices(5, 3).await.expect("a claim");
+    claim_again(three, |taken| taken.notices().len() == 3).await;
 }
