@@ -1,7 +1,8 @@
 //! Who may depend on whom, and which packages only one of us may name.
 //!
 //! The direction is `domain` ← libraries ← services ← the binary. A service never depends on another
-//! service: they meet in `proto`. `runtime` knows none of the others, and `testkit` is for tests.
+//! service: they meet in `proto`. `runtime` knows none of the others, `testkit` is for tests and rigs,
+//! and nothing depends on a rig (`loadtest/`), which speaks to any server directly.
 
 use std::collections::BTreeSet;
 
@@ -32,6 +33,7 @@ enum Layer {
     Service,
     Binary,
     Testkit,
+    Rig,
     Xtask,
 }
 
@@ -39,12 +41,12 @@ enum Layer {
 const CONFINED: [(&str, &[&str], &str); 4] = [
     (
         "sqlx",
-        &["hubbub-room", "hubbub-history", "hubbub-identity", "hubbub-testkit"],
+        &["hubbub-room", "hubbub-history", "hubbub-identity", "hubbub-testkit", "hubbub-rig"],
         "only a service that owns a store speaks SQL",
     ),
     (
         "redis",
-        &["hubbub-bus", "hubbub-ephemeral", "hubbub-testkit"],
+        &["hubbub-bus", "hubbub-ephemeral", "hubbub-testkit", "hubbub-rig"],
         "Redis stands behind the ports bus and ephemeral",
     ),
     ("jsonwebtoken", &["hubbub-auth"], "tokens are judged in one place"),
@@ -90,6 +92,7 @@ fn layer(folder: &str) -> Layer {
         "services/hubbub" => Layer::Binary,
         "xtask" => Layer::Xtask,
         other if other.starts_with("services/") => Layer::Service,
+        other if other.starts_with("loadtest/") => Layer::Rig,
         _ => Layer::Library,
     }
 }
@@ -102,6 +105,7 @@ fn below(layer: Layer) -> &'static [Layer] {
         Layer::Service => &[Layer::Domain, Layer::Library, Layer::Runtime],
         Layer::Binary => &[Layer::Domain, Layer::Library, Layer::Runtime, Layer::Service],
         Layer::Testkit => &[Layer::Domain, Layer::Library],
+        Layer::Rig => &[Layer::Domain, Layer::Library, Layer::Testkit],
     }
 }
 
@@ -114,6 +118,7 @@ fn forbidden_edge(packages: &[Package], from: &Package, edge: &Dependency) -> Op
     }
     let why = match (layer(&from.folder), target) {
         (Layer::Service, Layer::Service) => "a service never depends on another service's crate",
+        (_, Layer::Rig) => "nothing depends on a rig",
         (_, Layer::Testkit) => "testkit is a dev-dependency only",
         (Layer::Runtime, _) => "runtime knows none of our other crates",
         _ => "the direction is domain, libraries, services, binary",
@@ -154,6 +159,7 @@ mod tests {
             "services/history",
             "services/gateway",
             "services/hubbub",
+            "loadtest/rig",
             "xtask",
         ];
         let packages: Vec<Package> = folders
@@ -185,6 +191,7 @@ mod tests {
             ("hubbub", &["hubbub-room", "hubbub-gateway", "hubbub-runtime", "tokio"]),
             ("hubbub-testkit", &["hubbub-auth", "redis", "sqlx"]),
             ("hubbub-gateway", &["fastwebsockets", "hubbub-auth", "dev:hubbub-testkit"]),
+            ("hubbub-rig", &["hubbub-testkit", "hubbub-proto", "hubbub-bus", "redis", "sqlx"]),
         ] {
             assert_eq!(violations(name, edges), Vec::<String>::new());
         }
@@ -201,6 +208,8 @@ mod tests {
             ("hubbub-runtime", "hubbub-domain", "runtime knows"),
             ("hubbub-room", "hubbub-testkit", "dev-dependency only"),
             ("hubbub-room", "hubbub", "direction"),
+            ("hubbub-rig", "hubbub-history", "direction"),
+            ("hubbub-testkit", "hubbub-rig", "nothing depends on a rig"),
             ("hubbub-gateway", "sqlx", "owns a store"),
             ("hubbub-room", "redis", "ports"),
             ("hubbub-gateway", "jsonwebtoken", "one place"),

@@ -1,0 +1,52 @@
+//! The servers that are measured, behind one face: started privately, spoken to in their own
+//! [`Wire`], their processes known so that their cost can be read.
+//!
+//! Every arm does the same work: the same bytes in a message, one commit that is forced to the disk
+//! before the ack, no compression. What an arm leaves out is said where it is defined (the
+//! `floor` stores nothing and knows no users).
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use crate::{bench::Bench, wire::Wire};
+
+/// A running server with its stores; everything ends when it is dropped.
+#[async_trait]
+pub(crate) trait Arm: Send + Sync {
+    fn kind(&self) -> ArmKind;
+
+    fn wire(&self) -> Arc<dyn Wire>;
+
+    /// Where clients connect, one address for each gateway.
+    fn addresses(&self) -> Vec<SocketAddr>;
+
+    /// The server's own processes: what is weighed against the other arms.
+    fn server(&self) -> Vec<u32>;
+
+    /// The stores beneath it by name, which are printed apart. Of Postgres the first process; its
+    /// backends are found as its children.
+    fn stores(&self) -> Vec<(&'static str, u32)>;
+
+    /// Makes a room of these users, none of whom is connected yet; what the wire calls it.
+    async fn make_room(&self, name: &str, users: &[String]) -> Result<String>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArmKind {
+    Hubbub,
+}
+
+impl ArmKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Hubbub => "hubbub",
+        }
+    }
+
+    /// Those that can be started here.
+    pub(crate) fn available(_bench: &Bench) -> Vec<Self> {
+        vec![Self::Hubbub]
+    }
+}

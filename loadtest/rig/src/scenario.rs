@@ -1,0 +1,16 @@
+//! The scenarios, by name. Each measures on its own: it starts what it needs, takes all arms in turn within
+//! each round, fails when anything was lost or out of order, and leaves nothing behind.
+
+use anyhow::Result;
+use futures::future::LocalBoxFuture;
+
+use crate::{bench::Bench, measure::Measure};
+
+/// A scenario of the table.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) run: for<'a> fn(&'a Bench) -> LocalBoxFuture<'a, Result<Vec<Measure>>>,
+}
+
+/// In the order in which they run.
+pub(crate) const SCENARIOS: &[Scenario] = &[];
