@@ -8,6 +8,7 @@
 mod cluster;
 mod command;
 mod lint;
+mod peers;
 mod test;
 mod tidy;
 mod tools;
@@ -46,6 +47,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Build the servers that hubbub is measured against, and say where they are.
+    Peers,
     /// Format Rust and protobuf sources.
     Fmt,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Tidy { bless: true } => tidy::bless(),
         Task::Tidy { bless: false } => tidy::run(),
         Task::Cluster { rest } => cluster::run(&rest),
+        Task::Peers => peers::run(),
         Task::Fmt => lint::format(),
     };
     match outcome {

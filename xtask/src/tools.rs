@@ -47,9 +47,7 @@ pub(crate) fn buf() -> Result<PathBuf> {
     if command::output(&ours, &["--version"]).as_deref() == Some(BUF_VERSION) {
         return Ok(ours);
     }
-    if command::find("npm").is_none() {
-        install_packages(&["nodejs", "npm"], "npm (it brings buf)")?;
-    }
+    npm("npm (it brings buf)")?;
     println!("installing buf {BUF_VERSION} into .tools/ (once)");
     fs::create_dir_all(tools_folder())?;
     let package = format!("@bufbuild/buf@{BUF_VERSION}");
@@ -60,6 +58,14 @@ pub(crate) fn buf() -> Result<PathBuf> {
         &[&install[..], &["--prefix", ".", &package]].concat(),
     )?;
     Ok(ours)
+}
+
+/// Node with its npm.
+pub(crate) fn npm(what: &str) -> Result<()> {
+    if command::find("npm").is_some() && command::find("node").is_some() {
+        return Ok(());
+    }
+    install_packages(&["nodejs", "npm"], what)
 }
 
 /// Postgres and Redis, whose programs the tests start privately.
