@@ -30,9 +30,12 @@ pool.on("error", report("postgres"));
 await migrate(pool);
 
 const publisher = new Redis(REDIS_URL);
-const subscriber = publisher.duplicate();
+// The check asks for INFO, which a connection that subscribes meanwhile refuses, and the adapter leaves a
+// subscription that fails unhandled: either would end the process when Redis comes back.
+const subscriber = publisher.duplicate({ enableReadyCheck: false, maxRetriesPerRequest: null });
 publisher.on("error", report("redis"));
 subscriber.on("error", report("redis"));
+await Promise.all([publisher.ping(), subscriber.ping()]);
 
 const server = createServer();
 const io = new Server(server, {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use socketioxide::{SocketIo, adapter::Emitter, handler::ConnectHandler as _};
 use socketioxide_redis::{RedisAdapter, RedisAdapterCtr, drivers::redis::redis_client::Client};
@@ -69,7 +69,8 @@ async fn main() -> Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
-    let listener = socket.listen(BACKLOG)?;
+    // Acks are small, and must not wait for the kernel to fill a segment.
+    let listener = socket.listen(BACKLOG)?.tap_io(|stream| drop(stream.set_nodelay(true)));
     println!("ready");
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
