@@ -5,11 +5,16 @@
 //! before the ack, no compression. What an arm leaves out is said where it is defined (the
 //! `floor` stores nothing and knows no users).
 
+mod floor;
+mod hubbub;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Result;
 use async_trait::async_trait;
 
+use self::floor::Floor;
+pub(crate) use self::hubbub::Hubbub;
 use crate::{bench::Bench, wire::Wire};
 
 /// A running server with its stores; everything ends when it is dropped.
@@ -36,17 +41,27 @@ pub(crate) trait Arm: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArmKind {
     Hubbub,
+    /// A bare `write()` for every member: no server can be cheaper with one message at a time.
+    Floor,
 }
 
 impl ArmKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Hubbub => "hubbub",
+            Self::Floor => "floor",
         }
     }
 
     /// Those that can be started here.
     pub(crate) fn available(_bench: &Bench) -> Vec<Self> {
-        vec![Self::Hubbub]
+        vec![Self::Hubbub, Self::Floor]
+    }
+
+    pub(crate) async fn start(self, bench: &Bench) -> Result<Box<dyn Arm>> {
+        Ok(match self {
+            Self::Hubbub => Box::new(Hubbub::start(bench.cluster()).await?),
+            Self::Floor => Box::new(Floor::start().await?),
+        })
     }
 }

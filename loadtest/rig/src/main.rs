@@ -1,21 +1,26 @@
 //! The load rig: measures real servers over real sockets, ours and those that people use today, side by
 //! side, and says which of the goals are met. `loadtest/README.md` says how to run and read it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people: 52 bits are enough")]
 #![expect(dead_code, reason = "the scenarios that use all of it are landed one by one")]
 
 mod arm;
 mod bench;
+mod crowd;
+mod floor;
+mod frame;
 mod goals;
 mod measure;
 mod proc;
 mod report;
 mod scenario;
+mod socket;
 mod wire;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::{
     bench::{Bench, Peers, Scale},
@@ -47,11 +52,25 @@ struct Arguments {
     /// A few seconds, one round, no verdict: only whether the rig works.
     #[arg(long)]
     smoke: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+/// What the rig starts of itself as processes of their own.
+#[derive(Subcommand)]
+enum Part {
+    /// The bare server that the others are compared with.
+    #[command(hide = true)]
+    Floor { port: u16 },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.part {
+        Some(Part::Floor { port }) => floor::serve(port),
+        None => run(&arguments),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nhubbub-bench: {error:#}");
@@ -60,9 +79,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<()> {
+#[tokio::main]
+async fn run(arguments: &Arguments) -> Result<()> {
     let scenarios = chosen(&arguments.only)?;
-    let bench = bench(&arguments)?;
+    let bench = bench(arguments)?;
     let mut measures = Vec::new();
     for scenario in &scenarios {
         let begun = Instant::now();

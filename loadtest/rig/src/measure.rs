@@ -3,6 +3,7 @@
 //! All arms take their turn within a round, so that what disturbs the machine disturbs them alike. What
 //! is quoted is a median over the rounds; a ratio is taken within each round first.
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// One quantity, measured on several arms.
@@ -14,6 +15,35 @@ pub(crate) struct Measure {
     pub(crate) what: String,
     pub(crate) unit: Unit,
     pub(crate) arms: Vec<Series>,
+    /// Where it stands on a curve, if it is a point of one.
+    pub(crate) point: Option<Point>,
+}
+
+/// A place on a curve. The measures of a scenario that name the same curve are drawn as one plot, a line
+/// for each arm.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Point {
+    /// `CPU per delivery, one at a time`
+    pub(crate) curve: String,
+    /// What grows along it: `members`.
+    pub(crate) axis: &'static str,
+    pub(crate) at: f64,
+}
+
+/// Latencies of a run, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
+}
+
+impl Percentiles {
+    pub(crate) fn of_micros(histogram: &Histogram<u64>) -> Self {
+        let millis = |micros: u64| micros as f64 / 1e3;
+        let at = |quantile: f64| millis(histogram.value_at_quantile(quantile));
+        Self { p50: at(0.5), p99: at(0.99), max: millis(histogram.max()) }
+    }
 }
 
 /// What an arm came to, one figure for each round.
@@ -37,7 +67,14 @@ pub(crate) enum Unit {
 
 impl Measure {
     pub(crate) fn new(scenario: &'static str, what: impl Into<String>, unit: Unit) -> Self {
-        Self { scenario, what: what.into(), unit, arms: Vec::new() }
+        Self { scenario, what: what.into(), unit, arms: Vec::new(), point: None }
+    }
+
+    /// Puts it on a curve.
+    #[must_use]
+    pub(crate) fn on(mut self, curve: impl Into<String>, axis: &'static str, at: f64) -> Self {
+        self.point = Some(Point { curve: curve.into(), axis, at });
+        self
     }
 
     /// Writes down the next round of an arm.

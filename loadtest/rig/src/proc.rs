@@ -31,7 +31,14 @@ impl Cpu {
 
     /// Of these processes and all they started.
     pub(crate) fn read_trees(roots: &[u32]) -> Result<Self> {
-        Self::read(&with_descendants(roots)?)
+        let mut all = Self::read(roots)?;
+        for pid in with_descendants(roots)? {
+            // One that has ended since the list was made has nothing to tell.
+            if let Ok(threads) = Self::read(&[pid]) {
+                all.0.extend(threads.0);
+            }
+        }
+        Ok(all)
     }
 
     /// Used since an earlier reading.

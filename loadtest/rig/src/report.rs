@@ -1,6 +1,8 @@
 //! What a run came to: a table for people, JSON for programs, plots for documents.
 
+mod curve;
 mod json;
+mod plot;
 mod table;
 
 use std::{fs, path::Path};
@@ -16,7 +18,11 @@ use crate::{
 pub(crate) fn write(measures: &[Measure], folder: &Path) -> Result<Vec<Row>> {
     let rows = judge(measures);
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    table::print(measures, &rows);
+    let curves = curve::curves(measures);
+    table::print(measures, &curves, &rows);
+    for curve in &curves {
+        plot::draw(curve, folder)?;
+    }
     json::write(measures, &rows, &folder.join("bench.json"))?;
     Ok(rows)
 }

@@ -1,6 +1,8 @@
 //! The scenarios, by name. Each measures on its own: it starts what it needs, takes all arms in turn within
 //! each round, fails when anything was lost or out of order, and leaves nothing behind.
 
+mod fan_out;
+
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
 
@@ -13,4 +15,5 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they run.
-pub(crate) const SCENARIOS: &[Scenario] = &[];
+pub(crate) const SCENARIOS: &[Scenario] =
+    &[Scenario { name: "fan-out", run: |bench| Box::pin(fan_out::run(bench)) }];

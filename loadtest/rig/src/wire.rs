@@ -4,6 +4,9 @@
 //! The rig shares the machine with the servers, so reading must be cheap: a wire looks for the few
 //! numbers it needs in the bytes of a frame and parses nothing else.
 
+pub(crate) mod bare;
+pub(crate) mod native;
+
 /// Spoken in WebSocket text frames. One value serves all clients of an arm.
 pub(crate) trait Wire: Send + Sync {
     /// The request that asks for the WebSocket; none for a server that takes frames from the first byte.
@@ -46,7 +49,7 @@ pub(crate) struct Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) room: &'a str,
-    /// Counts the sender's messages: the request's id, and different in every run.
+    /// The request's id; no two messages of a process of the rig have the same.
     pub(crate) id: u64,
     /// Starts with the mark that [`number_after`] finds.
     pub(crate) text: &'a str,

@@ -1,12 +1,13 @@
 //! The tables on standard output.
 #![expect(clippy::print_stdout, reason = "the figures of a run")]
 
+use super::curve::Curve;
 use crate::{
     goals::{Row, Verdict},
     measure::Measure,
 };
 
-pub(super) fn print(measures: &[Measure], rows: &[Row]) {
+pub(super) fn print(measures: &[Measure], curves: &[Curve<'_>], rows: &[Row]) {
     let mut scenario = "";
     for measure in measures {
         if measure.scenario != scenario {
@@ -15,6 +16,7 @@ pub(super) fn print(measures: &[Measure], rows: &[Row]) {
         }
         print_measure(measure);
     }
+    print_exponents(curves);
     println!("\ngoals");
     let mut table = vec![["", "must", "aim", "figure", "ours", "against", ""].map(str::to_owned)];
     table.extend(rows.iter().map(cells));
@@ -31,6 +33,19 @@ fn print_measure(measure: &Measure) {
         })
         .collect();
     println!("  {:<52} {}", measure.what, arms.join("   "));
+}
+
+/// How each curve grows: the exponent of a power law through its points.
+fn print_exponents(curves: &[Curve<'_>]) {
+    if !curves.is_empty() {
+        println!("\nhow it grows (exponent: 0 stays the same, 1 doubles with its axis)");
+    }
+    for curve in curves {
+        let lines = curve.lines.iter().map(|line| format!("{} {:.2}", line.arm, line.exponent()));
+        let lines: Vec<String> = lines.collect();
+        let name = format!("{}: {}, by {}", curve.scenario, curve.name, curve.axis);
+        println!("  {name:<62} {}", lines.join("   "));
+    }
 }
 
 fn cells(row: &Row) -> [String; 7] {
