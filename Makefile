@@ -1,6 +1,6 @@
 # Aliases. What they do is in xtask/ (cargo xtask --help).
 
-.PHONY: help run test lint fmt cluster
+.PHONY: help run test lint fmt cluster bench
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -19,3 +19,6 @@ fmt: ## format Rust and protobuf sources
 
 cluster: ## two of each role on this machine, with a private Postgres and Redis
 	cargo xtask cluster
+
+bench: ## hubbub measured against its peers: see loadtest/README.md
+	cargo xtask bench $(ARGS)

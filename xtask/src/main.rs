@@ -5,6 +5,7 @@
 //! of the machine.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
+mod bench;
 mod cluster;
 mod command;
 mod lint;
@@ -47,6 +48,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// The load rig: hubbub and its peers measured side by side (see `loadtest/README.md`).
+    Bench {
+        /// Passed on to the rig: `--only fan-out`, `--rounds 5`, `--smoke`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
     /// Format Rust and protobuf sources.
@@ -60,6 +67,7 @@ fn main() -> ExitCode {
         Task::Tidy { bless: true } => tidy::bless(),
         Task::Tidy { bless: false } => tidy::run(),
         Task::Cluster { rest } => cluster::run(&rest),
+        Task::Bench { rest } => bench::run(&rest),
         Task::Peers => peers::run(),
         Task::Fmt => lint::format(),
     };
