@@ -7,6 +7,7 @@
 
 mod floor;
 mod hubbub;
+mod socketio;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,7 +15,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 
 use self::floor::Floor;
-pub(crate) use self::hubbub::Hubbub;
+pub(crate) use self::{hubbub::Hubbub, socketio::SocketIo};
 use crate::{bench::Bench, wire::Wire};
 
 /// A running server with its stores; everything ends when it is dropped.
@@ -41,6 +42,8 @@ pub(crate) trait Arm: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArmKind {
     Hubbub,
+    SocketIoNode,
+    SocketIoxide,
     /// A bare `write()` for every member: no server can be cheaper with one message at a time.
     Floor,
 }
@@ -49,18 +52,32 @@ impl ArmKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Hubbub => "hubbub",
+            Self::SocketIoNode => "socketio-node",
+            Self::SocketIoxide => "socketioxide",
             Self::Floor => "floor",
         }
     }
 
     /// Those that can be started here.
-    pub(crate) fn available(_bench: &Bench) -> Vec<Self> {
-        vec![Self::Hubbub, Self::Floor]
+    pub(crate) fn available(bench: &Bench) -> Vec<Self> {
+        let mut kinds = Self::chats(bench);
+        kinds.push(Self::Floor);
+        kinds
+    }
+
+    /// Those of them that know users and keep what they say.
+    pub(crate) fn chats(bench: &Bench) -> Vec<Self> {
+        let node = bench.peers.socketio_node.as_ref().map(|_| Self::SocketIoNode);
+        let oxide = bench.peers.socketioxide.as_ref().map(|_| Self::SocketIoxide);
+        [Some(Self::Hubbub), node, oxide].into_iter().flatten().collect()
     }
 
     pub(crate) async fn start(self, bench: &Bench) -> Result<Box<dyn Arm>> {
         Ok(match self {
             Self::Hubbub => Box::new(Hubbub::start(bench.cluster()).await?),
+            Self::SocketIoNode | Self::SocketIoxide => {
+                Box::new(SocketIo::start(self, &bench.peers, 1, &[]).await?)
+            }
             Self::Floor => Box::new(Floor::start().await?),
         })
     }

@@ -2,6 +2,9 @@
 //! each round, fails when anything was lost or out of order, and leaves nothing behind.
 
 mod fan_out;
+mod idle;
+mod stalled;
+mod two_gateways;
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -15,5 +18,9 @@ pub(crate) struct Scenario {
 }
 
 /// In the order in which they run.
-pub(crate) const SCENARIOS: &[Scenario] =
-    &[Scenario { name: "fan-out", run: |bench| Box::pin(fan_out::run(bench)) }];
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario { name: "fan-out", run: |bench| Box::pin(fan_out::run(bench)) },
+    Scenario { name: "idle", run: |bench| Box::pin(idle::run(bench)) },
+    Scenario { name: "stalled", run: |bench| Box::pin(stalled::run(bench)) },
+    Scenario { name: "two-gateways", run: |bench| Box::pin(two_gateways::run(bench)) },
+];

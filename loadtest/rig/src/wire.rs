@@ -6,6 +6,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod native;
+pub(crate) mod socketio;
 
 /// Spoken in WebSocket text frames. One value serves all clients of an arm.
 pub(crate) trait Wire: Send + Sync {

@@ -25,6 +25,24 @@ fn fan_out_is_measured_and_reported() {
 }
 
 #[test]
+fn connections_are_measured() {
+    let scenarios = ["idle", "stalled", "two-gateways"];
+    let (report, _folder) = bench(&scenarios.map(|name| ["--only", name]).concat());
+    let measures = report["measures"].as_array().expect("a list");
+    for (scenario, what, arm) in [
+        ("idle", "memory per idle session", "hubbub"),
+        ("storm", "CPU per session let in", "hubbub"),
+        ("stalled", "p99 of the healthy", "stalled"),
+        ("two-gateways", "deliveries per CPU-second", "two-gateways"),
+    ] {
+        let it = |it: &&Value| it["scenario"] == scenario && it["what"] == what;
+        let measure = measures.iter().find(it).expect(what);
+        let series = measure["arms"].as_array().expect("a list");
+        assert!(series.iter().any(|series| series["arm"] == arm), "{measure}");
+    }
+}
+
+#[test]
 fn a_scenario_that_does_not_exist_is_named() {
     let program = env!("CARGO_BIN_EXE_hubbub-bench");
     let output = Command::new(program).args(["--only", "dance"]).output().expect("it starts");
