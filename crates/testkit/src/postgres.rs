@@ -84,6 +84,11 @@ impl Postgres {
         self.process.lock().as_ref().map(Process::id)
     }
 
+    /// Everything the server has logged.
+    pub fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(log(self.scratch.path()))?).into_owned())
+    }
+
     /// Ends the server as an administrator would: connections are cut, what is committed is kept.
     pub async fn stop(&self) {
         self.end(Signal::SIGINT).await;
@@ -184,7 +189,7 @@ async fn launch(scratch: &Path, port: u16, fsync: Fsync) -> Result<Process> {
         command.args(["-c", "fsync=off", "-c", "full_page_writes=off"]);
     }
     // SIGQUIT ends at once, yet frees the shared memory that SIGKILL would leave behind.
-    let log = scratch.join("log");
+    let log = log(scratch);
     let mut process = Process::spawn(command, &log, Signal::SIGQUIT, Some(scratch))?;
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
     let ready = async || match PgConnection::connect(&url).await {
@@ -193,6 +198,10 @@ async fn launch(scratch: &Path, port: u16, fsync: Fsync) -> Result<Process> {
     };
     process.wait_ready(READY_WITHIN, ready).await.context("Postgres")?;
     Ok(process)
+}
+
+fn log(scratch: &Path) -> PathBuf {
+    scratch.join("log")
 }
 
 fn data(scratch: &Path) -> PathBuf {
