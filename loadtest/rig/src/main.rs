@@ -15,6 +15,7 @@ mod proc;
 mod report;
 mod scenario;
 mod socket;
+mod stores;
 mod wire;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};

@@ -16,10 +16,7 @@ impl Cpu {
     pub(crate) fn read(pids: &[u32]) -> Result<Self> {
         let mut threads = HashMap::new();
         for pid in pids {
-            let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-                .with_context(|| format!("process {pid} is gone"))?;
-            for task in tasks {
-                let Ok(task) = task?.file_name().to_string_lossy().parse() else { continue };
+            for task in tasks(*pid)? {
                 // A thread that has ended since the list was read has nothing to tell.
                 if let Some(used) = used_by(*pid, task) {
                     threads.insert((*pid, task), used);
@@ -27,6 +24,16 @@ impl Cpu {
             }
         }
         Ok(Self(threads))
+    }
+
+    /// Of the threads of a process that have this name; the kernel keeps 15 bytes of it.
+    pub(crate) fn read_threads(pid: u32, name: &str) -> Result<Self> {
+        let called = |task: &u32| {
+            let known = fs::read_to_string(format!("/proc/{pid}/task/{task}/comm"));
+            known.is_ok_and(|known| known.trim_end() == name)
+        };
+        let threads = tasks(pid)?.into_iter().filter(called);
+        Ok(Self(threads.filter_map(|task| Some(((pid, task), used_by(pid, task)?))).collect()))
     }
 
     /// Of these processes and all they started.
@@ -48,6 +55,18 @@ impl Cpu {
         };
         self.0.iter().map(used).sum()
     }
+}
+
+fn tasks(pid: u32) -> Result<Vec<u32>> {
+    let mut tasks = Vec::new();
+    let entries = fs::read_dir(format!("/proc/{pid}/task"))
+        .with_context(|| format!("process {pid} is gone"))?;
+    for entry in entries {
+        if let Ok(task) = entry?.file_name().to_string_lossy().parse() {
+            tasks.push(task);
+        }
+    }
+    Ok(tasks)
 }
 
 fn used_by(pid: u32, task: u32) -> Option<Duration> {

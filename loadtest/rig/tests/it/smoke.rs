@@ -24,6 +24,21 @@ fn fan_out_is_measured_and_reported() {
     assert!(plot.contains("hubbub") && plot.contains("floor"), "{plot}");
 }
 
+/// What is acked is stored, both ways to a chat list give the same, and nothing missed in an outage of Redis
+/// stays missing: the scenarios fail otherwise.
+#[test]
+fn the_stores_are_measured() {
+    let (report, _folder) =
+        bench(&["--only", "appends", "--only", "chat-list", "--only", "resubscribe"]);
+    let measures = report["measures"].as_array().expect("a list");
+    let queries = measures.iter().find(|it| it["what"] == "queries per chat list");
+    assert_eq!(queries.expect("measured")["arms"][0]["rounds"][0], 2.0);
+    let appends = measures.iter().find(|it| it["what"] == "CPU per append at 12,000/s");
+    let arms = appends.expect("measured")["arms"].as_array().expect("a list");
+    let names: Vec<_> = arms.iter().map(|it| it["arm"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["hubbub", "one-per-transaction"]);
+}
+
 #[test]
 fn connections_are_measured() {
     let scenarios = ["idle", "stalled", "two-gateways"];
