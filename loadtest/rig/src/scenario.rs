@@ -4,6 +4,7 @@
 mod appends;
 mod chat_list;
 mod fan_out;
+mod growth;
 mod idle;
 mod paging;
 mod publish;
@@ -34,4 +35,5 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "paging", run: |bench| Box::pin(paging::run(bench)) },
     Scenario { name: "chat-list", run: |bench| Box::pin(chat_list::run(bench)) },
     Scenario { name: "resubscribe", run: |bench| Box::pin(resubscribe::run(bench)) },
+    Scenario { name: "growth", run: |bench| Box::pin(growth::run(bench)) },
 ];
