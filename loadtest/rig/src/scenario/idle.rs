@@ -25,8 +25,6 @@ const IDLE: &str = "idle";
 const STORM: &str = "storm";
 /// Of a room.
 const MEMBERS: usize = 100;
-/// The same for all arms, and as long as they are watched: each is pinged once meanwhile.
-const PING_SECONDS: u64 = 5;
 /// Sessions that come as one crowd. Pings are answered once a crowd is complete, and the first of 9,000
 /// must not wait for the last.
 const CROWD: usize = 10 * MEMBERS;
@@ -61,9 +59,15 @@ fn sessions(wanted: usize) -> Result<usize> {
     Ok(sessions)
 }
 
+/// How often all arms ping, and how long they are watched: each session is pinged once meanwhile. Their own
+/// 25 s would take minutes; with less, many pings would be counted to the storm.
+fn ping_interval(bench: &Bench) -> Duration {
+    Duration::from_secs(bench.scaled(10, 2))
+}
+
 async fn start(kind: ArmKind, bench: &Bench) -> Result<Box<dyn Arm>> {
-    let ping_ms = (PING_SECONDS * 1_000).to_string();
-    let ping = format!("{PING_SECONDS}s");
+    let ping_ms = ping_interval(bench).as_millis().to_string();
+    let ping = format!("{ping_ms}ms");
     Ok(match kind {
         ArmKind::Hubbub => {
             let options = bench.cluster().with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", &ping);
@@ -168,7 +172,7 @@ impl Figures {
         self.accept_cpu.record(name, full.since(&before).as_secs_f64() * 1e6 / each);
 
         // Time itself is watched here: one ping for each.
-        sleep(Duration::from_secs(PING_SECONDS)).await;
+        sleep(ping_interval(bench)).await;
         let idled = Cpu::read(&server)?.since(&full);
         self.idle_cpu.record(name, idled.as_secs_f64() * 1e6 / each);
         self.memory.record(name, (memory(&server)? - empty) / each);
