@@ -36,6 +36,7 @@ pub(crate) struct Stores {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Roles {
     History,
+    /// As good as idle while nobody asks them anything.
     RoomAndHistory,
     /// With a gateway.
     All,
@@ -45,6 +46,14 @@ impl Stores {
     pub(crate) async fn start(bench: &Bench, roles: Roles) -> Result<Self> {
         // Without a token, any client in this process may call.
         let mut options = bench.cluster().with("HUBBUB_GRPC__TOKEN", "");
+        if roles == Roles::RoomAndHistory {
+            // What they do by themselves is kept out of the count of what they do when asked.
+            for interval in
+                ["ADMIN__PROBE_INTERVAL", "HISTORY__SWEEP__INTERVAL", "ROOM__SWEEP_INTERVAL"]
+            {
+                options = options.with(&format!("HUBBUB_{interval}"), "10s");
+            }
+        }
         options.gateways = usize::from(roles == Roles::All);
         options.rooms = usize::from(roles != Roles::History);
         let cluster = Cluster::start(options).await?;

@@ -44,11 +44,14 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Measure>> {
     let mut lists = Measure::new("chat-list", "chat lists, user with 5,000 rooms", Unit::PerSecond);
     let mut whole = Measure::new("chat-list", "whole chat lists of 5,000 rooms", Unit::PerSecond);
     let mut cpu = Measure::new("chat-list", "Postgres's CPU per chat list", Unit::Millis);
+    let mut services = Measure::new("chat-list", "the services' CPU per chat list", Unit::Millis);
     let times = bench.scaled(30, 3);
     for _ in 0..bench.rounds {
-        let before = reader.stores.postgres()?;
+        let (before, services_before) = (reader.stores.postgres()?, reader.stores.services()?);
         let first = reader.repeated(times, Until::FirstPage).await?;
         cpu.record(HUBBUB, reader.postgres_millis(&before)? / times as f64);
+        let used = reader.stores.services()?.since(&services_before);
+        services.record(HUBBUB, used.as_secs_f64() * 1e3 / times as f64);
         lists.record(HUBBUB, 1.0 / first);
         whole.record(HUBBUB, 1.0 / reader.repeated(1, Until::End).await?);
         let (before, begun) = (reader.stores.postgres()?, Instant::now());
@@ -60,7 +63,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Measure>> {
     }
     let mut queries = Measure::new("chat-list", "queries per chat list", Unit::Count);
     queries.record(HUBBUB, reader.queries().await?);
-    Ok(vec![lists, whole, cpu, queries])
+    Ok(vec![lists, whole, cpu, services, queries])
 }
 
 /// How much of the list is read.
