@@ -13,6 +13,8 @@ const MAX_FDS: &str = "process_max_fds";
 const RESIDENT: &str = "process_resident_memory_bytes";
 /// Threads of the operating system.
 const THREADS: &str = "process_threads";
+/// Tasks of the runtime that have not ended.
+const TASKS: &str = "process_tasks";
 /// Processor time used, in whole seconds.
 const CPU: &str = "process_cpu_seconds_total";
 /// Time since the process began to record.
@@ -29,6 +31,7 @@ pub(super) fn describe() {
     describe_gauge!(MAX_FDS, Unit::Count, "The most file descriptors that may be open.");
     describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory.");
     describe_gauge!(THREADS, Unit::Count, "Threads of the operating system.");
+    describe_gauge!(TASKS, Unit::Count, "Tasks of the runtime that have not ended.");
     describe_counter!(CPU, Unit::Seconds, "Processor time used.");
     describe_gauge!(UPTIME, Unit::Seconds, "Time since the start.");
 }
@@ -47,6 +50,9 @@ pub(super) fn observe() {
     }
     if let Some(threads) = field("/proc/self/status", "Threads:") {
         set(THREADS, threads);
+    }
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        set(TASKS, runtime.metrics().num_alive_tasks() as u64);
     }
     if let Some(ticks) = cpu_ticks() {
         counter!(CPU).absolute(ticks / TICKS_PER_SECOND);
