@@ -6,6 +6,7 @@
 //! swallowed is lost, as in a real network; otherwise bytes are neither lost, nor added, nor moved.
 
 mod pump;
+mod toll;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,6 +18,10 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use toll::Tolls;
+
+pub use toll::Toll;
 
 /// Blows that a connection may be behind by. One that is behind by more missed only repetitions.
 const BLOWS_MAX: usize = 16;
@@ -31,7 +36,7 @@ pub struct Faults {
     pub up: Flow,
     /// From the one behind the proxy to the one who connected.
     pub down: Flow,
-    /// Resets a connection when it has carried this many bytes in this direction.
+    /// Resets a connection when it has carried this many bytes in this direction since this was set.
     pub cut: Option<(Direction, u64)>,
     /// Resets new connections at once.
     pub refuse: bool,
@@ -73,6 +78,7 @@ pub struct ChaosProxy {
     faults: watch::Sender<Faults>,
     blows: broadcast::Sender<Blow>,
     connections: TaskTracker,
+    tolls: Arc<Tolls>,
     end: CancellationToken,
 }
 
@@ -85,13 +91,14 @@ impl ChaosProxy {
             faults: watch::Sender::new(Faults::default()),
             blows: broadcast::Sender::new(BLOWS_MAX),
             connections: TaskTracker::new(),
+            tolls: Arc::default(),
             end: CancellationToken::new(),
         };
         let accept = accept(
             listener,
             upstream.into().into(),
             (proxy.faults.clone(), proxy.blows.clone()),
-            proxy.connections.clone(),
+            (proxy.connections.clone(), Arc::clone(&proxy.tolls)),
             proxy.end.clone(),
         );
         // Ends with `end`, that is with the proxy.
@@ -130,9 +137,16 @@ impl ChaosProxy {
 
     /// Strikes all open connections; returns how many there are.
     pub fn strike(&self, blow: Blow) -> usize {
+        let struck = self.connections();
         // Without connections nobody listens.
         let _ = self.blows.send(blow);
-        self.connections()
+        self.tolls.struck(struck);
+        struck
+    }
+
+    /// What the faults have really done so far.
+    pub fn toll(&self) -> Toll {
+        self.tolls.sum()
     }
 
     /// Open connections.
@@ -151,18 +165,20 @@ async fn accept(
     listener: TcpListener,
     upstream: Arc<str>,
     (faults, blows): (watch::Sender<Faults>, broadcast::Sender<Blow>),
-    connections: TaskTracker,
+    (connections, tolls): (TaskTracker, Arc<Tolls>),
     end: CancellationToken,
 ) {
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         if faults.borrow().refuse {
+            tolls.refused();
             reset(client);
             continue;
         }
         let connection = pump::Connection {
             faults: faults.subscribe(),
             blows: blows.subscribe(),
+            tolls: Arc::clone(&tolls),
             end: end.clone(),
         };
         let upstream = Arc::clone(&upstream);

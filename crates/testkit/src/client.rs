@@ -8,7 +8,7 @@ mod driver;
 
 use std::{sync::Arc, time::Duration};
 
-use hubbub_client_protocol::{Command, ErrorView, OpenDirect, Opened};
+use hubbub_client_protocol::{Command, ErrorView, History, OpenDirect, Opened, Page};
 use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
@@ -109,6 +109,25 @@ impl Client {
         self.orders.send(Order::BreakOff).await.expect("the driver runs as long as its client");
     }
 
+    /// Reads nothing for a while, and sends nothing: a slow reader.
+    pub async fn stand_still(&self, duration: Duration) {
+        let order = Order::StandStill(duration);
+        self.orders.send(order).await.expect("the driver runs as long as its client");
+    }
+
+    /// Asks for a page of a room; what it shows is in the log, so that the checker can say whether it
+    /// should have been shown.
+    pub async fn look(&self, history: History) -> Result<Page, ErrorView> {
+        let page: Page = self.call(Command::History(history)).await?;
+        self.shared.log.lock().shown(page.messages.clone());
+        Ok(page)
+    }
+
+    /// Sees to it that the client is connected to the first gateway of its list.
+    pub async fn go_home(&self) {
+        self.orders.send(Order::GoHome).await.expect("the driver runs as long as its client");
+    }
+
     /// Waits until everything sent is acknowledged or refused.
     pub async fn settled(&self, deadline: Duration) {
         eventually(deadline, || async { *self.shared.unacked.lock() == 0 }).await;
@@ -128,6 +147,16 @@ impl Client {
     /// Connections made so far.
     pub fn connections(&self) -> u64 {
         *self.shared.connections.lock()
+    }
+
+    /// Messages sent and not yet answered for good.
+    pub fn unacked(&self) -> usize {
+        *self.shared.unacked.lock()
+    }
+
+    /// The log so far, which begins anew.
+    pub fn take_log(&self) -> ClientLog {
+        self.shared.log.lock().take()
     }
 
     pub fn log(&self) -> ClientLog {

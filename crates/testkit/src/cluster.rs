@@ -1,6 +1,7 @@
 //! A whole hubbub as real processes: gateways, room and history services on a private Postgres and
 //! Redis, each on a port of its own that it keeps when it is started again.
 
+mod admin;
 mod network;
 
 use std::{
@@ -10,27 +11,20 @@ use std::{
     time::Duration,
 };
 
+pub use admin::{Admin, sample};
 use anyhow::{Context as _, Result};
 use hubbub_auth::{Minter, NewToken, Secret, Verifier};
 use hubbub_domain::{Clock as _, SystemClock, UserId};
+pub use network::{Network, Way};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
-};
-
-pub use network::{Network, Way};
 
 use crate::{Postgres, Redis, free_port, process::Process};
 
 /// How long a process may take to be ready.
 const START_PATIENCE: Duration = Duration::from_mins(1);
-/// How long a page of the admin listener may take.
-const PAGE_PATIENCE: Duration = Duration::from_secs(5);
-/// What tokens of a cluster are signed with.
-const SECRET: &str = "a secret that only the tests of a cluster share";
+/// What tokens of a cluster are signed with, HS256.
+pub const SECRET: &str = "a secret that only the tests of a cluster share";
 
 /// How many of each role.
 #[derive(Clone, Debug)]
@@ -95,7 +89,7 @@ pub struct Node {
     command: NodeCommand,
     /// What the role serves: clients, or gRPC.
     port: u16,
-    admin: u16,
+    admin: Admin,
     process: Option<Process>,
 }
 
@@ -246,7 +240,7 @@ impl Plan<'_> {
         settings.extend(self.settings.clone());
         let log = self.scratch.join(format!("{name}.log"));
         let command = NodeCommand { binary: self.options.binary.clone(), role, settings, log };
-        Ok(Node { name, command, port, admin, process: None })
+        Ok(Node { name, command, port, admin: Admin::at(admin), process: None })
     }
 }
 
@@ -278,6 +272,11 @@ impl Node {
     /// The process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
+    }
+
+    /// What it is started from the next time: another version, for a rolling update.
+    pub fn set_binary(&mut self, binary: &Path) {
+        binary.clone_into(&mut self.command.binary);
     }
 
     /// Everything the process has logged.
@@ -314,18 +313,20 @@ impl Node {
         }
     }
 
+    /// Its admin listener, which can be asked while the node itself is being broken.
+    pub const fn admin(&self) -> Admin {
+        self.admin
+    }
+
     /// A page of the admin listener.
     pub async fn page(&self, path: &str) -> Result<(u16, String)> {
-        timeout(PAGE_PATIENCE, get(self.admin, path)).await.context("the page took too long")?
+        self.admin.page(path).await
     }
 
     /// A sample of `/metrics`, summed over its labels; 0 when there is none.
     pub async fn metric(&self, name: &str) -> Result<f64> {
         let (_, page) = self.page("/metrics").await?;
-        let of_name =
-            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
-        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-        Ok(page.lines().filter(of_name).filter_map(value).sum())
+        Ok(sample(&page, name))
     }
 
     fn spawn(&mut self) -> Result<()> {
@@ -340,20 +341,7 @@ impl Node {
     async fn wait_ready(&mut self) -> Result<()> {
         let admin = self.admin;
         let process = self.process.as_mut().context("it was not started")?;
-        let ready = async || matches!(get(admin, "/readyz").await, Ok((200, _)));
+        let ready = async || matches!(admin.page("/readyz").await, Ok((200, _)));
         process.wait_ready(START_PATIENCE, ready).await.with_context(|| self.name.clone())
     }
-}
-
-/// A bare HTTP request: the kit needs no more of HTTP than this.
-async fn get(port: u16, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let (_, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
-    Ok((status.context("the answer has no status")?, body.to_owned()))
 }

@@ -16,15 +16,16 @@ mod client;
 mod cluster;
 mod eventually;
 mod port;
-mod postgres;
+pub mod postgres;
 pub mod process;
 mod redis;
 mod redis_cluster;
 
-pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow};
+pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{
-    Cluster, ClusterOptions, Network, NetworkKind, Node, Way, token, token_for, verifier,
+    Admin, Cluster, ClusterOptions, Network, NetworkKind, Node, SECRET, Way, sample, token,
+    token_for, verifier,
 };
 pub use eventually::eventually;
 pub use port::free_port;

@@ -19,6 +19,10 @@ use tempfile::TempDir;
 
 use crate::{binary, free_port, process::Process};
 
+mod trouble;
+
+pub use trouble::{CommitsHeld, SlotsTaken, TablesLocked};
+
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const STARTS_MAX: u32 = 20;
 

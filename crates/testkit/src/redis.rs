@@ -1,6 +1,6 @@
 //! A private Redis (or Valkey): nothing is kept on disk, so a restart is an empty one.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
@@ -139,6 +139,25 @@ impl Redis {
         let mut command = redis::cmd("CLIENT");
         command.arg("KILL").arg("TYPE").arg(kind).arg("SKIPME").arg("yes");
         Ok(command.query_async(&mut connection).await?)
+    }
+
+    /// Sets a configuration parameter of the running server; a restart forgets it.
+    pub async fn configure(&self, name: &str, value: &str) -> Result<()> {
+        let mut connection = self.connection().await?;
+        let mut command = redis::cmd("CONFIG");
+        Ok(command.arg("SET").arg(name).arg(value).exec_async(&mut connection).await?)
+    }
+
+    /// Each subscriber's connection, by its id, and its sharded subscriptions.
+    pub async fn subscribers(&self) -> Result<BTreeMap<u64, u64>> {
+        let mut connection = self.connection().await?;
+        let mut command = redis::cmd("CLIENT");
+        command.arg("LIST").arg("TYPE").arg("pubsub");
+        let list: String = command.query_async(&mut connection).await?;
+        let field = |line: &str, name: &str| {
+            line.split(' ').find_map(|field| field.strip_prefix(name)?.parse::<u64>().ok())
+        };
+        Ok(list.lines().filter_map(|it| Some((field(it, "id=")?, field(it, "ssub=")?))).collect())
     }
 
     /// The sharded channels that somebody is subscribed to on this server.

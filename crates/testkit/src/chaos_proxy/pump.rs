@@ -4,7 +4,7 @@
 //! it: latency delays everything by the same, without making the stream slower. Between the two is
 //! a bounded queue; when it is full, reading stops, as with a full window.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use socket2::SockRef;
@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Blow, Direction, Faults, Flow};
+use super::{Blow, Direction, Faults, Flow, toll::Tolls};
 
 const PIECE_BYTES_MAX: usize = 16 * 1_024;
 const PIECES_MAX: usize = 64;
@@ -27,6 +27,7 @@ const PIECES_MAX: usize = 64;
 pub(super) struct Connection {
     pub(super) faults: watch::Receiver<Faults>,
     pub(super) blows: broadcast::Receiver<Blow>,
+    pub(super) tolls: Arc<Tolls>,
     pub(super) end: CancellationToken,
 }
 
@@ -37,8 +38,9 @@ impl Connection {
         let (client_read, client_write) = client.into_split();
         let (server_read, server_write) = server.into_split();
         let (half_close, half_closes) = watch::channel((false, false));
-        let mut up = Pump::new(Direction::Up, &self.faults, &half_closes, server_write);
-        let mut down = Pump::new(Direction::Down, &self.faults, &half_closes, client_write);
+        let conditions = (&self.faults, &half_closes, &self.tolls);
+        let mut up = Pump::new(Direction::Up, conditions, server_write);
+        let mut down = Pump::new(Direction::Down, conditions, client_write);
         let how = {
             let both = async {
                 match tokio::try_join!(up.run(client_read), down.run(server_read)) {
@@ -86,10 +88,14 @@ enum Piece {
     Broken,
 }
 
+type Conditions<'a> =
+    (&'a watch::Receiver<Faults>, &'a watch::Receiver<(bool, bool)>, &'a Arc<Tolls>);
+
 struct Pump {
     direction: Direction,
     faults: watch::Receiver<Faults>,
     half_closes: watch::Receiver<(bool, bool)>,
+    tolls: Arc<Tolls>,
     to: OwnedWriteHalf,
     /// Kept until the connection ends, so that a reset can reach both sockets.
     from: Option<OwnedReadHalf>,
@@ -98,22 +104,21 @@ struct Pump {
 impl Pump {
     fn new(
         direction: Direction,
-        faults: &watch::Receiver<Faults>,
-        half_closes: &watch::Receiver<(bool, bool)>,
+        (faults, half_closes, tolls): Conditions<'_>,
         to: OwnedWriteHalf,
     ) -> Self {
         let (faults, half_closes) = (faults.clone(), half_closes.clone());
-        Self { direction, faults, half_closes, to, from: None }
+        Self { direction, faults, half_closes, tolls: Arc::clone(tolls), to, from: None }
     }
 
     /// Until this direction is over.
     async fn run(&mut self, from: OwnedReadHalf) -> Result<(), Broken> {
         let (pieces, queue) = mpsc::channel(PIECES_MAX);
-        let Self { direction, faults, half_closes, to, from: kept } = self;
+        let Self { direction, faults, half_closes, tolls, to, from: kept } = self;
         let from = kept.insert(from);
         let direction = *direction;
-        let reader = read(from, direction, faults.clone(), pieces);
-        let writer = write(to, direction, faults, queue);
+        let reader = read(from, direction, (faults.clone(), tolls), pieces);
+        let writer = write(to, direction, (faults, tolls), queue);
         let half_closed = half_closes.wait_for(|both| match direction {
             Direction::Up => both.0,
             Direction::Down => both.1,
@@ -146,14 +151,18 @@ impl Pump {
 async fn read(
     from: &mut OwnedReadHalf,
     direction: Direction,
-    faults: watch::Receiver<Faults>,
+    (faults, tolls): (watch::Receiver<Faults>, &Tolls),
     pieces: mpsc::Sender<(Instant, Piece)>,
 ) {
     let mut carried = 0;
+    let mut counted_for = None;
     let mut buffer = vec![0; PIECE_BYTES_MAX];
     loop {
         let read = from.read(&mut buffer).await;
         let faults = *faults.borrow();
+        if faults.cut != counted_for {
+            (carried, counted_for) = (0, faults.cut);
+        }
         let left = match faults.cut {
             Some((cut, bytes)) if cut == direction => bytes.saturating_sub(carried),
             _ => u64::MAX,
@@ -164,6 +173,9 @@ async fn read(
             Ok(count) => {
                 let count = count.min(usize::try_from(left).unwrap_or(usize::MAX));
                 carried += count as u64;
+                if !faults.latency.is_zero() {
+                    tolls.delayed(count);
+                }
                 (Piece::Bytes(Bytes::copy_from_slice(&buffer[..count])), count as u64 == left)
             }
             Err(_) => (Piece::Broken, true),
@@ -173,6 +185,7 @@ async fn read(
             return;
         }
         if cut {
+            tolls.cut();
             let _ = pieces.send((due, Piece::Broken)).await;
         }
         if last {
@@ -184,7 +197,7 @@ async fn read(
 async fn write(
     to: &mut OwnedWriteHalf,
     direction: Direction,
-    faults: &mut watch::Receiver<Faults>,
+    (faults, tolls): (&mut watch::Receiver<Faults>, &Tolls),
     mut queue: mpsc::Receiver<(Instant, Piece)>,
 ) -> Result<(), Broken> {
     let flow = |faults: &Faults| match direction {
@@ -194,12 +207,16 @@ async fn write(
     let mut silent = false;
     while let Some((due, piece)) = queue.recv().await {
         sleep_until(due).await;
+        if flow(&faults.borrow()) == Flow::Hold {
+            tolls.held();
+        }
         let Ok(flow) = faults.wait_for(|faults| flow(faults) != Flow::Hold).await.map(|f| flow(&f))
         else {
             return Err(Broken);
         };
         silent |= flow == Flow::Swallow;
         match piece {
+            Piece::Bytes(bytes) if silent => tolls.swallowed(bytes.len()),
             _ if silent => {}
             Piece::Bytes(bytes) if to.write_all(&bytes).await.is_ok() => {}
             Piece::End => {

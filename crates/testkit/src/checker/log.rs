@@ -1,14 +1,16 @@
 //! What one client did and saw, in order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use hubbub_client_protocol::{Appended, ErrorView, Event, MessageView, WelcomeRoom};
+use hubbub_client_protocol::{Appended, ErrorView, Event, MessageView, Welcome};
 use hubbub_domain::{ClientId, Rev, RoomId, UserId};
 use tokio::time::Instant;
 
 #[derive(Clone, Debug)]
 pub struct ClientLog {
     pub user: UserId,
+    /// The views that were open when the log began, and how far each had come.
+    pub views: HashMap<RoomId, Rev>,
     pub entries: Vec<Entry>,
     /// The last revision of each room, as the client would hand it back in `resume`.
     pub revs: HashMap<RoomId, Rev>,
@@ -32,8 +34,13 @@ pub enum Entry {
         client_id: ClientId,
         error: ErrorView,
     },
-    /// The view of a room begins, or begins anew, after this revision.
+    /// The view of a room begins after this revision.
     Begun {
+        room: RoomId,
+        rev: Rev,
+    },
+    /// The view begins anew: what was missed is too much, and the newest page is shown instead.
+    Reset {
         room: RoomId,
         rev: Rev,
     },
@@ -43,26 +50,47 @@ pub enum Entry {
     },
     /// A durable event; the message, if it is one.
     Delivered {
+        at: Instant,
         room: RoomId,
         rev: Rev,
         message: Option<Box<MessageView>>,
     },
-    /// Messages of a page: the newest, after a reset.
+    /// A message of a page: of the newest after a reset, or of one that was asked for.
     Shown {
+        at: Instant,
         message: Box<MessageView>,
     },
 }
 
 impl ClientLog {
     pub fn new(user: UserId) -> Self {
-        Self { user, entries: Vec::new(), revs: HashMap::new() }
+        Self { user, views: HashMap::new(), entries: Vec::new(), revs: HashMap::new() }
     }
 
-    /// Rooms that are new begin at what the welcome says; the others go on.
-    pub(crate) fn welcomed(&mut self, rooms: &[WelcomeRoom]) {
-        for room in rooms {
+    /// What was written down so far; the log goes on from here.
+    pub fn take(&mut self) -> Self {
+        let rest = Self {
+            user: self.user.clone(),
+            views: self.revs.clone(),
+            entries: Vec::new(),
+            revs: self.revs.clone(),
+        };
+        std::mem::replace(self, rest)
+    }
+
+    /// Rooms that are new begin at what the welcome says; the others go on. When it names all rooms,
+    /// those it does not name are left.
+    pub(crate) fn welcomed(&mut self, welcome: &Welcome) {
+        for room in &welcome.rooms {
             if !self.revs.contains_key(&room.room) {
                 self.begin(room.room, room.rev);
+            }
+        }
+        if welcome.rooms_total as usize == welcome.rooms.len() {
+            let named: HashSet<RoomId> = welcome.rooms.iter().map(|room| room.room).collect();
+            let gone = self.revs.keys().filter(|room| !named.contains(room)).copied();
+            for room in gone.collect::<Vec<_>>() {
+                self.left(room);
             }
         }
     }
@@ -77,17 +105,25 @@ impl ClientLog {
             | Event::Deleted { room, rev, .. }
             | Event::Reacted { room, rev, .. } => self.delivered(room, rev, None),
             Event::Joined(joined) => self.begin(joined.room, joined.rev),
-            Event::Left { room } => {
-                self.revs.remove(&room);
-                self.entries.push(Entry::Left { room });
-            }
+            Event::Left { room } => self.left(room),
             Event::Reset { room, rev, messages, .. } => {
-                self.begin(room, rev);
-                let shown = messages.into_iter().map(|it| Entry::Shown { message: Box::new(it) });
-                self.entries.extend(shown);
+                self.revs.insert(room, rev);
+                self.entries.push(Entry::Reset { room, rev });
+                self.shown(messages);
             }
             _ => {}
         }
+    }
+
+    pub(crate) fn shown(&mut self, messages: Vec<MessageView>) {
+        let at = Instant::now();
+        let shown = messages.into_iter().map(|it| Entry::Shown { at, message: Box::new(it) });
+        self.entries.extend(shown);
+    }
+
+    fn left(&mut self, room: RoomId) {
+        self.revs.remove(&room);
+        self.entries.push(Entry::Left { room });
     }
 
     fn begin(&mut self, room: RoomId, rev: Rev) {
@@ -98,6 +134,6 @@ impl ClientLog {
     fn delivered(&mut self, room: RoomId, rev: Rev, message: Option<Box<MessageView>>) {
         let last = self.revs.entry(room).or_insert(rev);
         *last = rev.max(*last);
-        self.entries.push(Entry::Delivered { room, rev, message });
+        self.entries.push(Entry::Delivered { at: Instant::now(), room, rev, message });
     }
 }

@@ -9,7 +9,7 @@ use hubbub_client_protocol::{Appended, MessageContent, MessageView};
 use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, Seq, Timestamp, UserId};
 use tokio::time::Instant;
 
-use super::{Breach, ClientLog, Entry, Evidence, check};
+use super::{Absence, Breach, ClientLog, Entry, Evidence, check};
 
 const MESSAGES: u64 = 100;
 
@@ -61,7 +61,7 @@ fn clean() -> (Evidence, RoomId) {
         });
         for log in [&mut alice, &mut bob] {
             let message = Some(Box::new(message.clone()));
-            log.entries.push(Entry::Delivered { room, rev: Rev(number), message });
+            log.entries.push(Entry::Delivered { at, room, rev: Rev(number), message });
             log.revs.insert(room, Rev(number));
         }
         stored.push(message);
@@ -71,6 +71,8 @@ fn clean() -> (Evidence, RoomId) {
         logs: vec![alice, bob],
         rooms: BTreeMap::from([(room, (stored, Rev(MESSAGES)))]),
         members: HashMap::from([(room, everybody.clone())]),
+        before: HashMap::new(),
+        absences: Vec::new(),
         must_be_current: everybody,
     };
     (evidence, room)
@@ -234,4 +236,101 @@ fn a_ghost_after_leaving() {
         evidence.logs[1].entries.insert(index, Entry::Left { room });
     });
     caught(&breaches, |it| matches!(it, Breach::Unasked { rev: Rev(50), .. }));
+}
+
+#[test]
+fn a_ghost_that_was_never_told_to_leave() {
+    let breaches = planted(|evidence, room| {
+        let from = sent_at(evidence, 50) + Duration::from_micros(1);
+        evidence.absences.push(Absence { room, user: user("bob"), from, until: None });
+    });
+    caught(&breaches, |it| matches!(it, Breach::Ghost { seq: Seq(51), .. }));
+    assert!(!breaches.iter().any(|it| matches!(it, Breach::Ghost { seq: Seq(50), .. })));
+}
+
+#[test]
+fn who_is_let_in_again_may_read_what_was_said_meanwhile() {
+    let breaches = planted(|evidence, room| {
+        let from = sent_at(evidence, 50) + Duration::from_micros(1);
+        // Everything was delivered at the moment it was sent: bob was let in before.
+        evidence.absences.push(Absence { room, user: user("bob"), from, until: Some(from) });
+    });
+    assert_eq!(breaches, []);
+}
+
+#[test]
+fn a_view_that_skips() {
+    let breaches = planted(|evidence, room| {
+        let index = delivery(evidence, 50);
+        evidence.logs[1].entries[index] = Entry::Begun { room, rev: Rev(50) };
+    });
+    caught(&breaches, |it| matches!(it, Breach::Missed { after: Rev(49), got: Rev(51), .. }));
+}
+
+#[test]
+fn a_member_thrown_out() {
+    let breaches = planted(|evidence, room| {
+        evidence.logs[1].entries.push(Entry::Left { room });
+    });
+    caught(&breaches, |it| matches!(it, Breach::Expelled { .. }));
+}
+
+#[test]
+fn one_delivery_in_ten_thousand_dropped() {
+    // A hundred rooms of a hundred messages, and one of ten thousand deliveries is missing.
+    for unlucky in 0..100 {
+        let breaches = planted(|evidence, _| {
+            if unlucky == 37 {
+                let index = delivery(evidence, 63);
+                evidence.logs[1].entries.remove(index);
+            }
+        });
+        assert_eq!(breaches.len(), usize::from(unlucky == 37), "{breaches:?}");
+    }
+}
+
+#[test]
+fn a_log_taken_in_pieces_is_judged_like_the_whole() {
+    let (mut evidence, room) = clean();
+    let later = evidence.clone();
+    for log in &mut evidence.logs {
+        let half = log.entries.iter().position(|entry| begins(entry, 51)).expect("sent to both");
+        log.entries.truncate(half);
+    }
+    let (stored, _) = evidence.rooms.get_mut(&room).expect("the room");
+    stored.truncate(50);
+    evidence.must_be_current.clear();
+    assert_eq!(check(&evidence), []);
+
+    let mut evidence = later;
+    for log in &mut evidence.logs {
+        let half = log.entries.iter().position(|entry| begins(entry, 51)).expect("sent to both");
+        log.entries.drain(..half);
+        log.views.insert(room, Rev(50));
+    }
+    let (stored, _) = evidence.rooms.get_mut(&room).expect("the room");
+    stored.drain(..50);
+    evidence.before.insert(room, Seq(50));
+    assert_eq!(check(&evidence), []);
+    let repeated = evidence.logs[1].entries.len() - 1;
+    let last = evidence.logs[1].entries[repeated].clone();
+    evidence.logs[1].entries.push(last);
+    caught(&check(&evidence), |it| matches!(it, Breach::Repeated { rev: Rev(MESSAGES), .. }));
+}
+
+/// The first entry that has to do with a message.
+fn begins(entry: &Entry, number: u64) -> bool {
+    match entry {
+        Entry::Sent { client_id: id, .. } => *id == client_id(number),
+        Entry::Delivered { rev, .. } => *rev == Rev(number),
+        _ => false,
+    }
+}
+
+fn sent_at(evidence: &Evidence, number: u64) -> Instant {
+    let sent = evidence.logs[0].entries.iter().find_map(|entry| match entry {
+        Entry::Sent { at, client_id: id, .. } if *id == client_id(number) => Some(*at),
+        _ => None,
+    });
+    sent.expect("sent")
 }

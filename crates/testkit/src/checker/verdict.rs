@@ -3,48 +3,35 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hubbub_client_protocol::{MessageContent, MessageView};
-use hubbub_domain::{ClientId, MessageId, Rev, RoomId, Seq, UserId};
+use hubbub_domain::{ClientId, Rev, RoomId, Seq, UserId};
 use tokio::time::Instant;
 
-use super::{ClientLog, Entry};
+use super::{Breach, ClientLog, Entry};
 
 /// Everything there is to judge.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
     pub logs: Vec<ClientLog>,
-    /// Each room as paged out at the end, oldest first, and its head's revision then.
+    /// Where the logs begin in a room, when what was before has been judged already.
+    pub before: HashMap<RoomId, Seq>,
+    /// Each room as paged out at the end, from there on, oldest first, and its head's revision then.
     pub rooms: BTreeMap<RoomId, (Vec<MessageView>, Rev)>,
     /// Who was a member of a room at any time; nobody else may have seen anything of it.
     pub members: HashMap<RoomId, HashSet<UserId>>,
+    /// Who was shut out of a room for a while.
+    pub absences: Vec<Absence>,
     /// Clients that were connected at the end and had time to catch up.
     pub must_be_current: HashSet<UserId>,
 }
 
-/// A broken invariant, with the messages concerned.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Breach {
-    /// Acknowledged, and not stored.
-    Lost { room: RoomId, sender: UserId, client_id: ClientId, seq: Seq },
-    /// Stored or delivered, and never sent.
-    Phantom { room: RoomId, seq: Seq, message_id: MessageId },
-    /// Not the same on every path.
-    Altered { room: RoomId, seq: Seq, what: &'static str },
-    /// The stored messages are not 1, 2, 3, …
-    StoredGap { room: RoomId, expected: Seq, found: Seq },
-    /// One (room, sender, client id) has two places.
-    TwoPlaces { room: RoomId, sender: UserId, client_id: ClientId, seqs: [Seq; 2] },
-    /// A session was not given the next revision.
-    Missed { user: UserId, room: RoomId, after: Rev, got: Rev },
-    /// A session was given a revision it had.
-    Repeated { user: UserId, room: RoomId, rev: Rev },
-    /// An event of a room whose view had not begun, or had ended.
-    Unasked { user: UserId, room: RoomId, rev: Rev },
-    /// Acknowledged before another send began, and placed behind it.
-    Inverted { room: RoomId, first: ClientId, second: ClientId, seqs: [Seq; 2] },
-    /// Shown to somebody who was never a member.
-    Leaked { user: UserId, room: RoomId, seq: Option<Seq> },
-    /// Everything has healed, and the client has not caught up.
-    Stuck { user: UserId, room: RoomId, at: Rev, head: Rev },
+/// Somebody is no member of a room from the moment at which their removal was answered, until the
+/// request that lets them in again begins.
+#[derive(Clone, Debug)]
+pub struct Absence {
+    pub room: RoomId,
+    pub user: UserId,
+    pub from: Instant,
+    pub until: Option<Instant>,
 }
 
 /// Every breach, in order; none is a pass.
@@ -52,7 +39,7 @@ pub fn check(evidence: &Evidence) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let sent = Sent::of(evidence);
     for (room, (messages, _)) in &evidence.rooms {
-        stored_in_order(*room, messages, &mut breaches);
+        stored_in_order(*room, evidence.base(room), messages, &mut breaches);
         stored_once(*room, messages, &mut breaches);
         for message in messages {
             sent.was_sent(message, &mut breaches);
@@ -64,6 +51,8 @@ pub fn check(evidence: &Evidence) -> Vec<Breach> {
         session_in_order(log, &mut breaches);
         shown_is_stored(log, evidence, &sent, &mut breaches);
         nothing_leaked(log, evidence, &mut breaches);
+        nothing_after_the_end(log, evidence, &sent, &mut breaches);
+        nobody_expelled(log, evidence, &mut breaches);
         caught_up(log, evidence, &mut breaches);
     }
     breaches.sort();
@@ -71,32 +60,51 @@ pub fn check(evidence: &Evidence) -> Vec<Breach> {
     breaches
 }
 
-/// What clients say they sent.
-struct Sent<'a>(HashMap<(RoomId, &'a UserId, &'a ClientId), &'a str>);
+impl Evidence {
+    /// The last seq of a room that is not judged here.
+    fn base(&self, room: &RoomId) -> Seq {
+        self.before.get(room).copied().unwrap_or(Seq::ZERO)
+    }
+
+    /// A stored message by its place.
+    fn stored(&self, room: RoomId, seq: Seq) -> Option<&MessageView> {
+        let (messages, _) = self.rooms.get(&room)?;
+        let index = seq.0.checked_sub(self.base(&room).0)?.checked_sub(1)?;
+        messages.get(usize::try_from(index).ok()?).filter(|message| message.seq == seq)
+    }
+}
+
+/// What clients say they sent, and when they began to.
+struct Sent<'a>(HashMap<(RoomId, &'a UserId, &'a ClientId), (&'a str, Instant)>);
 
 impl<'a> Sent<'a> {
     fn of(evidence: &'a Evidence) -> Self {
         let mut sent = HashMap::new();
         for log in &evidence.logs {
             for entry in &log.entries {
-                if let Entry::Sent { room, client_id, text, .. } = entry {
+                if let Entry::Sent { at, room, client_id, text } = entry {
                     // A retry with another text is still the first message.
-                    sent.entry((*room, &log.user, client_id)).or_insert(text.as_str());
+                    sent.entry((*room, &log.user, client_id)).or_insert((text.as_str(), *at));
                 }
             }
         }
         Self(sent)
     }
 
+    fn of_message<'s>(&'s self, message: &'s MessageView) -> Option<(&'s str, Instant)> {
+        let sent: &'s Sent<'s> = self;
+        sent.0.get(&(message.room, &message.sender, &message.client_id)).copied()
+    }
+
     fn was_sent(&self, message: &MessageView, breaches: &mut Vec<Breach>) {
         let MessageContent::Body(body) = &message.content else { return };
-        match self.0.get(&(message.room, &message.sender, &message.client_id)) {
+        match self.of_message(message) {
             None => breaches.push(Breach::Phantom {
                 room: message.room,
                 seq: message.seq,
                 message_id: message.message_id,
             }),
-            Some(text) if *text != body.text && message.edited_at.is_none() => {
+            Some((text, _)) if text != body.text && message.edited_at.is_none() => {
                 breaches.push(Breach::Altered {
                     room: message.room,
                     seq: message.seq,
@@ -108,8 +116,8 @@ impl<'a> Sent<'a> {
     }
 }
 
-fn stored_in_order(room: RoomId, messages: &[MessageView], breaches: &mut Vec<Breach>) {
-    let mut expected = Seq(1);
+fn stored_in_order(room: RoomId, base: Seq, messages: &[MessageView], breaches: &mut Vec<Breach>) {
+    let mut expected = base.next();
     for message in messages {
         if message.seq != expected {
             breaches.push(Breach::StoredGap { room, expected, found: message.seq });
@@ -137,8 +145,10 @@ fn acknowledged_is_stored(evidence: &Evidence, breaches: &mut Vec<Breach>) {
     for log in &evidence.logs {
         for entry in &log.entries {
             let Entry::Acked { room, client_id, appended, .. } = entry else { continue };
-            let Some((messages, _)) = evidence.rooms.get(room) else { continue };
-            let stored = at(messages, appended.seq);
+            if !evidence.rooms.contains_key(room) {
+                continue;
+            }
+            let stored = evidence.stored(*room, appended.seq);
             let found = stored.filter(|it| it.client_id == *client_id && it.sender == log.user);
             let Some(stored) = found else {
                 let sender = log.user.clone();
@@ -152,11 +162,6 @@ fn acknowledged_is_stored(evidence: &Evidence, breaches: &mut Vec<Breach>) {
             }
         }
     }
-}
-
-fn at(messages: &[MessageView], seq: Seq) -> Option<&MessageView> {
-    let index = usize::try_from(seq.0.checked_sub(1)?).ok()?;
-    messages.get(index).filter(|message| message.seq == seq)
 }
 
 /// An ack that was in hand before another send of the room began has the smaller seq.
@@ -210,10 +215,17 @@ fn later_is_behind(evidence: &Evidence, breaches: &mut Vec<Breach>) {
 }
 
 fn session_in_order(log: &ClientLog, breaches: &mut Vec<Breach>) {
-    let mut views: HashMap<RoomId, Rev> = HashMap::new();
+    let mut views = log.views.clone();
     for entry in &log.entries {
         match entry {
             Entry::Begun { room, rev } => {
+                // A view that was open and begins later has skipped what lies between.
+                if let Some(after) = views.insert(*room, *rev).filter(|last| last < rev) {
+                    let (user, room, got) = (log.user.clone(), *room, rev.next());
+                    breaches.push(Breach::Missed { user, room, after, got });
+                }
+            }
+            Entry::Reset { room, rev } => {
                 views.insert(*room, *rev);
             }
             Entry::Left { room } => {
@@ -245,14 +257,20 @@ fn shown_is_stored(
     breaches: &mut Vec<Breach>,
 ) {
     for entry in &log.entries {
-        let (Entry::Delivered { message: Some(message), .. } | Entry::Shown { message }) = entry
+        let (Entry::Delivered { message: Some(message), .. } | Entry::Shown { message, .. }) =
+            entry
         else {
             continue;
         };
-        sent.was_sent(message, breaches);
-        let Some((messages, _)) = evidence.rooms.get(&message.room) else { continue };
         let (room, seq) = (message.room, message.seq);
-        let Some(stored) = at(messages, seq) else {
+        if seq <= evidence.base(&room) {
+            continue;
+        }
+        sent.was_sent(message, breaches);
+        if !evidence.rooms.contains_key(&room) {
+            continue;
+        }
+        let Some(stored) = evidence.stored(room, seq) else {
             breaches.push(Breach::Phantom { room, seq, message_id: message.message_id });
             continue;
         };
@@ -276,12 +294,51 @@ fn nothing_leaked(log: &ClientLog, evidence: &Evidence, breaches: &mut Vec<Breac
     for entry in &log.entries {
         let (room, seq) = match entry {
             Entry::Delivered { room, message, .. } => (*room, message.as_ref().map(|it| it.seq)),
-            Entry::Shown { message } => (message.room, Some(message.seq)),
+            Entry::Shown { message, .. } => (message.room, Some(message.seq)),
             _ => continue,
         };
         let member = evidence.members.get(&room).is_none_or(|members| members.contains(&log.user));
         if !member {
             breaches.push(Breach::Leaked { user: log.user.clone(), room, seq });
+        }
+    }
+}
+
+/// What was sent after somebody's removal had been answered is not for them.
+fn nothing_after_the_end(
+    log: &ClientLog,
+    evidence: &Evidence,
+    sent: &Sent<'_>,
+    breaches: &mut Vec<Breach>,
+) {
+    let absences: Vec<_> = evidence.absences.iter().filter(|it| it.user == log.user).collect();
+    if absences.is_empty() {
+        return;
+    }
+    for entry in &log.entries {
+        let (Entry::Delivered { at, message: Some(message), .. } | Entry::Shown { at, message }) =
+            entry
+        else {
+            continue;
+        };
+        let Some((_, begun)) = sent.of_message(message) else { continue };
+        let absent = |it: &&&Absence| {
+            it.room == message.room && it.from < begun && it.until.is_none_or(|until| *at < until)
+        };
+        if absences.iter().any(|it| absent(&it)) {
+            let (user, room, seq) = (log.user.clone(), message.room, message.seq);
+            breaches.push(Breach::Ghost { user, room, seq });
+        }
+    }
+}
+
+/// Only who was shut out may lose a room.
+fn nobody_expelled(log: &ClientLog, evidence: &Evidence, breaches: &mut Vec<Breach>) {
+    for entry in &log.entries {
+        let Entry::Left { room } = entry else { continue };
+        let shut_out = evidence.absences.iter().any(|it| it.room == *room && it.user == log.user);
+        if !shut_out && evidence.must_be_current.contains(&log.user) {
+            breaches.push(Breach::Expelled { user: log.user.clone(), room: *room });
         }
     }
 }

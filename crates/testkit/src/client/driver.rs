@@ -1,7 +1,8 @@
 //! The client's task: connects, resumes, sends, and writes down what it hears.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use serde_json::Value;
 use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -42,6 +43,8 @@ pub(super) enum Order {
     Send { room: RoomId, client_id: ClientId, body: Body },
     Call { command: Command, answer: oneshot::Sender<Result<Value, ErrorView>> },
     BreakOff,
+    StandStill(Duration),
+    GoHome,
 }
 
 pub(super) struct Driver {
@@ -51,6 +54,8 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     /// Sent and not answered for good, in order.
     unacked: VecDeque<Send>,
+    /// Those of them that were refused for the moment, and when they go out again: the earliest first.
+    retries: BinaryHeap<Reverse<(Instant, ClientId)>>,
     /// Asked and not answered.
     calls: VecDeque<Call>,
     epoch: String,
@@ -93,6 +98,7 @@ impl Driver {
             orders,
             shared,
             unacked: VecDeque::new(),
+            retries: BinaryHeap::new(),
             calls: VecDeque::new(),
             epoch: String::new(),
             silence: CONNECT_PATIENCE,
@@ -110,6 +116,10 @@ impl Driver {
             self.next_url += 1;
             sleep(PAUSE).await;
         }
+    }
+
+    fn is_home(&self) -> bool {
+        self.next_url.is_multiple_of(self.urls.len())
     }
 
     async fn connect(&mut self) -> Result<Socket> {
@@ -135,16 +145,17 @@ impl Driver {
             (Some(re), Some(ok)) if re == id => serde_json::from_value::<Welcome>(ok)?,
             _ => bail!("not welcome: {text}"),
         };
-        self.epoch = welcome.epoch;
+        self.epoch.clone_from(&welcome.epoch);
         // The server pings that often; what has said nothing for longer is not there any more.
         self.silence = 2 * Duration::from_millis(welcome.heartbeat_ms) + CONNECT_PATIENCE;
-        self.shared.log.lock().welcomed(&welcome.rooms);
+        self.shared.log.lock().welcomed(&welcome);
         Ok(())
     }
 
     /// Until the connection ends.
     async fn talk(&mut self, socket: &mut Socket) -> Result<()> {
         let mut asked = Asked::default();
+        self.retries.clear();
         for send in self.unacked.clone() {
             self.send(socket, &mut asked, send).await?;
         }
@@ -156,9 +167,15 @@ impl Driver {
                     asked.call = Some(self.ask(socket, command).await?);
                 }
             }
+            let retry = self.retries.peek().map(|Reverse((due, _))| *due);
             tokio::select! {
+                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {
+                    if let Some(Reverse((_, client_id))) = self.retries.pop() {
+                        self.send_again(socket, &mut asked, &client_id).await?;
+                    }
+                }
                 heard = text(socket, self.silence) => {
-                    self.hear(socket, &mut asked, &heard?).await?;
+                    self.hear(&mut asked, &heard?).await?;
                 }
                 order = self.orders.recv() => match order {
                     Some(Order::Send { room, client_id, body }) => {
@@ -168,6 +185,13 @@ impl Driver {
                     }
                     Some(Order::Call { command, answer }) => {
                         self.calls.push_back(Call { command, answer });
+                    }
+                    Some(Order::StandStill(duration)) => sleep(duration).await,
+                    Some(Order::GoHome) if self.is_home() => {}
+                    Some(Order::GoHome) => {
+                        // The next attempt is at the one behind: the first of the list.
+                        self.next_url = self.urls.len() - 1;
+                        return Ok(());
                     }
                     Some(Order::BreakOff) | None => return Ok(()),
                 },
@@ -182,6 +206,19 @@ impl Driver {
         Ok(())
     }
 
+    async fn send_again(
+        &mut self,
+        socket: &mut Socket,
+        asked: &mut Asked,
+        client_id: &ClientId,
+    ) -> Result<()> {
+        let send = self.unacked.iter().find(|send| send.client_id == *client_id).cloned();
+        match send {
+            Some(send) => self.send(socket, asked, send).await,
+            None => Ok(()),
+        }
+    }
+
     async fn ask(&mut self, socket: &mut Socket, command: Command) -> Result<u64> {
         let id = self.next_id;
         self.next_id += 1;
@@ -190,7 +227,7 @@ impl Driver {
         Ok(id)
     }
 
-    async fn hear(&mut self, socket: &mut Socket, asked: &mut Asked, text: &str) -> Result<()> {
+    async fn hear(&mut self, asked: &mut Asked, text: &str) -> Result<()> {
         if let Ok(event) = serde_json::from_str::<Event>(text) {
             if let Event::Moving { after_ms } = event {
                 sleep(Duration::from_millis(after_ms)).await;
@@ -215,16 +252,10 @@ impl Driver {
             return Ok(());
         }
         let Some(client_id) = asked.sends.remove(&id) else { return Ok(()) };
-        self.answered(socket, asked, client_id, outcome).await
+        self.answered(client_id, outcome)
     }
 
-    async fn answered(
-        &mut self,
-        socket: &mut Socket,
-        asked: &mut Asked,
-        client_id: ClientId,
-        outcome: Result<Value, ErrorView>,
-    ) -> Result<()> {
+    fn answered(&mut self, client_id: ClientId, outcome: Result<Value, ErrorView>) -> Result<()> {
         let Some(index) = self.unacked.iter().position(|send| send.client_id == client_id) else {
             return Ok(());
         };
@@ -236,9 +267,8 @@ impl Driver {
             }
             Err(error) if error.retryable => {
                 let pause = error.retry_after_ms.map_or(RETRY, Duration::from_millis);
-                sleep(pause).await;
-                let send = self.unacked[index].clone();
-                return self.send(socket, asked, send).await;
+                self.retries.push(Reverse((Instant::now() + pause, client_id)));
+                return Ok(());
             }
             Err(error) => Entry::Refused { client_id, error },
         };

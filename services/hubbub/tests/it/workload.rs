@@ -135,6 +135,7 @@ impl Workload {
             members: self.members(),
             must_be_current: self.clients.iter().map(|client| client.user().clone()).collect(),
             rooms,
+            ..Evidence::default()
         };
         let breaches = check(&evidence);
         assert!(
