@@ -8,6 +8,7 @@
 mod bench;
 mod cluster;
 mod command;
+mod faults;
 mod lint;
 mod peers;
 mod test;
@@ -54,6 +55,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Break a cluster under load for a while and judge what its clients saw (SEED, DURATION).
+    Faults {
+        /// Passed on: `--plan`, `--peer`, `--old-binary FILE`; see `--help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
     /// Format Rust and protobuf sources.
@@ -68,6 +75,7 @@ fn main() -> ExitCode {
         Task::Tidy { bless: false } => tidy::run(),
         Task::Cluster { rest } => cluster::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
+        Task::Faults { rest } => faults::run(&rest),
         Task::Peers => peers::run(),
         Task::Fmt => lint::format(),
     };

@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn socketio_node() -> Result<PathBuf> {
+pub(crate) fn socketio_node() -> Result<PathBuf> {
     tools::npm("Node 18 or newer and npm (Socket.IO runs on them)")?;
     let folder = root().join("loadtest/peers/socketio-node");
     let locked = fs::read(folder.join("package-lock.json")).context("package-lock.json")?;
