@@ -46,6 +46,8 @@ impl fmt::Display for Unauthenticated {
     }
 }
 
+/// Lets in whoever has a token. What a socket may say is set here: the library tells the client that it is in
+/// before the handler of the connection has run, and drops what it says in between.
 pub async fn authenticate(
     socket: SocketRef<Adapter>,
     Data(credentials): Data<Credentials>,
@@ -55,13 +57,13 @@ pub async fn authenticate(
     let token = jsonwebtoken::decode::<Claims>(&credentials.token, &door.key, &door.expected)
         .map_err(|_| Unauthenticated)?;
     socket.extensions.insert(User(token.claims.sub.into()));
+    socket.on("join-room", join);
+    socket.on("chatMessage", say);
     Ok(())
 }
 
-pub async fn welcome(socket: SocketRef<Adapter>) {
-    socket.on("join-room", join);
-    socket.on("chatMessage", say);
-}
+/// Everything is done already.
+pub async fn welcome() {}
 
 #[derive(Deserialize)]
 struct Join {
