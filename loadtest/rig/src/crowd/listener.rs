@@ -66,6 +66,7 @@ impl Listener {
 
     /// Until it is stopped.
     pub(super) fn run(mut self) {
+        self.hear_rests();
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !self.shared.stopped.load(Ordering::Acquire) {
@@ -84,6 +85,18 @@ impl Listener {
                 if let Err(error) = self.read(member, &mut buffer, &mut ledger) {
                     ledger.fault(format!("member {member}: {error:#}"));
                 }
+            }
+        }
+    }
+
+    /// What came in one read with the welcome: no event will tell of it, and a ping must not wait.
+    fn hear_rests(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut ledger = shared.ledger.lock();
+        for member in 0..self.rests.len() {
+            let rest = std::mem::take(&mut self.rests[member]);
+            if let Err(error) = self.take(member, &rest, &mut ledger) {
+                ledger.fault(format!("member {member}: {error:#}"));
             }
         }
     }
