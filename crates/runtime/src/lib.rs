@@ -8,6 +8,7 @@
 pub mod config;
 pub mod grpc;
 pub mod health;
+pub mod jitter;
 pub mod lifecycle;
 pub mod telemetry;
 pub mod trace;

@@ -25,11 +25,13 @@ use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use hubbub_domain::{Rev, RoomId, UserId};
+use hubbub_runtime::jitter::Jitter;
 use moka::future::Cache;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
+use catch_up::Miss;
 pub(crate) use encoded::Encoded;
 use encoded::Live;
 pub(crate) use feed::run as run_feed;
@@ -45,11 +47,16 @@ use crate::{
 /// Repairs and resyncs at work at once, so that a restart of Redis does not flood history.
 const FETCHES_MAX: usize = 64;
 
+/// When a shared miss gives its memory back. `catch_up` stops using it earlier.
+const MISS_FORGOTTEN: Duration = Duration::from_secs(20);
+
 /// Somebody left a room, says the room's own order; to be confirmed by the room service.
 #[derive(Debug)]
 pub(crate) struct Departure {
     pub(crate) user: UserId,
     pub(crate) room: RoomId,
+    /// How far the room had come when it was asked whether they are back.
+    pub(crate) rev: Rev,
 }
 
 /// Where a session's view of a room begins.
@@ -67,10 +74,11 @@ pub(crate) struct Hub {
     rooms: DashMap<RoomId, Arc<Room>>,
     backends: Backends,
     topics: Arc<Topics>,
+    jitter: Jitter,
     /// Tells the users' table that a room's order says somebody left.
     departures: mpsc::Sender<Departure>,
     /// Misses that several sessions share: (room, after) → the changes that follow.
-    misses: Cache<(RoomId, Rev), Arc<Vec<Arc<Encoded>>>>,
+    misses: Cache<(RoomId, Rev), Miss>,
     fetches: Arc<Semaphore>,
     tasks: TaskTracker,
     epoch: Mutex<String>,
@@ -82,9 +90,8 @@ impl Hub {
         backends: Backends,
         topics: Arc<Topics>,
         departures: mpsc::Sender<Departure>,
+        jitter: Jitter,
     ) -> Arc<Self> {
-        /// Long enough for a crowd that lost the same node to share one fetch.
-        const MISS_KEPT: Duration = Duration::from_secs(2);
         /// At the bound the least recently used goes.
         const MISSES_MAX: u64 = 1_024;
 
@@ -93,8 +100,9 @@ impl Hub {
             rooms: DashMap::new(),
             backends,
             topics,
+            jitter,
             departures,
-            misses: Cache::builder().max_capacity(MISSES_MAX).time_to_live(MISS_KEPT).build(),
+            misses: Cache::builder().max_capacity(MISSES_MAX).time_to_live(MISS_FORGOTTEN).build(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
             tasks: TaskTracker::new(),
             epoch: Mutex::default(),
@@ -146,10 +154,10 @@ impl Hub {
         }
     }
 
-    /// A user who seemed to have left is a member after all: their sessions continue.
-    pub(crate) fn reinstate(&self, user: &UserId, room: RoomId) {
+    /// A user who had left by `rev` is a member again: their sessions continue.
+    pub(crate) fn reinstate(&self, user: &UserId, room: RoomId, rev: Rev) {
         if let Some(entry) = self.get(room) {
-            entry.reinstate(user);
+            entry.reinstate(user, rev);
         }
     }
 
@@ -180,15 +188,20 @@ impl Hub {
 
     /// Puts a change from the bus or from history where it belongs in its room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, change: Live) {
-        for user in room.offer(change) {
-            let departure = Departure { user, room: room.id() };
-            if let Err(error) = self.departures.try_send(departure) {
-                // At the bound nobody asks whether they are back: they have to connect again.
-                let departure = error.into_inner();
-                room.detach_user(&departure.user);
-            }
+        for (user, rev) in room.offer(change) {
+            self.ask_about(room, user, rev);
         }
         self.mend(room);
+    }
+
+    /// Has it asked whether somebody whose events stopped is a member.
+    fn ask_about(&self, room: &Room, user: UserId, rev: Rev) {
+        let departure = Departure { user, room: room.id(), rev };
+        if let Err(error) = self.departures.try_send(departure) {
+            // At the bound nobody asks whether they are back: they have to connect again.
+            let departure = error.into_inner();
+            room.detach_user(&departure.user);
+        }
     }
 
     /// Starts a repair when something that exists was not delivered.
@@ -200,6 +213,14 @@ impl Hub {
 
     fn get(&self, room: RoomId) -> Option<Arc<Room>> {
         self.rooms.get(&room).map(|entry| Arc::clone(&entry))
+    }
+
+    /// The rooms of a kind, in order of their ids: the table itself has none that lasts.
+    fn ids(&self, kind: impl Fn(&Room) -> bool) -> Vec<RoomId> {
+        let of_kind = self.rooms.iter().filter(|entry| kind(entry.value()));
+        let mut ids: Vec<RoomId> = of_kind.map(|entry| *entry.key()).collect();
+        ids.sort_unstable();
+        ids
     }
 
     fn room(&self, room: RoomId) -> Arc<Room> {
@@ -214,8 +235,10 @@ impl Hub {
         }
         if !known.is_empty() {
             tracing::warn!("the history store has another epoch; every session starts anew");
-            for room in &self.rooms {
-                room.forget_history();
+            for room in self.ids(|_| true) {
+                if let Some(room) = self.get(room) {
+                    room.forget_history();
+                }
             }
         }
         epoch.clone_into(&mut known);

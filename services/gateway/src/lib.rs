@@ -19,6 +19,7 @@ mod rates;
 mod rest;
 mod server;
 mod session;
+mod steady;
 mod topics;
 mod users;
 mod views;

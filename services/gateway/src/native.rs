@@ -21,6 +21,8 @@ use hubbub_client_protocol::SUBPROTOCOL;
 use serde::Deserialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(test)]
+pub(crate) use codec::NativeCodec;
 use connection::Connection;
 
 use crate::{core::Core, edge::ConnectionCaps, ws::Upgrade};

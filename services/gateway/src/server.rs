@@ -4,10 +4,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
-use hubbub_bus::{Bus, BusError};
+use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::Clock;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
+    jitter::Jitter,
     lifecycle::Lifecycle,
 };
 use tokio::sync::mpsc;
@@ -49,8 +50,16 @@ pub struct Server {
     background: Background,
 }
 
+/// What a core stands on.
+pub(crate) struct Foundation {
+    pub(crate) subscriber: Subscriber,
+    pub(crate) backends: Backends,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jitter: Jitter,
+}
+
 /// What runs behind the doors.
-struct Background {
+pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
 }
@@ -76,30 +85,8 @@ impl Server {
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
         let backends = Backends::new(room, history, RetryPolicy::default());
-        let topics = Arc::new(Topics::new(subscriber.subscriptions));
-        let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
-        let hub =
-            Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out);
-        let rates = Arc::new(Rates::new(&config.users));
-        let users = Users::new(
-            config.users.clone(),
-            backends.clone(),
-            Arc::clone(&hub),
-            topics,
-            Arc::clone(&rates),
-        );
-        let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
-        let core = Arc::new(Core {
-            config,
-            backends,
-            hub,
-            users,
-            appender,
-            sessions: Sessions::default(),
-            rates,
-            clock,
-        });
-        let background = Background { feed: subscriber.feed, departures };
+        let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
+        let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self { listener, core, verifier, caps, background })
     }
 
@@ -143,8 +130,42 @@ impl Server {
     }
 }
 
+/// Everything behind the doors. The append lanes run from here on, the rest with
+/// [`Background::run`].
+pub(crate) fn assemble(
+    config: Config,
+    foundation: Foundation,
+    lifecycle: &Lifecycle,
+) -> (Arc<Core>, Background) {
+    let Foundation { subscriber, backends, clock, jitter } = foundation;
+    let topics = Arc::new(Topics::new(subscriber.subscriptions));
+    let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
+    let hub =
+        Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out, jitter);
+    let rates = Arc::new(Rates::new(&config.users));
+    let users = Users::new(
+        config.users.clone(),
+        backends.clone(),
+        Arc::clone(&hub),
+        topics,
+        Arc::clone(&rates),
+    );
+    let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let core = Arc::new(Core {
+        config,
+        backends,
+        hub,
+        users,
+        appender,
+        sessions: Sessions::default(),
+        rates,
+        clock,
+    });
+    (core, Background { feed: subscriber.feed, departures })
+}
+
 impl Background {
-    fn run(self, core: &Arc<Core>, support: &Lifecycle) {
+    pub(crate) fn run(self, core: &Arc<Core>, support: &Lifecycle) {
         let (hub, users) = (Arc::clone(&core.hub), Arc::clone(&core.users));
         let feed = hub::run_feed(self.feed, Arc::clone(&hub), Arc::clone(&users));
         until_drained(support, "bus feed", feed);

@@ -7,7 +7,7 @@
 mod outbox;
 mod sessions;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use hubbub_client_protocol::Event;
@@ -29,7 +29,7 @@ pub(crate) trait Codec: Send + Sync + 'static {
     fn event(&self, event: &Event) -> Bytes;
 }
 
-/// A number for the process's own tables; clients get [`Session::name`].
+/// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId(u64);
 
@@ -50,10 +50,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(user: UserId, codec: &'static dyn Codec, outbox_bytes_max: usize) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+    pub(crate) fn new(
+        id: SessionId,
+        user: UserId,
+        codec: &'static dyn Codec,
+        outbox_bytes_max: usize,
+    ) -> Self {
         Self {
-            id: SessionId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            id,
             user,
             codec,
             outbox: Outbox::new(outbox_bytes_max),

@@ -9,15 +9,19 @@
 mod events;
 mod state;
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use dashmap::DashMap;
 use hubbub_bus::Topic;
-use hubbub_client_protocol::Event;
+use hubbub_client_protocol::{CloseCode, Event};
 use hubbub_domain::{Fault, Rev, RoomId, Seq, UserId};
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
+use state::Learnt;
 pub(crate) use state::User;
 
 use crate::{
@@ -27,6 +31,7 @@ use crate::{
     metrics,
     rates::Rates,
     session::Session,
+    steady::SteadySet,
     topics::Topics,
     views,
 };
@@ -34,6 +39,16 @@ use crate::{
 /// A young room of which the user has read nothing is followed from its beginning while it has at
 /// most this many changes: what was said while they were being brought in arrives as live events.
 const FOLLOWED_FROM_START_MAX: u64 = 30;
+
+/// What an answer says is older than what is known.
+struct Overtaken;
+
+/// Whether somebody is a member, confirmed by the room service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Member,
+    Gone,
+}
 
 /// The table of users with sessions here.
 pub(crate) struct Users {
@@ -110,11 +125,18 @@ impl Users {
         user: &Arc<User>,
         room: RoomId,
     ) -> Result<Membership, Fault> {
-        let membership = self.backends.membership(user.id(), room).await?;
-        if user.insert(membership.clone()) && self.follow_new(user, room).await.is_err() {
-            self.follow_soon(Arc::clone(user), room);
+        loop {
+            let as_of = user.version();
+            let membership = self.backends.membership(user.id(), room).await?;
+            match user.learn(as_of, room, Some(membership.clone())) {
+                Learnt::Overtaken => continue,
+                Learnt::Changed if self.follow_new(user, room).await.is_err() => {
+                    self.follow_soon(Arc::clone(user), room);
+                }
+                Learnt::Changed | Learnt::Nothing => {}
+            }
+            return Ok(membership);
         }
-        Ok(membership)
     }
 
     /// Registers a session that was welcomed with `known` rooms: what came and went since then is
@@ -123,9 +145,12 @@ impl Users {
         self: &Arc<Self>,
         user: &Arc<User>,
         session: &Arc<Session>,
-        known: &HashSet<RoomId>,
+        known: &SteadySet<RoomId>,
     ) {
-        let (joined, left) = user.add_session(session, known);
+        let Some((joined, left)) = user.add_session(session, known) else {
+            // The welcome took longer than an entry is kept: the next one finds another.
+            return session.outbox().close(CloseCode::TryAgain);
+        };
         for room in left {
             self.hub.unfollow(session, room);
             session.tell(&Event::Left { room });
@@ -135,13 +160,27 @@ impl Users {
         }
     }
 
-    /// The user is no longer a member, as the room service said.
-    pub(crate) fn dismiss(&self, user: &User, room: RoomId) {
-        let removed = user.remove(room);
+    /// The user asked to leave when their list had the version `as_of`, and has left.
+    pub(crate) fn left(self: &Arc<Self>, user: &Arc<User>, room: RoomId, as_of: Option<u64>) {
+        let overtaken = self.dismiss(user, room, as_of).is_err();
+        if overtaken && user.membership(room).is_some() {
+            // They may be back already.
+            let (users, user) = (Arc::clone(self), Arc::clone(user));
+            self.tasks.spawn(async move { users.confirm(&user, room).await });
+        }
+    }
+
+    /// The user is no longer a member, as the room service said when it was asked.
+    fn dismiss(&self, user: &User, room: RoomId, as_of: Option<u64>) -> Result<(), Overtaken> {
+        let learnt = user.learn(as_of, room, None);
+        if learnt == Learnt::Overtaken {
+            return Err(Overtaken);
+        }
         self.hub.unfollow_user(user.id(), room);
-        if removed {
+        if learnt == Learnt::Changed {
             user.tell(&Event::Left { room });
         }
+        Ok(())
     }
 
     /// Compares the versions of all lists soon.
@@ -168,24 +207,28 @@ impl Users {
         self: Arc<Self>,
         mut departures: mpsc::Receiver<Departure>,
     ) {
-        while let Some(Departure { user, room }) = departures.recv().await {
+        while let Some(Departure { user, room, rev }) = departures.recv().await {
             let Some(user) = self.get(&user) else { continue };
             let users = Arc::clone(&self);
-            self.tasks.spawn(async move { users.confirm_departure(&user, room).await });
+            self.tasks.spawn(async move {
+                if users.confirm(&user, room).await == Standing::Member {
+                    users.hub.reinstate(user.id(), room, rev);
+                }
+            });
         }
     }
 
-    async fn confirm_departure(self: &Arc<Self>, user: &Arc<User>, room: RoomId) {
+    /// Asks whether the user is a member, as often as it takes, and carries out what follows.
+    async fn confirm(self: &Arc<Self>, user: &Arc<User>, room: RoomId) -> Standing {
         loop {
-            match self.backends.membership(user.id(), room).await {
-                Ok(membership) => {
-                    user.insert(membership);
-                    return self.hub.reinstate(user.id(), room);
-                }
+            let as_of = user.version();
+            match self.admit(user, room).await {
+                Ok(_) => return Standing::Member,
                 Err(fault) if fault.code.retryable() => {
                     tokio::time::sleep(self.config.retry).await;
                 }
-                Err(_) => return self.dismiss(user, room),
+                Err(_) if self.dismiss(user, room, as_of).is_ok() => return Standing::Gone,
+                Err(_) => {}
             }
         }
     }
@@ -207,17 +250,23 @@ impl Users {
             session.tell(&Event::Joined(Box::new(views::welcome_room(&membership, head, from))));
             self.hub.follow(&session, room, Start::After(from));
         }
+        if user.membership(room).is_none() {
+            // They left while this was under way: whoever told so may have come too early.
+            self.hub.unfollow_user(user.id(), room);
+            user.tell(&Event::Left { room });
+        }
         Ok(())
     }
 
     async fn check_versions(self: &Arc<Self>) -> Result<(), Fault> {
         const USERS_PER_CALL: usize = 10_000;
 
-        let known: Vec<(UserId, u64)> = self
+        let mut known: Vec<(UserId, u64)> = self
             .users
             .iter()
             .filter_map(|user| Some((user.id().clone(), user.version()?)))
             .collect();
+        known.sort_unstable();
         for users in known.chunks(USERS_PER_CALL) {
             for changed in self.backends.changed_versions(users.to_vec()).await? {
                 if let Some(user) = self.get(&changed) {

@@ -64,6 +64,7 @@ impl Service<Request<Body>> for Channel {
         Box::pin(async move {
             let mut deadline = Box::pin(tokio::time::sleep(timeout));
             let response = tokio::select! {
+                biased; // An answer that is there counts, however late.
                 response = target.send(request) => response?,
                 () = &mut deadline => {
                     target.timed_out();

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use rand::RngExt as _;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::deadline;
+use crate::jitter::Jitter;
 
 /// How often and how long a call is repeated.
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +22,18 @@ pub struct RetryPolicy {
     pub pause: Duration,
     /// The time all attempts have together.
     pub within: Duration,
+    /// Where the random half of a pause comes from.
+    pub jitter: Jitter,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { attempts_max: 3, pause: Duration::from_millis(20), within: Duration::from_secs(5) }
+        Self {
+            attempts_max: 3,
+            pause: Duration::from_millis(20),
+            within: Duration::from_secs(5),
+            jitter: Jitter::default(),
+        }
     }
 }
 
@@ -47,7 +54,7 @@ where
             Ok(settled) => return settled,
             Err(_elapsed) => return Err(deadline::exceeded()),
         };
-        let wait = pause.mul_f64(rand::rng().random_range(0.5..1.0));
+        let wait = policy.jitter.scale(pause, 0.5..1.0);
         if attempt >= policy.attempts_max || Instant::now() + wait >= end {
             return Err(status);
         }
@@ -68,12 +75,13 @@ mod tests {
 
     use tonic::{Code, Status};
 
-    use super::{RetryPolicy, retry_idempotent};
+    use super::{Jitter, RetryPolicy, retry_idempotent};
 
     const POLICY: RetryPolicy = RetryPolicy {
         attempts_max: 3,
         pause: Duration::from_millis(1),
         within: Duration::from_secs(30),
+        jitter: Jitter::from_fn(|| 0.5),
     };
 
     async fn outcome(codes: &[Code]) -> (Result<(), Code>, usize) {

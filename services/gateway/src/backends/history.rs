@@ -1,7 +1,5 @@
 //! Calls to the history service.
 
-use std::collections::HashMap;
-
 use hubbub_domain::{
     Body, Change, ClientId, Fault, Head, Message, MessageId, Reaction, Rev, RoomId, Seq, Timestamp,
     UserId,
@@ -14,6 +12,7 @@ use hubbub_proto::{
 use hubbub_runtime::trace;
 
 use super::Backends;
+use crate::steady::SteadyMap;
 
 /// A message on its way to history.
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ pub(crate) struct RoomHead {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Heads {
-    pub(crate) rooms: HashMap<RoomId, RoomHead>,
+    pub(crate) rooms: SteadyMap<RoomId, RoomHead>,
     pub(crate) epoch: String,
 }
 
@@ -115,8 +114,9 @@ impl Backends {
         reader: Option<&UserId>,
         markers: &[Marker],
     ) -> Result<Heads, Fault> {
-        let mut all = Heads { rooms: HashMap::with_capacity(markers.len()), epoch: String::new() };
+        let mut all = Heads { rooms: SteadyMap::default(), epoch: String::new() };
         // Without rooms there is still the epoch to ask for.
+        all.rooms.reserve(markers.len());
         let chunks = markers.len().div_ceil(HEADS_PER_CALL).max(1);
         for number in 0..chunks {
             let end = markers.len().min((number + 1) * HEADS_PER_CALL);

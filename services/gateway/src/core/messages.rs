@@ -86,13 +86,18 @@ impl Core {
         let request = page_request(history)?;
         self.membership(caller, history.room).await?;
         let page = self.backends.page(request).await?;
-        if let Caller::Session { session, .. } = caller {
+        if let Caller::Session { user, session } = caller {
             // A room beyond those followed from the start is followed from its opening on.
             if !session.follows(history.room) {
                 self.hub.prepare(&[history.room]).await;
                 let marker = Marker { room: history.room, last_read: hubbub_domain::Seq::ZERO };
                 self.hub.settle(&self.backends.heads(None, &[marker]).await?);
                 self.hub.follow(session, history.room, Start::After(page.head.rev));
+                if user.membership(history.room).is_none() {
+                    // They left meanwhile, and whoever stopped the room's events came too early.
+                    self.hub.unfollow(session, history.room);
+                    self.membership(caller, history.room).await?;
+                }
             }
         }
         Ok(Reply::Page(Page {

@@ -76,10 +76,13 @@ impl Core {
             actor_id: caller.id().to_string(),
             room_id: leave.room.to_string(),
         };
+        let Caller::Session { user, .. } = caller else {
+            self.backends.leave(request).await?;
+            return Ok(Reply::Done {});
+        };
+        let as_of = user.version();
         self.backends.leave(request).await?;
-        if let Caller::Session { user, .. } = caller {
-            self.users.dismiss(user, leave.room);
-        }
+        self.users.left(user, leave.room, as_of);
         Ok(Reply::Done {})
     }
 

@@ -3,7 +3,7 @@
 //! The order is what makes it exact: listen to the user's topic, read the memberships; listen to the
 //! rooms, read their heads; tell the client those heads, and only then let events flow from them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use hubbub_client_protocol::{Limits, Resume, Welcome, WelcomeRoom};
 use hubbub_domain::{Fault, Rev, RoomId, UserId, limits};
@@ -13,6 +13,7 @@ use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
     hub::Start,
     session::{Codec, Session},
+    steady::SteadySet,
     users::User,
     views,
 };
@@ -35,7 +36,7 @@ pub(crate) struct Plan {
     user: Arc<User>,
     /// Each room, and where its events begin.
     follow: Vec<(RoomId, Start)>,
-    known: HashSet<RoomId>,
+    known: SteadySet<RoomId>,
 }
 
 impl Core {
@@ -77,8 +78,12 @@ impl Core {
                 )
             })
             .collect();
-        let session =
-            Arc::new(Session::new(user.id().clone(), codec, self.config.session.outbox_bytes_max));
+        let session = Arc::new(Session::new(
+            self.sessions.next_id(),
+            user.id().clone(),
+            codec,
+            self.config.session.outbox_bytes_max,
+        ));
         Ok(Welcomed {
             caller: Caller::Session { user: Arc::clone(&user), session: Arc::clone(&session) },
             session,

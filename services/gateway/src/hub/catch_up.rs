@@ -2,20 +2,31 @@
 //! enough, else from history, past a bound with a `reset` and the newest page. While it lasts, the
 //! room's live events pass this session by; at the end it continues exactly after its cursor.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, Rev, RoomId, limits};
+use tokio::time::Instant;
 
 use super::{
     Encoded, Hub,
-    room::{Phase, Room, State},
+    room::{Given, Phase, Room, State},
 };
 use crate::{
     backends::{Anchor, PageRequest},
     metrics,
     session::Session,
 };
+
+/// Long enough for a crowd that lost the same node to share one fetch.
+const MISS_KEPT: Duration = Duration::from_secs(2);
+
+/// What several sessions miss, fetched once.
+#[derive(Clone)]
+pub(super) struct Miss {
+    changes: Arc<[Arc<Encoded>]>,
+    fetched_at: Instant,
+}
 
 /// Where a follower stands in catching up.
 enum Step {
@@ -28,6 +39,8 @@ enum Step {
     Waiting,
     /// The changes after this revision have to be fetched.
     Fetch(Rev),
+    /// The next change tells that the user left: has to be asked about, as of this revision.
+    Departed(Rev),
     /// So much is missing that the newest page serves the client better.
     Reset,
 }
@@ -67,10 +80,19 @@ impl Hub {
             let step = self.step(session, room);
             match step {
                 Step::Done | Step::Full | Step::Waiting => return Ok(step),
+                Step::Departed(rev) => {
+                    self.ask_about(room, session.user().clone(), rev);
+                    return Ok(Step::Waiting);
+                }
                 Step::Fetch(after) => {
                     let changes = self.missed(room.id(), after).await?;
-                    if give_all(session, room, &changes) {
-                        return Ok(Step::Full);
+                    match give_all(session, room, &changes) {
+                        Some(Step::Departed(rev)) => {
+                            self.ask_about(room, session.user().clone(), rev);
+                            return Ok(Step::Waiting);
+                        }
+                        Some(step) => return Ok(step),
+                        None => {}
                     }
                     if changes.is_empty() {
                         // What the cursor stands on is not history's: start anew.
@@ -89,11 +111,11 @@ impl Hub {
         let Some(follower) = followers.get_mut(&session.id()) else { return Step::Done };
         let Phase::Live(stream) = phase else { return Step::Waiting };
         let last = stream.last();
+        if follower.suspended.is_some() {
+            return Step::Waiting;
+        }
         if follower.anew {
             return Step::Reset;
-        }
-        if follower.suspended {
-            return Step::Waiting;
         }
         if follower.cursor >= last {
             follower.behind = false;
@@ -106,8 +128,10 @@ impl Hub {
             return Step::Fetch(follower.cursor);
         };
         for change in changes {
-            if !follower.give(change, None) {
-                return Step::Full;
+            match follower.catch_up_with(change, last) {
+                Given::Yes => {}
+                Given::Full => return Step::Full,
+                Given::Suspended => return Step::Departed(last),
             }
         }
         follower.behind = false;
@@ -115,16 +139,23 @@ impl Hub {
     }
 
     /// The changes after a revision, as many as one call gives; shared by all who miss the same.
-    async fn missed(&self, room: RoomId, after: Rev) -> Result<Arc<Vec<Arc<Encoded>>>, Fault> {
+    async fn missed(&self, room: RoomId, after: Rev) -> Result<Arc<[Arc<Encoded>]>, Fault> {
+        let key = (room, after);
+        let kept = self.misses.get(&key).await;
+        if kept.is_some_and(|miss| miss.fetched_at.elapsed() >= MISS_KEPT) {
+            self.misses.invalidate(&key).await;
+        }
         let fetch = async {
             let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
             metrics::missed_fetched();
             let changes = self.backends.changes(room, after).await?.changes;
-            Ok(Arc::new(changes.into_iter().map(|change| Encoded::new(room, change)).collect()))
+            let changes = changes.into_iter().map(|change| Encoded::new(room, change)).collect();
+            Ok(Miss { changes, fetched_at: Instant::now() })
         };
         self.misses
-            .try_get_with((room, after), fetch)
+            .try_get_with(key, fetch)
             .await
+            .map(|miss| miss.changes)
             .map_err(|fault: Arc<Fault>| fault.as_ref().clone())
     }
 
@@ -154,11 +185,93 @@ impl Hub {
     }
 }
 
-/// Gives the follower what comes next for it. True when its outbox is full.
-fn give_all(session: &Session, room: &Room, changes: &[Arc<Encoded>]) -> bool {
+/// Gives the follower what comes next for it, and nothing that the room's stream has not ordered yet:
+/// what that tells of (somebody left) counts for everybody. `None` when all of it was given.
+fn give_all(session: &Session, room: &Room, changes: &[Arc<Encoded>]) -> Option<Step> {
     let mut state = room.lock();
-    let Some(follower) = state.followers.get_mut(&session.id()) else { return false };
-    changes
-        .iter()
-        .any(|change| change.rev() == follower.cursor.next() && !follower.give(change, None))
+    let State { phase, followers, .. } = &mut *state;
+    let Phase::Live(stream) = phase else { return Some(Step::Waiting) };
+    let follower = followers.get_mut(&session.id())?;
+    let last = stream.last();
+    for change in changes.iter().take_while(|change| change.rev() <= last) {
+        if follower.suspended.is_some() {
+            return Some(Step::Waiting);
+        }
+        if change.rev() != follower.cursor.next() {
+            continue;
+        }
+        match follower.catch_up_with(change, last) {
+            Given::Yes => {}
+            Given::Full => return Some(Step::Full),
+            Given::Suspended => return Some(Step::Departed(last)),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hubbub_domain::{
+        Change, ChangeKind, ClientId, Message, MessageId, MessageKind, Rev, RoomId, Seq,
+        SystemNotice, Timestamp, UserId,
+    };
+
+    use super::{Encoded, Step, give_all};
+    use crate::{
+        hub::{Start, room::Room},
+        native::NativeCodec,
+        session::{Session, Sessions},
+    };
+
+    fn alice() -> UserId {
+        UserId::parse("alice").expect("valid")
+    }
+
+    fn told(room: RoomId, rev: u64, notice: SystemNotice) -> Arc<Encoded> {
+        let message = Message {
+            room,
+            seq: Seq(rev),
+            rev: Rev(rev),
+            id: MessageId::generate(),
+            sender: UserId::parse("hubbub").expect("valid"),
+            client_id: ClientId::parse(&rev.to_string()).expect("valid"),
+            kind: MessageKind::System(notice),
+            created_at: Timestamp::default(),
+            edited_at: None,
+            reactions: vec![],
+        };
+        let kind = ChangeKind::Posted(Box::new(message));
+        Encoded::new(room, Change { rev: Rev(rev), kind })
+    }
+
+    fn cursor(room: &Room, session: &Session) -> Rev {
+        room.lock().followers[&session.id()].cursor
+    }
+
+    #[test]
+    fn catching_up_stops_at_ones_own_departure_until_that_is_confirmed() {
+        let room = Room::new(RoomId::generate());
+        let id = Sessions::default().next_id();
+        let session = Arc::new(Session::new(id, alice(), &NativeCodec, 1_000_000));
+        assert!(room.attach(&session, Start::After(Rev(1))));
+        room.settle(Rev(4));
+        let said = |rev| told(room.id(), rev, SystemNotice::Announced { text: "x".into() });
+        let left = told(room.id(), 3, SystemNotice::Left { user: alice() });
+        let fetched = [said(2), left, said(4), said(5)];
+
+        let step = give_all(&session, &room, &fetched);
+        assert!(matches!(step, Some(Step::Departed(Rev(4)))));
+        assert_eq!(cursor(&room, &session), Rev(2));
+        assert!(matches!(give_all(&session, &room, &fetched), Some(Step::Waiting)));
+
+        room.reinstate(&alice(), Rev(3));
+        assert_eq!(cursor(&room, &session), Rev(2), "an answer from before it was asked");
+        assert!(matches!(give_all(&session, &room, &fetched), Some(Step::Waiting)));
+
+        room.reinstate(&alice(), Rev(4));
+        assert!(give_all(&session, &room, &fetched).is_none());
+        assert_eq!(cursor(&room, &session), Rev(4), "what the room has not ordered yet waits");
+    }
 }

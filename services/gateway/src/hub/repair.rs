@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::Duration};
 
 use hubbub_domain::Fault;
-use rand::RngExt as _;
 
 use super::{Encoded, Hub, room::Room};
 use crate::{backends::Marker, metrics};
@@ -29,7 +28,7 @@ impl Hub {
             };
             if let Err(fault) = fetched {
                 tracing::debug!(room = %room.id(), %fault, "a repair has to wait");
-                let jittered = backoff.mul_f64(rand::rng().random_range(0.5..1.0));
+                let jittered = self.jitter.scale(backoff, 0.5..1.0);
                 tokio::time::sleep(jittered).await;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }

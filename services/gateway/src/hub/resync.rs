@@ -1,14 +1,14 @@
 //! Opening rooms, closing idle ones, and comparing heads: what keeps the hub's picture of the bus and
 //! of history true over time.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use hubbub_bus::Topic;
 use hubbub_domain::{RoomId, Seq};
-use rand::RngExt as _;
+use tokio::time::Instant;
 
-use super::Hub;
+use super::{Hub, room::Room};
 use crate::{backends::Marker, metrics};
 
 /// Rooms whose heads are asked for in one call.
@@ -51,11 +51,11 @@ impl Hub {
     }
 
     fn jittered_interval(&self) -> std::time::Duration {
-        self.config.resync_interval.mul_f64(rand::rng().random_range(0.75..1.25))
+        self.jitter.scale(self.config.resync_interval, 0.75..1.25)
     }
 
     async fn resync(self: &Arc<Self>, trust: Trust) {
-        let rooms: Vec<RoomId> = self.rooms.iter().map(|entry| *entry.key()).collect();
+        let rooms = self.ids(|_| true);
         metrics::rooms_compared(rooms.len());
         stream::iter(rooms.chunks(ROOMS_PER_CALL))
             .for_each_concurrent(CALLS_AT_ONCE, |rooms| self.compare(rooms, trust))
@@ -82,12 +82,7 @@ impl Hub {
 
     /// Opens rooms whose opening failed half-way while somebody follows them.
     async fn open_awaited(self: &Arc<Self>) {
-        let rooms: Vec<RoomId> = self
-            .rooms
-            .iter()
-            .filter(|entry| entry.value().is_awaited())
-            .map(|entry| *entry.key())
-            .collect();
+        let rooms = self.ids(Room::is_awaited);
         self.prepare(&rooms).await;
         for rooms in rooms.chunks(ROOMS_PER_CALL) {
             self.compare(rooms, Trust::Subscribed).await;

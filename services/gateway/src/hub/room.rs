@@ -1,16 +1,18 @@
 //! One followed room: its stream, its recent changes, and who follows it.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use hubbub_client_protocol::CloseCode;
 use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::{Encoded, Start, encoded::Live, ring::Ring, stream::Stream};
 use crate::{
     metrics,
     session::{Frame, Session, SessionId},
+    steady::SteadyMap,
 };
 
 /// Changes that arrive between the subscription and the head. At the bound they are dropped: the
@@ -25,7 +27,7 @@ pub(crate) struct Room {
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) ring: Ring,
-    pub(super) followers: HashMap<SessionId, Follower>,
+    pub(super) followers: SteadyMap<SessionId, Follower>,
     repairing: bool,
     /// Since when nobody follows.
     idle_since: Option<Instant>,
@@ -52,11 +54,33 @@ pub(super) struct Follower {
     /// Its events stopped at the cursor; it is to be caught up.
     pub(super) behind: bool,
     /// The room's order says that the user left; until the room service has confirmed it (they may
-    /// be back already), nothing more is given.
-    pub(super) suspended: bool,
+    /// be back already), nothing more is given. How far the room had come when it was asked.
+    pub(super) suspended: Option<Rev>,
+    /// The user was confirmed to be a member after all that the room's order says up to here.
+    pub(super) cleared: Rev,
+}
+
+/// What became of a change that was to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    Yes,
+    /// The outbox takes no more.
+    Full,
+    /// It tells that this very user left: nothing follows until that is confirmed.
+    Suspended,
 }
 
 impl Follower {
+    /// Gives the next change to one that is catching up. Their own departure stops them here as it
+    /// does those who are live; `last` is how far the room has come.
+    pub(super) fn catch_up_with(&mut self, change: &Encoded, last: Rev) -> Given {
+        if departed(change) == Some(self.session.user()) && change.rev() > self.cleared {
+            self.suspended = Some(last);
+            return Given::Suspended;
+        }
+        if self.give(change, None) { Given::Yes } else { Given::Full }
+    }
+
     /// Gives the next change. False when the outbox is full.
     pub(super) fn give(&mut self, change: &Encoded, trace: Option<&Arc<tracing::Span>>) -> bool {
         let frame = Frame { bytes: change.bytes(self.session.codec()), trace: trace.cloned() };
@@ -79,7 +103,7 @@ impl Room {
         let state = State {
             phase: Phase::Opening { early: Vec::new() },
             ring: Ring::default(),
-            followers: HashMap::new(),
+            followers: SteadyMap::default(),
             repairing: false,
             idle_since: Some(Instant::now()),
             retired: false,
@@ -111,7 +135,8 @@ impl Room {
             cursor,
             anew: start == Start::Anew,
             behind: false,
-            suspended: false,
+            suspended: None,
+            cleared: Rev::ZERO,
         };
         if let Phase::Live(stream) = &mut state.phase {
             // The follower's head may be newer than what the bus has brought so far.
@@ -142,12 +167,15 @@ impl Room {
         state.note_idle();
     }
 
-    /// The user is a member after all: their sessions continue where they were stopped.
-    pub(super) fn reinstate(&self, user: &UserId) {
+    /// The user is a member after all that the room's order said up to `rev`: their sessions continue
+    /// where they were stopped, unless it has told of another departure since.
+    pub(super) fn reinstate(&self, user: &UserId, rev: Rev) {
         let mut state = self.lock();
         for follower in state.followers.values_mut() {
-            if follower.suspended && follower.session.user() == user {
-                follower.suspended = false;
+            let answered = follower.suspended.is_some_and(|asked_at| asked_at <= rev);
+            if answered && follower.session.user() == user {
+                follower.suspended = None;
+                follower.cleared = rev;
                 follower.fall_behind(self.id);
             }
         }
@@ -281,12 +309,14 @@ impl State {
         departed
     }
 
-    fn deliver(&mut self, room: RoomId, live: Live) -> Option<UserId> {
+    fn deliver(&mut self, room: RoomId, live: Live) -> Option<(UserId, Rev)> {
         let Live { change, trace } = live;
-        let departed = departed(&change).filter(|user| self.suspend(user)).cloned();
+        let departed = departed(&change)
+            .filter(|user| self.suspend(user, change.rev()))
+            .map(|user| (user.clone(), change.rev()));
         let mut given = 0;
         for follower in self.followers.values_mut() {
-            if follower.behind || follower.suspended || change.rev() <= follower.cursor {
+            if follower.behind || follower.suspended.is_some() || change.rev() <= follower.cursor {
                 continue;
             }
             if change.rev() == follower.cursor.next() && follower.give(&change, trace.as_ref()) {
@@ -301,11 +331,11 @@ impl State {
     }
 
     /// Stops a user's sessions where they are. True when there are any.
-    fn suspend(&mut self, user: &UserId) -> bool {
+    fn suspend(&mut self, user: &UserId, rev: Rev) -> bool {
         let mut found = false;
         for follower in self.followers.values_mut() {
             if follower.session.user() == user {
-                follower.suspended = true;
+                follower.suspended = Some(rev);
                 found = true;
             }
         }
@@ -319,8 +349,8 @@ impl State {
     }
 }
 
-/// Users whose departure a delivery told of and who follow the room here.
-pub(super) type Departed = SmallVec<[UserId; 1]>;
+/// Users whose departure a delivery told of and who follow the room here, and where it stands.
+pub(super) type Departed = SmallVec<[(UserId, Rev); 1]>;
 
 /// Who is no longer a member from this change on. It stands in the room's own order, so nothing
 /// that was said after it reaches them.

@@ -1,6 +1,12 @@
 //! All sessions of this gateway, for counting them and for asking them to move.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use dashmap::DashMap;
 use hubbub_client_protocol::{CloseCode, Event};
@@ -10,17 +16,25 @@ use super::{Session, SessionId};
 use crate::{config::DrainConfig, metrics};
 
 #[derive(Default)]
-pub(crate) struct Sessions(DashMap<SessionId, Arc<Session>>);
+pub(crate) struct Sessions {
+    open: DashMap<SessionId, Arc<Session>>,
+    last_id: AtomicU64,
+}
 
 impl Sessions {
+    /// The number of a new session.
+    pub(crate) fn next_id(&self) -> SessionId {
+        SessionId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     pub(crate) fn enter(&self, session: &Arc<Session>) {
-        self.0.insert(session.id(), Arc::clone(session));
-        metrics::sessions(self.0.len());
+        self.open.insert(session.id(), Arc::clone(session));
+        metrics::sessions(self.open.len());
     }
 
     pub(crate) fn leave(&self, session: &Session) {
-        self.0.remove(&session.id());
-        metrics::sessions(self.0.len());
+        self.open.remove(&session.id());
+        metrics::sessions(self.open.len());
     }
 
     /// Asks every session to move: paced over the window and in random order, so that the other
@@ -32,20 +46,20 @@ impl Sessions {
         let turns = (config.window.as_millis() / TURN.as_millis()).max(1);
         for turn in 0..turns {
             let mut waiting: Vec<Arc<Session>> =
-                self.0.iter().map(|entry| Arc::clone(entry.value())).collect();
+                self.open.iter().map(|entry| Arc::clone(entry.value())).collect();
             waiting.retain(|session| !session.is_moving());
             metrics::drain_remaining(waiting.len());
             waiting.shuffle(&mut rand::rng());
             let turns_left = usize::try_from(turns - turn).unwrap_or(1);
             waiting.truncate(waiting.len().div_ceil(turns_left));
             waiting.iter().for_each(ask_to_move);
-            if self.0.is_empty() {
+            if self.open.is_empty() {
                 return;
             }
             tokio::time::sleep(TURN).await;
         }
         self.wait_until_gone(config.patience).await;
-        for session in &self.0 {
+        for session in &self.open {
             session.outbox().close(CloseCode::Moved);
         }
     }
@@ -54,7 +68,7 @@ impl Sessions {
         const LOOK: Duration = Duration::from_millis(50);
 
         let gone = async {
-            while !self.0.is_empty() {
+            while !self.open.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
         };

@@ -1,18 +1,16 @@
 //! One user's entry: their memberships as last heard, and their sessions here.
 
-use std::{
-    collections::{HashMap, HashSet, hash_map},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::hash_map, sync::Arc};
 
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Role, RoomId, Seq, UserId};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::{
     backends::{Membership, Memberships},
     session::{Session, SessionId},
+    steady::{SteadyMap, SteadySet},
 };
 
 pub(crate) struct User {
@@ -27,7 +25,7 @@ struct State {
     version: Option<u64>,
     /// The newest version heard of while the list was being read.
     heard: u64,
-    rooms: HashMap<RoomId, Membership>,
+    rooms: SteadyMap<RoomId, Membership>,
     sessions: Vec<Arc<Session>>,
     idle_since: Option<Instant>,
     retired: bool,
@@ -46,12 +44,23 @@ pub(super) enum Applied {
     Jumped,
 }
 
+/// What an answer about one room came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Learnt {
+    /// It was so already.
+    Nothing,
+    /// The user is a member and was not known to be, or the other way round.
+    Changed,
+    /// Something newer was heard meanwhile: ask again.
+    Overtaken,
+}
+
 impl User {
     pub(super) fn new(id: UserId) -> Self {
         let state = State {
             version: None,
             heard: 0,
-            rooms: HashMap::new(),
+            rooms: SteadyMap::default(),
             sessions: Vec::new(),
             idle_since: Some(Instant::now()),
             retired: false,
@@ -80,18 +89,22 @@ impl User {
     }
 
     /// Registers a session that knows of some rooms. From here on it hears of every change; which
-    /// rooms it does not know of yet, and which are no longer the user's.
+    /// rooms it does not know of yet, and which are no longer the user's. `None` when the entry was
+    /// retired meanwhile: nobody would tell the session anything.
     pub(super) fn add_session(
         &self,
         session: &Arc<Session>,
-        known: &HashSet<RoomId>,
-    ) -> (Vec<RoomId>, Vec<RoomId>) {
+        known: &SteadySet<RoomId>,
+    ) -> Option<(Vec<RoomId>, Vec<RoomId>)> {
         let mut state = self.state.lock();
+        if state.retired {
+            return None;
+        }
         state.idle_since = None;
         state.sessions.push(Arc::clone(session));
         let joined = state.rooms.keys().filter(|room| !known.contains(room)).copied().collect();
         let left = known.iter().filter(|room| !state.rooms.contains_key(room)).copied().collect();
-        (joined, left)
+        Some((joined, left))
     }
 
     pub(super) fn remove_session(&self, session: SessionId) {
@@ -123,7 +136,7 @@ impl User {
         self.version().is_some()
     }
 
-    pub(super) fn version(&self) -> Option<u64> {
+    pub(crate) fn version(&self) -> Option<u64> {
         self.state.lock().version
     }
 
@@ -189,14 +202,25 @@ impl User {
         }
     }
 
-    /// Takes a membership read by itself. True when it is new.
-    pub(super) fn insert(&self, membership: Membership) -> bool {
-        self.state.lock().rooms.insert(membership.room, membership).is_none()
-    }
-
-    /// True when there was one to remove.
-    pub(super) fn remove(&self, room: RoomId) -> bool {
-        self.state.lock().rooms.remove(&room).is_some()
+    /// Takes an answer about one room that was asked for when the list had the version `as_of`. When
+    /// the list has learnt something since, the answer may be the older of the two: it has to be
+    /// asked for again.
+    pub(super) fn learn(
+        &self,
+        as_of: Option<u64>,
+        room: RoomId,
+        membership: Option<Membership>,
+    ) -> Learnt {
+        let mut state = self.state.lock();
+        if state.version != as_of {
+            return Learnt::Overtaken;
+        }
+        let is_member = membership.is_some();
+        let before = match membership {
+            Some(membership) => state.rooms.insert(room, membership),
+            None => state.rooms.remove(&room),
+        };
+        if before.is_some() == is_member { Learnt::Nothing } else { Learnt::Changed }
     }
 
     /// Changes what is known of a room, if the user is a member.
@@ -229,7 +253,7 @@ impl User {
     }
 }
 
-fn by_room(list: Memberships) -> HashMap<RoomId, Membership> {
+fn by_room(list: Memberships) -> SteadyMap<RoomId, Membership> {
     list.rooms.into_iter().map(|membership| (membership.room, membership)).collect()
 }
 
@@ -237,7 +261,7 @@ fn by_room(list: Memberships) -> HashMap<RoomId, Membership> {
 mod tests {
     use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId};
 
-    use super::{Applied, User};
+    use super::{Applied, Learnt, User};
     use crate::backends::{Membership, Memberships};
 
     fn membership(room: RoomId) -> Membership {
@@ -270,6 +294,21 @@ mod tests {
         assert_eq!(user.apply(8, room, None), Applied::Jumped);
         assert_eq!(user.apply(7, room, None), Applied::Left);
         assert!(user.membership(room).is_none());
+    }
+
+    #[test]
+    fn an_answer_that_was_overtaken_is_asked_for_again() {
+        let (user, room) = (user(), RoomId::generate());
+        assert!(user.load(Memberships { rooms: vec![membership(room)], version: 5 }));
+        let as_of = user.version();
+        assert_eq!(user.apply(6, room, None), Applied::Left);
+        assert_eq!(user.learn(as_of, room, Some(membership(room))), Learnt::Overtaken);
+        assert!(user.membership(room).is_none(), "who left is not let in by an old answer");
+        let as_of = user.version();
+        assert_eq!(user.apply(7, room, Some(membership(room))), Applied::Joined);
+        assert_eq!(user.learn(as_of, room, None), Learnt::Overtaken);
+        assert_eq!(user.learn(user.version(), room, None), Learnt::Changed);
+        assert_eq!(user.learn(user.version(), room, None), Learnt::Nothing);
     }
 
     #[test]
