@@ -11,6 +11,8 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 
+#[cfg(test)]
+pub(crate) use welcome::Welcomed;
 pub(crate) use welcome::{Plan, WelcomeHead};
 
 use crate::{

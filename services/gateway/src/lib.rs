@@ -19,6 +19,8 @@ mod rates;
 mod rest;
 mod server;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod steady;
 mod topics;
 mod users;

@@ -335,3 +335,11 @@ impl Users {
         self.users.get(user).map(|user| Arc::clone(&user))
     }
 }
+
+#[cfg(test)]
+impl Users {
+    /// Entries and tasks; none of either when nobody has been here for a while.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.users.len(), self.tasks.len())
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hubbub_client_protocol::{Appended, ErrorView, Event, MessageView, Welcome};
+use hubbub_client_protocol::{Appended, ErrorView, Event, MessageView, WelcomeRoom};
 use hubbub_domain::{ClientId, Rev, RoomId, UserId};
 use tokio::time::Instant;
 
@@ -80,14 +80,14 @@ impl ClientLog {
 
     /// Rooms that are new begin at what the welcome says; the others go on. When it names all rooms,
     /// those it does not name are left.
-    pub(crate) fn welcomed(&mut self, welcome: &Welcome) {
-        for room in &welcome.rooms {
+    pub fn welcomed(&mut self, rooms: &[WelcomeRoom], rooms_total: usize) {
+        for room in rooms {
             if !self.revs.contains_key(&room.room) {
                 self.begin(room.room, room.rev);
             }
         }
-        if welcome.rooms_total as usize == welcome.rooms.len() {
-            let named: HashSet<RoomId> = welcome.rooms.iter().map(|room| room.room).collect();
+        if rooms_total == rooms.len() {
+            let named: HashSet<RoomId> = rooms.iter().map(|room| room.room).collect();
             let gone = self.revs.keys().filter(|room| !named.contains(room)).copied();
             for room in gone.collect::<Vec<_>>() {
                 self.left(room);
@@ -95,7 +95,8 @@ impl ClientLog {
         }
     }
 
-    pub(crate) fn heard(&mut self, event: Event) {
+    /// Takes what the client was told.
+    pub fn heard(&mut self, event: Event) {
         match event {
             Event::Message(message) => {
                 let (room, rev) = (message.room, message.rev);

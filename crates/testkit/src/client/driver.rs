@@ -148,7 +148,8 @@ impl Driver {
         self.epoch.clone_from(&welcome.epoch);
         // The server pings that often; what has said nothing for longer is not there any more.
         self.silence = 2 * Duration::from_millis(welcome.heartbeat_ms) + CONNECT_PATIENCE;
-        self.shared.log.lock().welcomed(&welcome);
+        let (rooms, total) = (&welcome.rooms, welcome.rooms_total as usize);
+        self.shared.log.lock().welcomed(rooms, total);
         Ok(())
     }
 

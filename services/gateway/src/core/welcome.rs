@@ -9,6 +9,8 @@ use hubbub_client_protocol::{Limits, Resume, Welcome, WelcomeRoom};
 use hubbub_domain::{Fault, Rev, RoomId, UserId, limits};
 
 use super::{Caller, Core};
+#[cfg(test)]
+use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
     hub::Start,
@@ -160,6 +162,12 @@ fn start(resume: Option<&Resume>, epoch: &str, (room, head): (RoomId, Rev)) -> S
     let seen = resume.and_then(|resume| Some((&resume.epoch, resume.rooms.get(&room)?)));
     match seen {
         None => Start::After(head),
+        #[cfg(test)]
+        Some((known, seen))
+            if planted::has(Bug::ResumeOffByOne) && known == epoch && *seen < head =>
+        {
+            Start::After(seen.next())
+        }
         Some((known, seen)) if known == epoch && *seen <= head => Start::After(*seen),
         Some(_) => Start::Anew,
     }

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::{Encoded, Start, encoded::Live, ring::Ring, stream::Stream};
+#[cfg(test)]
+use crate::simulation::planted::{self, Bug};
 use crate::{
     metrics,
     session::{Frame, Session, SessionId},
@@ -156,6 +158,10 @@ impl Room {
     }
 
     pub(super) fn detach_user(&self, user: &UserId) {
+        #[cfg(test)]
+        if planted::has(Bug::LeaveIgnored) {
+            return;
+        }
         let mut state = self.lock();
         state.followers.retain(|_, follower| {
             let gone = follower.session.user() == user;
@@ -188,6 +194,13 @@ impl Room {
         match &mut state.phase {
             Phase::Live(stream) => {
                 stream.note_head(head);
+                #[cfg(test)]
+                if planted::has(Bug::RepeatedAfterResync) {
+                    for follower in state.followers.values_mut() {
+                        follower.cursor = Rev(follower.cursor.0.saturating_sub(1));
+                        follower.fall_behind(self.id);
+                    }
+                }
                 Vec::new()
             }
             Phase::Opening { early } => {
@@ -316,6 +329,11 @@ impl State {
             .map(|user| (user.clone(), change.rev()));
         let mut given = 0;
         for follower in self.followers.values_mut() {
+            #[cfg(test)]
+            if planted::has(Bug::CatchUpOvertaken) && follower.behind {
+                follower.give(&change, None);
+                continue;
+            }
             if follower.behind || follower.suspended.is_some() || change.rev() <= follower.cursor {
                 continue;
             }
@@ -332,6 +350,10 @@ impl State {
 
     /// Stops a user's sessions where they are. True when there are any.
     fn suspend(&mut self, user: &UserId, rev: Rev) -> bool {
+        #[cfg(test)]
+        if planted::has(Bug::LeaveIgnored) {
+            return false;
+        }
         let mut found = false;
         for follower in self.followers.values_mut() {
             if follower.session.user() == user {

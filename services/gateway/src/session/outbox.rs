@@ -179,6 +179,11 @@ impl Outbox {
         self.state.lock().bytes <= self.bytes_max / 2
     }
 
+    #[cfg(test)]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// The session is over: whatever is put in from now on is dropped.
     pub(crate) fn end(&self) {
         let mut state = self.state.lock();

@@ -32,6 +32,11 @@ impl Sessions {
         metrics::sessions(self.open.len());
     }
 
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     pub(crate) fn leave(&self, session: &Session) {
         self.open.remove(&session.id());
         metrics::sessions(self.open.len());
