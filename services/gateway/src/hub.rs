@@ -15,26 +15,26 @@
 mod catch_up;
 mod encoded;
 mod feed;
+mod misses;
 mod repair;
 mod resync;
 mod ring;
 mod room;
 mod stream;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use dashmap::DashMap;
 use hubbub_domain::{Rev, RoomId, UserId};
 use hubbub_runtime::jitter::Jitter;
-use moka::future::Cache;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
-use catch_up::Miss;
 pub(crate) use encoded::Encoded;
 use encoded::Live;
 pub(crate) use feed::run as run_feed;
+use misses::Misses;
 use room::Room;
 
 #[cfg(test)]
@@ -48,9 +48,6 @@ use crate::{
 
 /// Repairs and resyncs at work at once, so that a restart of Redis does not flood history.
 const FETCHES_MAX: usize = 64;
-
-/// When a shared miss gives its memory back. `catch_up` stops using it earlier.
-const MISS_FORGOTTEN: Duration = Duration::from_secs(20);
 
 /// Somebody left a room, says the room's own order; to be confirmed by the room service.
 #[derive(Debug)]
@@ -79,8 +76,7 @@ pub(crate) struct Hub {
     jitter: Jitter,
     /// Tells the users' table that a room's order says somebody left.
     departures: mpsc::Sender<Departure>,
-    /// Misses that several sessions share: (room, after) → the changes that follow.
-    misses: Cache<(RoomId, Rev), Miss>,
+    misses: Misses,
     fetches: Arc<Semaphore>,
     tasks: TaskTracker,
     epoch: Mutex<String>,
@@ -94,9 +90,6 @@ impl Hub {
         departures: mpsc::Sender<Departure>,
         jitter: Jitter,
     ) -> Arc<Self> {
-        /// At the bound the least recently used goes.
-        const MISSES_MAX: u64 = 1_024;
-
         Arc::new(Self {
             config,
             rooms: DashMap::new(),
@@ -104,7 +97,7 @@ impl Hub {
             topics,
             jitter,
             departures,
-            misses: Cache::builder().max_capacity(MISSES_MAX).time_to_live(MISS_FORGOTTEN).build(),
+            misses: Misses::default(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
             tasks: TaskTracker::new(),
             epoch: Mutex::default(),

@@ -2,14 +2,14 @@
 //! enough, else from history, past a bound with a `reset` and the newest page. While it lasts, the
 //! room's live events pass this session by; at the end it continues exactly after its cursor.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, Rev, RoomId, limits};
-use tokio::time::Instant;
 
 use super::{
     Encoded, Hub,
+    misses::Changes,
     room::{Given, Phase, Room, State},
 };
 use crate::{
@@ -17,16 +17,6 @@ use crate::{
     metrics,
     session::Session,
 };
-
-/// Long enough for a crowd that lost the same node to share one fetch.
-const MISS_KEPT: Duration = Duration::from_secs(2);
-
-/// What several sessions miss, fetched once.
-#[derive(Clone)]
-pub(super) struct Miss {
-    changes: Arc<[Arc<Encoded>]>,
-    fetched_at: Instant,
-}
 
 /// Where a follower stands in catching up.
 enum Step {
@@ -139,24 +129,14 @@ impl Hub {
     }
 
     /// The changes after a revision, as many as one call gives; shared by all who miss the same.
-    async fn missed(&self, room: RoomId, after: Rev) -> Result<Arc<[Arc<Encoded>]>, Fault> {
-        let key = (room, after);
-        let kept = self.misses.get(&key).await;
-        if kept.is_some_and(|miss| miss.fetched_at.elapsed() >= MISS_KEPT) {
-            self.misses.invalidate(&key).await;
-        }
+    async fn missed(&self, room: RoomId, after: Rev) -> Result<Changes, Fault> {
         let fetch = async {
             let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
             metrics::missed_fetched();
             let changes = self.backends.changes(room, after).await?.changes;
-            let changes = changes.into_iter().map(|change| Encoded::new(room, change)).collect();
-            Ok(Miss { changes, fetched_at: Instant::now() })
+            Ok(changes.into_iter().map(|change| Encoded::new(room, change)).collect())
         };
-        self.misses
-            .try_get_with(key, fetch)
-            .await
-            .map(|miss| miss.changes)
-            .map_err(|fault: Arc<Fault>| fault.as_ref().clone())
+        self.misses.share((room, after), fetch).await
     }
 
     /// Replaces what the client holds of the room by its newest page.

@@ -41,6 +41,7 @@ impl Hub {
         let mut interval = self.jittered_interval();
         loop {
             tokio::time::sleep(self.config.idle_room_kept / 4).await;
+            self.misses.forget_old();
             self.retire_idle_rooms().await;
             self.open_awaited().await;
             if compared.elapsed() >= interval {
