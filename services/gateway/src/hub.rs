@@ -35,14 +35,14 @@ pub(crate) use encoded::Encoded;
 use encoded::Live;
 pub(crate) use feed::run as run_feed;
 use misses::Misses;
-use room::Room;
+use room::{Delivered, Room};
 
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Backends, Heads},
     config::HubConfig,
-    session::Session,
+    session::{Flusher, Session},
     topics::Topics,
 };
 
@@ -78,6 +78,7 @@ pub(crate) struct Hub {
     departures: mpsc::Sender<Departure>,
     misses: Misses,
     fetches: Arc<Semaphore>,
+    flusher: Flusher,
     tasks: TaskTracker,
     epoch: Mutex<String>,
 }
@@ -99,6 +100,7 @@ impl Hub {
             departures,
             misses: Misses::default(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
+            flusher: Flusher::new(),
             tasks: TaskTracker::new(),
             epoch: Mutex::default(),
         })
@@ -135,6 +137,11 @@ impl Hub {
         }
     }
 
+    /// Writes what is delivered; its shards have to run.
+    pub(crate) const fn flusher(&self) -> &Flusher {
+        &self.flusher
+    }
+
     /// The sessions that follow a room.
     pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.followers()).unwrap_or_default()
@@ -162,10 +169,8 @@ impl Hub {
         self.note_epoch(&heads.epoch);
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
-                for change in entry.settle(head.head.rev) {
-                    self.offer(&entry, change);
-                }
-                self.mend(&entry);
+                let early = entry.settle(head.head.rev);
+                self.offer(&entry, early);
             }
         }
     }
@@ -181,9 +186,11 @@ impl Hub {
         }
     }
 
-    /// Puts a change from the bus or from history where it belongs in its room's order.
-    fn offer(self: &Arc<Self>, room: &Arc<Room>, change: Live) {
-        for (user, rev) in room.offer(change) {
+    /// Puts changes from the bus or from history where they belong in their room's order.
+    fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
+        let Delivered { departed, to_flush } = room.offer(changes);
+        self.flusher.flush(to_flush);
+        for (user, rev) in departed {
             self.ask_about(room, user, rev);
         }
         self.mend(room);

@@ -171,6 +171,9 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
+        for shard in hub.flusher().shards() {
+            until_drained(support, "flusher", shard.run());
+        }
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());
     }

@@ -4,6 +4,7 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
+mod flusher;
 mod outbox;
 mod sessions;
 
@@ -14,7 +15,8 @@ use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, RoomId, UserId};
 use parking_lot::Mutex;
 
-pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
+pub(crate) use flusher::Flusher;
+pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 
 /// How a door spells what the core tells.
@@ -32,6 +34,13 @@ pub(crate) trait Codec: Send + Sync + 'static {
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId(u64);
+
+impl SessionId {
+    /// Given out in sequence.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// The shared handle.
 pub(crate) struct Session {

@@ -21,6 +21,7 @@ mod upgrade;
 mod violation;
 
 pub use decode::{Decoder, Limits, Message, Messages};
+pub(crate) use socket::Writer;
 pub use socket::{FrameQueue, ReadError, Received, Socket, Written};
 pub use upgrade::{PendingSocket, Refusal, Upgrade, UpgradeError};
 pub use violation::Violation;

@@ -68,6 +68,7 @@ impl Hub {
     async fn catch_up_room(&self, session: &Session, room: &Room) -> Result<Step, Fault> {
         loop {
             let step = self.step(session, room);
+            session.outbox().flush();
             match step {
                 Step::Done | Step::Full | Step::Waiting => return Ok(step),
                 Step::Departed(rev) => {
@@ -76,7 +77,9 @@ impl Hub {
                 }
                 Step::Fetch(after) => {
                     let changes = self.missed(room.id(), after).await?;
-                    match give_all(session, room, &changes) {
+                    let step = give_all(session, room, &changes);
+                    session.outbox().flush();
+                    match step {
                         Some(Step::Departed(rev)) => {
                             self.ask_about(room, session.user().clone(), rev);
                             return Ok(Step::Waiting);

@@ -66,9 +66,8 @@ impl Hub {
     fn changed(self: &Arc<Self>, room: RoomId, changes: RoomChanges) -> Result<(), Fault> {
         let Some(entry) = self.get(room) else { return Ok(()) };
         metrics::changes_received(changes.changes.len());
-        for change in changes.changes {
-            self.offer(&entry, decode(room, change)?);
-        }
+        let changes = changes.changes.into_iter().map(|change| decode(room, change));
+        self.offer(&entry, changes.collect::<Result<_, _>>()?);
         Ok(())
     }
 }

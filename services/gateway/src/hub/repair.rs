@@ -45,9 +45,8 @@ impl Hub {
             // History knows less than we were told: the store went back in time.
             room.jump_to(changes.head.rev);
         }
-        for change in changes.changes {
-            self.offer(room, Encoded::new(room.id(), change).into());
-        }
+        let changes = changes.changes.into_iter();
+        self.offer(room, changes.map(|change| Encoded::new(room.id(), change).into()).collect());
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::{Encoded, Start, encoded::Live, ring::Ring, stream::Stream};
 use crate::simulation::planted::{self, Bug};
 use crate::{
     metrics,
-    session::{Frame, Session, SessionId},
+    session::{Frame, Offered, Session, SessionId},
     steady::SteadyMap,
 };
 
@@ -47,6 +47,18 @@ pub(super) enum Phase {
     Live(Stream<Live>),
 }
 
+/// What a follower is to be given next.
+pub(super) struct Next<'a> {
+    change: &'a Encoded,
+    trace: Option<&'a Arc<tracing::Span>>,
+}
+
+impl<'a> From<&'a Live> for Next<'a> {
+    fn from(live: &'a Live) -> Self {
+        Self { change: &live.change, trace: live.trace.as_ref() }
+    }
+}
+
 pub(super) struct Follower {
     pub(super) session: Arc<Session>,
     /// The last revision it was given.
@@ -76,21 +88,24 @@ impl Follower {
     /// Gives the next change to one that is catching up. Their own departure stops them here as it
     /// does those who are live; `last` is how far the room has come.
     pub(super) fn catch_up_with(&mut self, change: &Encoded, last: Rev) -> Given {
-        if departed(change) == Some(self.session.user()) && change.rev() > self.cleared {
+        if departing(change) == Some(self.session.user()) && change.rev() > self.cleared {
             self.suspended = Some(last);
             return Given::Suspended;
         }
-        if self.give(change, None) { Given::Yes } else { Given::Full }
+        let next = Next { change, trace: None };
+        if self.give(std::iter::once(next)).taken > 0 { Given::Yes } else { Given::Full }
     }
 
-    /// Gives the next change. False when the outbox is full.
-    pub(super) fn give(&mut self, change: &Encoded, trace: Option<&Arc<tracing::Span>>) -> bool {
-        let frame = Frame { bytes: change.bytes(self.session.codec()), trace: trace.cloned() };
-        let given = self.session.outbox().offer(frame);
-        if given {
-            self.cursor = change.rev();
-        }
-        given
+    /// Gives changes that follow the cursor without a gap; they leave in one write.
+    pub(super) fn give<'a>(&mut self, changes: impl Iterator<Item = Next<'a>>) -> Offered {
+        let codec = self.session.codec();
+        let frames = changes.map(|Next { change, trace }| Frame {
+            bytes: change.bytes(codec),
+            trace: trace.cloned(),
+        });
+        let offered = self.session.outbox().offer(frames);
+        self.cursor = Rev(self.cursor.0 + offered.taken as u64);
+        offered
     }
 
     pub(super) fn fall_behind(&mut self, room: RoomId) {
@@ -223,16 +238,15 @@ impl Room {
         }
     }
 
-    /// Takes a change from the bus or from history. Returns who left by what was delivered.
-    pub(super) fn offer(&self, change: Live) -> Departed {
+    /// Takes changes from the bus or from history, and gives what became deliverable.
+    pub(super) fn offer(&self, changes: Vec<Live>) -> Delivered {
         let mut state = self.lock();
         match &mut state.phase {
-            Phase::Live(_) => state.offer(self.id, change),
+            Phase::Live(_) => state.offer(self.id, changes),
             Phase::Opening { early } => {
-                if early.len() < EARLY_MAX {
-                    early.push(change);
-                }
-                Departed::new()
+                let room = EARLY_MAX.saturating_sub(early.len());
+                early.extend(changes.into_iter().take(room));
+                Delivered::default()
             }
         }
     }
@@ -310,42 +324,60 @@ impl Room {
 }
 
 impl State {
-    /// Orders a change and delivers what became deliverable.
-    fn offer(&mut self, room: RoomId, live: Live) -> Departed {
-        let mut departed = Departed::new();
-        let Phase::Live(stream) = &mut self.phase else { return departed };
-        let mut ready = SmallVec::<[Live; 1]>::new();
-        stream.offer(live.change.rev(), live, |_, live| ready.push(live));
-        for live in ready {
-            departed.extend(self.deliver(room, live));
+    /// Orders changes and delivers what became deliverable.
+    fn offer(&mut self, room: RoomId, changes: Vec<Live>) -> Delivered {
+        let mut delivered = Delivered::default();
+        let Phase::Live(stream) = &mut self.phase else { return delivered };
+        let mut ready = Vec::with_capacity(changes.len());
+        for live in changes {
+            stream.offer(live.change.rev(), live, |_, live| ready.push(live));
         }
-        departed
+        // Whoever left is given nothing from the change on that says so.
+        for run in ready.chunk_by(|_, next| departing(&next.change).is_none()) {
+            if let Some(first) = run.first().map(|live| &live.change)
+                && let Some(user) = departing(first)
+                && self.suspend(user, first.rev())
+            {
+                delivered.departed.push((user.clone(), first.rev()));
+            }
+            self.deliver(room, run, &mut delivered.to_flush);
+        }
+        for live in ready {
+            self.ring.push(live.change);
+        }
+        delivered
     }
 
-    fn deliver(&mut self, room: RoomId, live: Live) -> Option<(UserId, Rev)> {
-        let Live { change, trace } = live;
-        let departed = departed(&change)
-            .filter(|user| self.suspend(user, change.rev()))
-            .map(|user| (user.clone(), change.rev()));
+    /// Gives each follower what of these changes, which are contiguous, it was not given yet.
+    fn deliver(&mut self, room: RoomId, changes: &[Live], to_flush: &mut Vec<Arc<Session>>) {
+        let Some(first) = changes.first().map(|live| live.change.rev()) else { return };
         let mut given = 0;
         for follower in self.followers.values_mut() {
             #[cfg(test)]
             if planted::has(Bug::CatchUpOvertaken) && follower.behind {
-                follower.give(&change, None);
+                follower.give(changes.iter().map(Next::from));
                 continue;
             }
-            if follower.behind || follower.suspended.is_some() || change.rev() <= follower.cursor {
+            if follower.behind || follower.suspended.is_some() {
                 continue;
             }
-            if change.rev() == follower.cursor.next() && follower.give(&change, trace.as_ref()) {
-                given += 1;
-            } else {
+            let missed = follower.cursor.next() < first;
+            let known = (follower.cursor.0 + 1).saturating_sub(first.0);
+            let new = changes.get(usize::try_from(known).unwrap_or(usize::MAX)..).unwrap_or(&[]);
+            if missed {
+                follower.fall_behind(room);
+                continue;
+            }
+            let offered = follower.give(new.iter().map(Next::from));
+            if offered.taken < new.len() {
                 follower.fall_behind(room);
             }
+            if offered.to_flush {
+                to_flush.push(Arc::clone(&follower.session));
+            }
+            given += offered.taken;
         }
         metrics::delivered(given);
-        self.ring.push(change);
-        departed
     }
 
     /// Stops a user's sessions where they are. True when there are any.
@@ -371,12 +403,18 @@ impl State {
     }
 }
 
-/// Users whose departure a delivery told of and who follow the room here, and where it stands.
-pub(super) type Departed = SmallVec<[(UserId, Rev); 1]>;
+/// What came of a delivery, to be seen to without the room's lock.
+#[derive(Default)]
+pub(super) struct Delivered {
+    /// Users whose departure it told of and who follow the room here, and where it stands.
+    pub(super) departed: SmallVec<[(UserId, Rev); 1]>,
+    /// Sessions whose outboxes are to be written.
+    pub(super) to_flush: Vec<Arc<Session>>,
+}
 
 /// Who is no longer a member from this change on. It stands in the room's own order, so nothing
 /// that was said after it reaches them.
-fn departed(change: &Encoded) -> Option<&UserId> {
+fn departing(change: &Encoded) -> Option<&UserId> {
     let ChangeKind::Posted(message) = &change.change().kind else { return None };
     match &message.kind {
         MessageKind::System(SystemNotice::Left { user } | SystemNotice::Removed { user, .. }) => {

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     pub(super) requests: Requests,
     pub(super) expiry: Expiry,
     pinged_at: Option<Instant>,
+    /// What is delivered to many may be written past this task.
+    line_open: bool,
     _counted: ConnectionGuard,
 }
 
@@ -76,9 +78,11 @@ impl Connection {
             requests: Requests::default(),
             expiry: Expiry { at: expires_at, told: false },
             pinged_at: None,
+            line_open: false,
             _counted: guard,
         };
         let ending = connection.live().await;
+        connection.wire.take(session.outbox().close_line().into_iter().collect());
         core.sessions.leave(&session);
         core.end(&session);
         metrics::session_ended(ending.name());
@@ -152,6 +156,10 @@ impl Connection {
             if !self.wire.has_pending() {
                 let frames = self.session.outbox().take();
                 if frames.is_empty() {
+                    if !self.line_open {
+                        self.session.outbox().open_line(self.wire.writer());
+                        self.line_open = true;
+                    }
                     return Ok(());
                 }
                 self.wire.take(frames);

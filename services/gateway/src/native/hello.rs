@@ -16,6 +16,7 @@ use crate::{
     core::{Caller, Plan, WelcomeHead},
     edge::ConnectionGuard,
     session::Session,
+    ws::encode,
 };
 
 /// A client that was welcomed; the answer to its `hello` waits in its outbox.
@@ -91,14 +92,20 @@ fn unauthenticated(reason: &'static str) -> Ending {
 async fn read_hello(wire: &mut Wire) -> Result<(RequestId, Hello), Ending> {
     loop {
         wire.ready(Reading::Open).await?;
-        let mut text = None;
+        let (mut text, mut pong) = (None, None);
         wire.read(|incoming| {
-            text = Some(match incoming {
-                Incoming::Text(text) => Ok(text.to_owned()),
-                Incoming::Binary => Err(Fault::bad_request("binary messages are not understood")),
-            });
+            match incoming {
+                Incoming::Text(hello) => text = Some(Ok(hello.to_owned())),
+                Incoming::Binary => {
+                    text = Some(Err(Fault::bad_request("binary messages are not understood")));
+                }
+                Incoming::Ping(payload) => pong = Some(encode::pong(payload)),
+            }
             ControlFlow::Break(())
         })?;
+        if let Some(pong) = pong {
+            wire.push(pong);
+        }
         match text {
             Some(Ok(text)) => {
                 if let ControlFlow::Break(hello) = first_request(wire, &text)? {

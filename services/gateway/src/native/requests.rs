@@ -19,6 +19,7 @@ use crate::{
     appender::Done,
     core::{Caller, Core},
     metrics,
+    ws::encode,
 };
 
 type Running = Pin<Box<dyn Future<Output = Work> + Send>>;
@@ -127,7 +128,13 @@ impl Connection {
         let config = &door.core.config.session;
         let mut ending = None;
         wire.read(|incoming| {
-            let taken = requests.take(incoming, caller, &door.core);
+            let taken = match incoming {
+                Incoming::Ping(payload) => Ok(Some(encode::pong(payload))),
+                Incoming::Text(text) => requests.take(text, caller, &door.core),
+                Incoming::Binary => {
+                    Err(Refused::Broken(Fault::bad_request("binary messages are not understood")))
+                }
+            };
             match taken {
                 Ok(None) => {}
                 Ok(Some(answer)) => session.outbox().reply(answer),
@@ -201,13 +208,10 @@ impl Requests {
     /// Queues a request, or gives the answer to one that is refused at once.
     fn take(
         &mut self,
-        incoming: Incoming<'_>,
+        text: &str,
         caller: &Caller,
         core: &Core,
     ) -> Result<Option<bytes::Bytes>, Refused> {
-        let Incoming::Text(text) = incoming else {
-            return Err(Refused::Broken(Fault::bad_request("binary messages are not understood")));
-        };
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(RequestError { id: Some(id), fault }) => {

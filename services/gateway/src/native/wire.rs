@@ -10,7 +10,7 @@ use tokio::{io::Interest, time::Instant};
 use super::codec;
 use crate::{
     session::{Closing, Frame},
-    ws::{Decoder, Limits, Message, ReadError, Received, Socket, Written, encode},
+    ws::{Decoder, Limits, Message, ReadError, Received, Socket, Writer, Written, encode},
 };
 
 /// How long a client may take to answer our close frame.
@@ -44,6 +44,8 @@ pub(super) enum Ending {
 pub(super) enum Incoming<'a> {
     Text(&'a str),
     Binary,
+    /// To be answered with the same payload.
+    Ping(&'a [u8]),
 }
 
 impl From<CloseCode> for Ending {
@@ -107,20 +109,17 @@ impl Wire {
         self.socket.ready(wanted).await.map(drop).map_err(|_| Ending::Gone)
     }
 
-    /// Reads once and hands over what arrived, until `handle` pauses. Pings are answered here.
+    /// Reads once and hands over what arrived, until `handle` pauses.
     pub(super) fn read(
         &mut self,
         mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
     ) -> Result<(), Ending> {
-        let Self { socket, decoder, pending, .. } = self;
+        let Self { socket, decoder, .. } = self;
         let mut goodbye = None;
         let received = socket.read_into(decoder, |message| match message {
             Message::Text(text) => handle(Incoming::Text(text)),
             Message::Binary(_) => handle(Incoming::Binary),
-            Message::Ping(payload) => {
-                pending.push_back(encode::pong(payload).into());
-                ControlFlow::Continue(())
-            }
+            Message::Ping(payload) => handle(Incoming::Ping(payload)),
             Message::Pong(_) => ControlFlow::Continue(()),
             Message::Close { code, .. } => {
                 goodbye = Some(code);
@@ -143,6 +142,11 @@ impl Wire {
 
     pub(super) fn push(&mut self, frame: Bytes) {
         self.pending.push_back(frame.into());
+    }
+
+    /// For the session's outbox: nothing must be pending here when somebody else begins to write.
+    pub(super) fn writer(&self) -> Writer {
+        self.socket.writer()
     }
 
     pub(super) fn has_pending(&self) -> bool {

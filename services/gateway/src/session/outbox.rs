@@ -1,5 +1,9 @@
-//! What waits to be written to one client. Bounded in bytes; any task puts frames in, the session's
-//! own task takes all of them out at once and writes them together.
+//! What waits to be written to one client. Bounded in bytes; any task puts frames in. They leave
+//! together, in one of two ways:
+//! - what is delivered to many is written by the [`Flusher`](super::Flusher), straight from here,
+//!   without waking the session's task, as long as the socket takes all;
+//! - otherwise the session's own task takes all of them out, and waits for the socket where it must.
+//!   What it holds is *in hand*: until that is written nobody else writes.
 //!
 //! What happens at the bound depends on what is put in:
 //! - a *durable* frame is refused: the room is then marked behind and caught up when the client
@@ -16,7 +20,7 @@ use futures::task::AtomicWaker;
 use hubbub_client_protocol::CloseCode;
 use parking_lot::Mutex;
 
-use crate::ws::FrameQueue;
+use crate::ws::{FrameQueue, Writer, Written};
 
 /// Encoded bytes on their way to one client, shared with all others who get the same.
 #[derive(Clone, Debug)]
@@ -57,12 +61,29 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Frame>,
-    /// Bytes in `frames` and in the hands of the writer.
+    /// Bytes in `frames` and in the hands of the session's task.
     bytes: usize,
+    /// Bytes in the hands of the session's task.
+    in_hand: usize,
+    /// The way past the session's task, once that has said all it had to say by itself.
+    line: Option<Writer>,
+    /// The flusher knows of what waits.
+    announced: bool,
+    /// The first frame may have been written in part.
+    cut: bool,
     closing: Option<Closing>,
     /// Something for the session's task besides frames: it is behind in a room.
     nudged: bool,
     ended: bool,
+}
+
+/// What became of durable frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Offered {
+    /// How many were taken, from the first on.
+    pub(crate) taken: usize,
+    /// The flusher has to be told; otherwise somebody is on the way already.
+    pub(crate) to_flush: bool,
 }
 
 /// Why the session's task was woken.
@@ -78,20 +99,67 @@ impl Outbox {
         Self { bytes_max, state: Mutex::default(), waker: AtomicWaker::new() }
     }
 
-    /// Puts a durable frame in, unless the bound is reached. One frame always fits.
-    pub(crate) fn offer(&self, frame: Frame) -> bool {
+    /// Puts durable frames in, until the bound is reached. One frame always fits.
+    pub(crate) fn offer(&self, frames: impl Iterator<Item = Frame>) -> Offered {
         let mut state = self.state.lock();
         if state.ended {
-            return true;
+            return Offered { taken: frames.count(), to_flush: false };
         }
-        let bytes = state.bytes + frame.bytes.len();
-        if bytes > self.bytes_max && state.bytes > 0 {
-            return false;
+        let mut taken = 0;
+        for frame in frames {
+            let bytes = state.bytes + frame.bytes.len();
+            if bytes > self.bytes_max && state.bytes > 0 {
+                break;
+            }
+            state.put(frame);
+            taken += 1;
         }
-        state.put(frame);
+        if state.line.is_none() || state.in_hand > 0 {
+            drop(state);
+            self.waker.wake();
+            return Offered { taken, to_flush: false };
+        }
+        let announced = std::mem::replace(&mut state.announced, true);
+        Offered { taken, to_flush: !announced }
+    }
+
+    /// Writes what waits, if nobody else is about to. What the socket does not take is left to the
+    /// session's task, and so is an error.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state.lock();
+        state.announced = false;
+        let State { frames, line, in_hand: 0, .. } = &mut *state else { return };
+        let (Some(line), false) = (line, frames.is_empty()) else { return };
+        let written = line.try_write(frames);
+        match written {
+            Ok(Written::All { bytes }) => {
+                // A burst must not leave its room behind.
+                state.frames = VecDeque::new();
+                state.bytes -= bytes;
+                state.cut = false;
+                return;
+            }
+            Ok(Written::Some { bytes }) => {
+                state.bytes -= bytes;
+                state.cut |= bytes > 0;
+            }
+            Err(_) => {}
+        }
         drop(state);
         self.waker.wake();
-        true
+    }
+
+    /// From here on the flusher may write too: the session's task has nothing in hand.
+    pub(crate) fn open_line(&self, line: Writer) {
+        self.state.lock().line = Some(line);
+    }
+
+    /// From here on only the session's task writes. Returns the frame that was begun, if any: it has
+    /// to be ended before anything else is said.
+    pub(crate) fn close_line(&self) -> Option<Frame> {
+        let mut state = self.state.lock();
+        state.line = None;
+        if std::mem::take(&mut state.cut) { state.frames.pop_front() } else { None }
     }
 
     /// Puts the answer to a request in.
@@ -162,11 +230,16 @@ impl Outbox {
 
     /// Takes all frames out. They count until [`written`](Self::written) says they left.
     pub(crate) fn take(&self) -> VecDeque<Frame> {
-        std::mem::take(&mut self.state.lock().frames)
+        let mut state = self.state.lock();
+        state.in_hand = state.bytes;
+        state.cut = false;
+        std::mem::take(&mut state.frames)
     }
 
     pub(crate) fn written(&self, bytes: usize) {
-        self.state.lock().bytes -= bytes;
+        let mut state = self.state.lock();
+        state.bytes -= bytes;
+        state.in_hand -= bytes;
     }
 
     /// The bound is reached: read no further request.
@@ -188,8 +261,9 @@ impl Outbox {
     pub(crate) fn end(&self) {
         let mut state = self.state.lock();
         state.ended = true;
+        state.line = None;
         state.frames = VecDeque::new();
-        state.bytes = 0;
+        (state.bytes, state.in_hand) = (0, 0);
     }
 }
 
@@ -219,11 +293,18 @@ impl FrameQueue for VecDeque<Frame> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::VecDeque, time::Duration};
+
     use bytes::Bytes;
     use futures::FutureExt as _;
     use hubbub_client_protocol::CloseCode;
+    use tokio::{
+        io::{AsyncReadExt as _, Interest},
+        net::{TcpListener, TcpStream},
+    };
 
-    use super::{Frame, Outbox, Wake};
+    use super::{Frame, Offered, Outbox, Wake};
+    use crate::ws::Socket;
 
     fn frame(bytes: usize) -> Frame {
         Bytes::from(vec![0; bytes]).into()
@@ -232,12 +313,20 @@ mod tests {
     #[test]
     fn durable_frames_are_refused_at_the_bound_and_taken_again_after_it() {
         let outbox = Outbox::new(100);
-        assert!(outbox.offer(frame(150)), "one frame always fits");
-        assert!(!outbox.offer(frame(1)));
+        let offer = |bytes: usize| outbox.offer([frame(bytes)].into_iter()).taken == 1;
+        assert!(offer(150), "one frame always fits");
+        assert!(!offer(1));
         let taken = outbox.take();
-        assert!(!outbox.offer(frame(1)), "what the writer holds still counts");
+        assert!(!offer(1), "what the writer holds still counts");
         outbox.written(taken[0].bytes.len());
-        assert!(outbox.offer(frame(100)));
+        assert!(offer(100));
+    }
+
+    #[test]
+    fn of_many_durable_frames_the_first_that_fit_are_taken() {
+        let outbox = Outbox::new(100);
+        assert_eq!(outbox.offer((0..5).map(|_| frame(40))).taken, 2);
+        assert_eq!(outbox.take().len(), 2);
     }
 
     #[test]
@@ -263,8 +352,67 @@ mod tests {
     fn an_ended_outbox_takes_nothing() {
         let outbox = Outbox::new(100);
         outbox.end();
-        assert!(outbox.offer(frame(1)));
+        assert_eq!(outbox.offer([frame(1)].into_iter()).taken, 1);
         assert!(outbox.take().is_empty());
+    }
+
+    /// An outbox whose frames may go past its task, and the peer.
+    async fn with_line(bytes_max: usize) -> (Outbox, Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let socket = Socket::new(listener.accept().await.unwrap().0, &[], None);
+        socket.ready(Interest::WRITABLE).await.unwrap();
+        let outbox = Outbox::new(bytes_max);
+        outbox.open_line(socket.writer());
+        (outbox, socket, peer)
+    }
+
+    #[tokio::test]
+    async fn what_is_offered_is_announced_once_and_leaves_without_the_task() {
+        let (outbox, _socket, mut peer) = with_line(100).await;
+        let offer = |text: &'static str| outbox.offer([Bytes::from(text).into()].into_iter());
+        assert_eq!(offer("one "), Offered { taken: 1, to_flush: true });
+        assert_eq!(offer("two"), Offered { taken: 1, to_flush: false });
+        outbox.flush();
+        assert_eq!(outbox.woken().now_or_never(), None);
+        let mut received = [0; 7];
+        peer.read_exact(&mut received).await.unwrap();
+        assert_eq!(&received, b"one two");
+        assert_eq!(offer("three"), Offered { taken: 1, to_flush: true });
+    }
+
+    #[tokio::test]
+    async fn nobody_writes_past_what_the_task_has_in_hand() {
+        let (outbox, _socket, _peer) = with_line(100).await;
+        outbox.reply(frame(10));
+        let in_hand = outbox.take();
+        let offered = outbox.offer([frame(20)].into_iter());
+        assert_eq!(offered, Offered { taken: 1, to_flush: false }, "the task is woken");
+        outbox.flush();
+        assert_eq!(outbox.take().len(), 1, "it was left to the task");
+        outbox.written(in_hand[0].bytes.len() + 20);
+        assert!(outbox.offer([frame(1)].into_iter()).to_flush);
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_was_begun_is_ended_by_the_task() {
+        const FRAME: usize = 16 << 20;
+        let (outbox, socket, mut peer) = with_line(usize::MAX).await;
+        let bytes: Vec<u8> = (0..FRAME).map(|at| (at % 251) as u8).collect();
+        assert!(outbox.offer([Bytes::from(bytes.clone()).into()].into_iter()).to_flush);
+        outbox.flush();
+        assert_eq!(outbox.woken().now_or_never(), Some(Wake::Work), "the socket did not take all");
+        let rest = outbox.close_line().expect("a part is left");
+        assert!(rest.bytes.len() < FRAME);
+        outbox.flush();
+        let receiving = tokio::spawn(async move {
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).await.unwrap();
+            received
+        });
+        socket.close(VecDeque::from([rest]), Duration::from_secs(60)).await;
+        drop(outbox);
+        assert!(receiving.await.unwrap() == bytes, "every byte, once, in order");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::{
     net::Shutdown,
     ops::ControlFlow,
     os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
     task::{Context, Waker},
     time::Duration,
 };
@@ -40,7 +41,8 @@ thread_local! {
 /// A client's connection after the handshake.
 #[derive(Debug)]
 pub struct Socket {
-    io: TcpStream,
+    /// Shared with its [`Writer`].
+    io: Arc<TcpStream>,
     /// What arrived behind the handshake and was read with it.
     leftover: Box<[u8]>,
     /// Keeps the connection counted.
@@ -108,7 +110,7 @@ impl Socket {
     /// `leftover` is what was read behind the handshake.
     pub(crate) fn new(io: TcpStream, leftover: &[u8], connection: Option<Connection>) -> Self {
         forget_waker(&io);
-        Self { io, leftover: leftover.into(), connection }
+        Self { io: Arc::new(io), leftover: leftover.into(), connection }
     }
 
     /// The connection as the listener counted it.
@@ -159,7 +161,7 @@ impl Socket {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut received = None;
         let outcome = self.io.try_io(Interest::READABLE, || {
-            let bytes = (&*SockRef::from(&self.io)).read(buffer)?;
+            let bytes = (&*SockRef::from(&*self.io)).read(buffer)?;
             received = Some(bytes);
             let drained = SHORT_READ_DRAINS && (1..buffer.len()).contains(&bytes);
             if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes) }
@@ -169,25 +171,12 @@ impl Socket {
 
     /// Writes what the socket takes, without waiting; what was written leaves the queue.
     pub fn try_write(&self, queue: &mut impl FrameQueue) -> io::Result<Written> {
-        let mut bytes = 0;
-        loop {
-            let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
-                queue.slices().take(SLICES_MAX).map(IoSlice::new).collect();
-            if slices.is_empty() {
-                return Ok(Written::All { bytes });
-            }
-            match self.io.try_write_vectored(&slices) {
-                Ok(written) => {
-                    drop(slices);
-                    queue.advance(written);
-                    bytes += written;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Written::Some { bytes });
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        try_write(&self.io, queue)
+    }
+
+    /// A way to write from elsewhere. Whoever has several sees to it that only one writes at a time.
+    pub(crate) fn writer(&self) -> Writer {
+        Writer(Arc::clone(&self.io))
     }
 
     /// Ends the connection in order: writes the queue, says that no more comes, and waits for the
@@ -197,7 +186,7 @@ impl Socket {
             while let Written::Some { .. } = self.try_write(&mut queue)? {
                 self.io.writable().await?;
             }
-            SockRef::from(&self.io).shutdown(Shutdown::Write)?;
+            SockRef::from(&*self.io).shutdown(Shutdown::Write)?;
             self.drain().await
         };
         // Whoever does not take part is cut off when the socket is dropped.
@@ -218,6 +207,42 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+/// The writing half of a [`Socket`], for those who do not own it.
+#[derive(Debug)]
+pub(crate) struct Writer(Arc<TcpStream>);
+
+impl Writer {
+    /// As [`Socket::try_write`].
+    pub(crate) fn try_write(&self, queue: &mut impl FrameQueue) -> io::Result<Written> {
+        try_write(&self.0, queue)
+    }
+}
+
+fn try_write(io: &TcpStream, queue: &mut impl FrameQueue) -> io::Result<Written> {
+    let mut bytes = 0;
+    loop {
+        let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
+            queue.slices().take(SLICES_MAX).map(IoSlice::new).collect();
+        let written = match &slices[..] {
+            [] => return Ok(Written::All { bytes }),
+            // Less work for the kernel than a list of one.
+            [only] => io.try_write(only),
+            several => io.try_write_vectored(several),
+        };
+        match written {
+            Ok(written) => {
+                drop(slices);
+                queue.advance(written);
+                bytes += written;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Written::Some { bytes });
+            }
+            Err(error) => return Err(error),
         }
     }
 }
