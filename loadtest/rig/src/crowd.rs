@@ -2,15 +2,16 @@
 //! shares the machine with the servers. Every client is a member who receives; some also send.
 //!
 //! Load is *open loop*: when each message is due is laid down before the run, and every latency counts
-//! from then, whenever it really could be sent. A run ends when every member has every message, and fails
+//! from then, whenever it really could be sent; what a server refuses for the moment is sent again, under
+//! the same id. A run ends when every member has every message, and fails
 //! when one is missing, comes twice or in another order, when anything is refused, or a connection ends.
 
 mod ledger;
 mod listener;
 
 use std::{
-    io::Write as _,
     ops::Range,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,12 +20,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
-use mio::net::TcpStream;
+use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
 use tokio::{sync::oneshot, time::timeout};
 
-pub(crate) use self::{ledger::Outcome, listener::Shared};
-use self::{ledger::Run, listener::Listener};
+pub(crate) use self::ledger::Outcome;
+use self::{
+    ledger::Run,
+    listener::{Listener, Shared},
+};
 use crate::{
     arm::Arm,
     frame, socket,
@@ -67,12 +71,17 @@ pub(crate) struct Room {
 
 impl Crowd {
     pub(crate) async fn connect(arm: &dyn Arm, members: &[Member]) -> Result<Self> {
-        let welcomed = socket::connect_all(arm, members).await.context(arm.kind().name())?;
         let wire = arm.wire();
-        let (listener, shared) = Listener::new(welcomed, Arc::clone(&wire))?;
+        let (listener, shared) = Listener::new(members.len(), Arc::clone(&wire))?;
         let thread = std::thread::Builder::new().name("crowd".to_owned());
         let listener = Some(thread.spawn(move || listener.run())?);
-        Ok(Self { wire, shared, listener })
+        let crowd = Self { wire, shared, listener };
+        // The first are heard, and their pings answered, while the last are still on their way.
+        let mut welcomed = pin!(socket::connect_each(arm, members).enumerate());
+        while let Some((member, welcomed)) = welcomed.next().await {
+            crowd.shared.add(member, welcomed.context(arm.kind().name())?)?;
+        }
+        Ok(crowd)
     }
 
     /// Sends what is planned, and waits until everybody has it.
@@ -80,21 +89,19 @@ impl Crowd {
         let base = NEXT_NUMBER.fetch_add(plan.messages(), Ordering::Relaxed);
         let start = Instant::now() + RUN_UP;
         let (done, finished) = oneshot::channel();
-        let connections = self.shared.streams.len();
+        let connections = self.shared.lines.len();
         self.shared.ledger.lock().begin(Run::new(plan, base, start, connections), done)?;
         let last = start + plan.gap * plan.bursts;
         let sender = {
             let (wire, shared) = (Arc::clone(&self.wire), Arc::clone(&self.shared));
             let plan = plan.clone();
-            tokio::task::spawn_blocking(move || {
-                plan.send(base, start, wire.as_ref(), &shared.streams)
-            })
+            tokio::task::spawn_blocking(move || plan.send(base, start, wire.as_ref(), &shared))
         };
         sender.await.context("the sender")??;
         // What is missing at the deadline is told by the ledger.
         let _late =
             timeout(last.saturating_duration_since(Instant::now()) + PATIENCE, finished).await;
-        self.shared.ledger.lock().end(&plan.rooms)
+        self.shared.ledger.lock().end()
     }
 
     /// The end of the last run: nothing may have come since.
@@ -128,13 +135,13 @@ impl Plan {
         &self.rooms[burst as usize % self.rooms.len()]
     }
 
-    fn send(
-        &self,
-        base: u64,
-        start: Instant,
-        wire: &dyn Wire,
-        streams: &[TcpStream],
-    ) -> Result<()> {
+    /// The room of the message at `index`.
+    fn room_at(&self, index: u64) -> &Room {
+        let burst = index / u64::from(self.burst);
+        self.room_of(u32::try_from(burst).expect("bursts are counted in u32"))
+    }
+
+    fn send(&self, base: u64, start: Instant, wire: &dyn Wire, shared: &Shared) -> Result<()> {
         let mut id = base;
         for burst in 0..self.bursts {
             let room = self.room_of(burst);
@@ -148,7 +155,7 @@ impl Plan {
                 .collect();
             sleep_until(start + self.gap * burst);
             for (sender, frame) in frames {
-                write(&streams[sender], &frame)?;
+                shared.write(sender, &frame)?;
             }
         }
         Ok(())
@@ -160,14 +167,6 @@ fn framed(wire: &dyn Wire, message: &Outgoing<'_>) -> Vec<u8> {
     wire.send(message, &mut text);
     frame::append_masked(frame::TEXT, &text, &mut bytes);
     bytes
-}
-
-/// Writes a small frame at once. A socket that does not take it is far behind: the run fails, for waiting
-/// would not be an open loop.
-pub(crate) fn write(mut stream: &TcpStream, bytes: &[u8]) -> Result<()> {
-    let written = stream.write(bytes).context("the server takes nothing more")?;
-    ensure!(written == bytes.len(), "the server takes nothing more");
-    Ok(())
 }
 
 #[expect(

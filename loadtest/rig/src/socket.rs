@@ -1,9 +1,9 @@
 //! The way in: connecting, the upgrade and what an arm wants to hear, until a client is ready to talk.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -31,13 +31,21 @@ pub(crate) struct Welcomed {
 
 /// All of these, spread over the arm's addresses in turn.
 pub(crate) async fn connect_all(arm: &dyn Arm, members: &[Member]) -> Result<Vec<Welcomed>> {
+    connect_each(arm, members).try_collect().await
+}
+
+/// The same one after the other, in their order.
+pub(crate) fn connect_each(
+    arm: &dyn Arm,
+    members: &[Member],
+) -> impl Stream<Item = Result<Welcomed>> {
     let (addresses, wire) = (arm.addresses(), arm.wire());
-    let targets = members.iter().zip(addresses.iter().cycle());
-    let wire = wire.as_ref();
-    stream::iter(targets.map(|(member, address)| connect(*address, wire, member)))
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await
+    let targets = members.iter().zip(addresses.into_iter().cycle());
+    let connecting = targets.map(move |(member, address)| {
+        let wire = Arc::clone(&wire);
+        async move { connect(address, wire.as_ref(), member).await }
+    });
+    stream::iter(connecting).buffered(AT_ONCE)
 }
 
 /// One client.
@@ -104,7 +112,10 @@ impl Welcomed {
             match wire.hear(&text) {
                 Heard::Say(answer) => self.say(answer).await?,
                 Heard::Refused => bail!("refused: {}", String::from_utf8_lossy(&text)),
-                Heard::Delivered { .. } | Heard::Acked { .. } | Heard::Other => {}
+                Heard::Delivered { .. }
+                | Heard::Acked { .. }
+                | Heard::Again { .. }
+                | Heard::Other => {}
             }
         }
     }

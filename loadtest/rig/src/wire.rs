@@ -65,6 +65,8 @@ pub(crate) enum Heard<'a> {
     Acked { id: u64, seq: u64 },
     /// A text that must be said back at once, such as the answer to a ping.
     Say(&'a str),
+    /// Request `id` was refused for the moment, as an outage or an overload is: it is sent again.
+    Again { id: u64 },
     /// A refusal: the run has failed.
     Refused,
     /// Nothing that matters here.

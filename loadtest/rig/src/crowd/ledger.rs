@@ -11,6 +11,8 @@ use crate::measure::Percentiles;
 
 /// Faults that are kept; there is one cause behind the others.
 const FAULTS_MAX: usize = 20;
+/// Refusals for the moment in one run. Beyond it the server is not overloaded but ill.
+const REFUSALS_MAX: u32 = 10_000;
 const LATENCY_MAX: Duration = Duration::from_mins(10);
 
 /// What a run came to.
@@ -32,6 +34,7 @@ pub(crate) struct Ledger {
 
 /// A run under way.
 pub(super) struct Run {
+    plan: Plan,
     base: u64,
     /// When each message is due, by its number less `base`.
     due: Vec<Instant>,
@@ -39,6 +42,7 @@ pub(super) struct Run {
     deliveries_expected: u64,
     deliveries: u64,
     acked: u64,
+    refused: u32,
     deliver_micros: Histogram<u64>,
     ack_micros: Histogram<u64>,
 }
@@ -61,12 +65,14 @@ impl Run {
             Histogram::new_with_bounds(1, max, 3).expect("the bounds are in order")
         };
         Self {
+            plan: plan.clone(),
             base,
             due: (0..plan.messages()).map(|index| start + plan.due(index)).collect(),
             listeners: vec![Listened::default(); connections],
             deliveries_expected: deliveries,
             deliveries: 0,
             acked: 0,
+            refused: 0,
             deliver_micros: histogram(),
             ack_micros: histogram(),
         }
@@ -104,8 +110,16 @@ impl Run {
         Ok(())
     }
 
+    /// The room of a message that was refused for the moment.
+    fn again(&mut self, id: u64) -> Result<String> {
+        self.refused += 1;
+        ensure!(self.refused <= REFUSALS_MAX, "{REFUSALS_MAX} refusals");
+        self.due(id).context("a refusal of another run")?;
+        Ok(self.plan.room_at(id - self.base).name.clone())
+    }
+
     /// Every member of a room has as many messages, the same ones, and the same last.
-    fn outcome(&self, rooms: &[super::Room]) -> Result<Outcome> {
+    fn outcome(&self) -> Result<Outcome> {
         let messages = self.due.len() as u64;
         ensure!(
             self.deliveries == self.deliveries_expected && self.acked == messages,
@@ -114,7 +128,7 @@ impl Run {
             self.deliveries_expected,
             self.acked
         );
-        for room in rooms {
+        for room in &self.plan.rooms {
             let heard = &self.listeners[room.members.clone()];
             let same = |it: &Listened| {
                 (it.messages, it.sum, it.last_seq)
@@ -138,10 +152,10 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn end(&mut self, rooms: &[super::Room]) -> Result<Outcome> {
+    pub(super) fn end(&mut self) -> Result<Outcome> {
         let (run, _) = self.run.take().context("no run was begun")?;
         self.quiet()?;
-        run.outcome(rooms)
+        run.outcome()
     }
 
     /// Nothing has gone wrong.
@@ -158,6 +172,11 @@ impl Ledger {
 
     pub(super) fn acked(&mut self, id: u64, now: Instant) {
         self.count(|run| run.acked(id, now));
+    }
+
+    pub(super) fn again(&mut self, id: u64) -> Result<String> {
+        let (run, _) = self.run.as_mut().context("a refusal after the end of the run")?;
+        run.again(id)
     }
 
     pub(super) fn fault(&mut self, fault: String) {
@@ -217,7 +236,7 @@ mod tests {
         for id in acks {
             ledger.acked(*id, Instant::now());
         }
-        ledger.end(&plan.rooms).map(|it| it.deliveries).map_err(|error| error.to_string())
+        ledger.end().map(|it| it.deliveries).map_err(|error| error.to_string())
     }
 
     const ALL: [(usize, u64, u64); 4] = [(0, 7, 100), (1, 7, 100), (0, 8, 101), (1, 8, 101)];

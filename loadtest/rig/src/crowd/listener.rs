@@ -2,45 +2,86 @@
 //! buffer, and nothing copied but the beginning of a frame whose end has not come.
 
 use std::{
-    io::{ErrorKind, Read as _},
+    collections::VecDeque,
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
+    os::fd::AsRawFd as _,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use mio::{Events, Interest, Poll, Token, Waker, net::TcpStream};
+use mio::{Events, Interest, Poll, Registry, Token, Waker, unix::SourceFd};
 use parking_lot::Mutex;
 
-use super::{ledger::Ledger, write};
+use super::{framed, ledger::Ledger};
 use crate::{
     frame,
     socket::Welcomed,
-    wire::{Heard, Wire},
+    wire::{Heard, Outgoing, Wire, text},
 };
 
 const BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1_024;
+/// From a refusal for the moment to the next attempt.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// What the listener shares with whoever sends and measures.
-pub(crate) struct Shared {
-    pub(crate) streams: Vec<TcpStream>,
+pub(super) struct Shared {
+    /// By the member's place; there from when the member is welcomed.
+    pub(super) lines: Vec<OnceLock<Line>>,
     pub(super) ledger: Mutex<Ledger>,
+    /// Members whose welcome came with more behind it. At most all of them.
+    early: Mutex<Vec<usize>>,
+    registry: Registry,
     stopped: AtomicBool,
     waker: Waker,
+}
+
+/// A member's connection.
+pub(super) struct Line {
+    stream: TcpStream,
+    /// The beginning of a frame; only the listener touches it.
+    rest: Mutex<Vec<u8>>,
 }
 
 pub(super) struct Listener {
     poll: Poll,
     shared: Arc<Shared>,
     wire: Arc<dyn Wire>,
-    /// The beginning of a frame, by connection.
-    rests: Vec<Vec<u8>>,
+    /// What was refused for the moment: when it is sent again, by whom, its id and room. As many as the
+    /// ledger lets pass.
+    again: VecDeque<(Instant, usize, u64, String)>,
 }
 
 impl Shared {
+    /// From now on the member is heard.
+    pub(super) fn add(&self, member: usize, welcomed: Welcomed) -> Result<()> {
+        let stream = welcomed.stream.into_std()?;
+        let file = stream.as_raw_fd();
+        let came_early = !welcomed.rest.is_empty();
+        let line = Line { stream, rest: Mutex::new(welcomed.rest) };
+        ensure!(self.lines[member].set(line).is_ok(), "member {member} is there already");
+        self.registry.register(&mut SourceFd(&file), Token(member), Interest::READABLE)?;
+        if came_early {
+            self.early.lock().push(member);
+            self.waker.wake()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a small frame at once. A socket that does not take it is far behind: the run fails, for
+    /// waiting would not be an open loop.
+    pub(super) fn write(&self, member: usize, bytes: &[u8]) -> Result<()> {
+        let line = self.lines[member].get().context("not connected yet")?;
+        let written = (&line.stream).write(bytes).context("the server takes nothing more")?;
+        ensure!(written == bytes.len(), "the server takes nothing more");
+        Ok(())
+    }
+
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         // When waking fails, the poll has failed too, and the thread has ended.
@@ -49,89 +90,94 @@ impl Shared {
 }
 
 impl Listener {
-    pub(super) fn new(welcomed: Vec<Welcomed>, wire: Arc<dyn Wire>) -> Result<(Self, Arc<Shared>)> {
+    /// For so many members, who are added as they come.
+    pub(super) fn new(members: usize, wire: Arc<dyn Wire>) -> Result<(Self, Arc<Shared>)> {
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), Token(welcomed.len()))?;
-        let (mut streams, mut rests) = (Vec::new(), Vec::new());
-        for (index, welcomed) in welcomed.into_iter().enumerate() {
-            let mut stream = TcpStream::from_std(welcomed.stream.into_std()?);
-            poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
-            streams.push(stream);
-            rests.push(welcomed.rest);
-        }
-        let (ledger, stopped) = (Mutex::default(), AtomicBool::new(false));
-        let shared = Arc::new(Shared { streams, ledger, stopped, waker });
-        Ok((Self { poll, shared: Arc::clone(&shared), wire, rests }, shared))
+        let shared = Arc::new(Shared {
+            lines: (0..members).map(|_| OnceLock::new()).collect(),
+            ledger: Mutex::default(),
+            early: Mutex::default(),
+            registry: poll.registry().try_clone()?,
+            stopped: AtomicBool::new(false),
+            waker: Waker::new(poll.registry(), Token(members))?,
+        });
+        let again = VecDeque::new();
+        Ok((Self { poll, shared: Arc::clone(&shared), wire, again }, shared))
     }
 
     /// Until it is stopped.
     pub(super) fn run(mut self) {
-        self.hear_rests();
+        let shared = Arc::clone(&self.shared);
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut events = Events::with_capacity(EVENTS_MAX);
-        while !self.shared.stopped.load(Ordering::Acquire) {
-            match self.poll.poll(&mut events, None) {
+        while !shared.stopped.load(Ordering::Acquire) {
+            let next =
+                self.again.front().map(|(at, ..)| at.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut events, next) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return self.shared.ledger.lock().fault(format!("poll: {error}")),
+                Err(error) => return shared.ledger.lock().fault(format!("poll: {error}")),
                 Ok(()) => {}
             }
-            let shared = Arc::clone(&self.shared);
             let mut ledger = shared.ledger.lock();
             for event in &events {
                 let Token(member) = event.token();
-                if member == shared.streams.len() {
-                    continue;
-                }
-                if let Err(error) = self.read(member, &mut buffer, &mut ledger) {
+                let Some(line) = shared.lines.get(member).and_then(OnceLock::get) else { continue };
+                if let Err(error) = self.read(member, line, &mut buffer, &mut ledger) {
                     ledger.fault(format!("member {member}: {error:#}"));
                 }
             }
-        }
-    }
-
-    /// What came in one read with the welcome: no event will tell of it, and a ping must not wait.
-    fn hear_rests(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let mut ledger = shared.ledger.lock();
-        for member in 0..self.rests.len() {
-            let rest = std::mem::take(&mut self.rests[member]);
-            if let Err(error) = self.take(member, &rest, &mut ledger) {
-                ledger.fault(format!("member {member}: {error:#}"));
+            for member in std::mem::take(&mut *shared.early.lock()) {
+                if let Err(error) = self.hear_early(member, &mut ledger) {
+                    ledger.fault(format!("member {member}: {error:#}"));
+                }
+            }
+            if let Err(error) = self.send_again() {
+                ledger.fault(format!("sending again: {error:#}"));
             }
         }
     }
 
+    /// What came in one read with the welcome: no event tells of it, and a ping must not wait.
+    fn hear_early(&mut self, member: usize, ledger: &mut Ledger) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let Some(line) = shared.lines[member].get() else { return Ok(()) };
+        let mut rest = line.rest.lock();
+        let taken = self.hear_all(member, &rest, ledger)?;
+        rest.drain(..taken);
+        Ok(())
+    }
+
     /// Everything that waits. A read that does not fill the buffer has taken it all (epoll(7)).
-    fn read(&mut self, member: usize, buffer: &mut [u8], ledger: &mut Ledger) -> Result<()> {
+    fn read(
+        &mut self,
+        member: usize,
+        line: &Line,
+        buffer: &mut [u8],
+        ledger: &mut Ledger,
+    ) -> Result<()> {
+        let mut rest = line.rest.lock();
         loop {
-            let read = match (&self.shared.streams[member]).read(buffer) {
+            let read = match (&line.stream).read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 read => read?,
             };
             ensure!(read > 0, "the connection ended");
-            self.take(member, &buffer[..read], ledger)?;
+            if rest.is_empty() {
+                let taken = self.hear_all(member, &buffer[..read], ledger)?;
+                rest.extend(&buffer[taken..read]);
+            } else {
+                rest.extend(&buffer[..read]);
+                let taken = self.hear_all(member, &rest, ledger)?;
+                rest.drain(..taken);
+            }
             if read < buffer.len() {
                 return Ok(());
             }
         }
     }
 
-    fn take(&mut self, member: usize, bytes: &[u8], ledger: &mut Ledger) -> Result<()> {
-        if self.rests[member].is_empty() {
-            let taken = self.hear_all(member, bytes, ledger)?;
-            self.rests[member].extend(&bytes[taken..]);
-            return Ok(());
-        }
-        let mut rest = std::mem::take(&mut self.rests[member]);
-        rest.extend(bytes);
-        let taken = self.hear_all(member, &rest, ledger)?;
-        rest.drain(..taken);
-        self.rests[member] = rest;
-        Ok(())
-    }
-
     /// How many bytes made whole frames.
-    fn hear_all(&self, member: usize, bytes: &[u8], ledger: &mut Ledger) -> Result<usize> {
+    fn hear_all(&mut self, member: usize, bytes: &[u8], ledger: &mut Ledger) -> Result<usize> {
         let mut taken = 0;
         let now = Instant::now();
         while let Some(frame) = frame::first(&bytes[taken..])? {
@@ -147,13 +193,32 @@ impl Listener {
         Ok(taken)
     }
 
-    fn hear(&self, member: usize, text: &[u8], now: Instant, ledger: &mut Ledger) -> Result<()> {
+    fn hear(
+        &mut self,
+        member: usize,
+        text: &[u8],
+        now: Instant,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
         match self.wire.hear(text) {
             Heard::Delivered { seq, number } => ledger.delivered(member, seq, number, now),
             Heard::Acked { id, .. } => ledger.acked(id, now),
             Heard::Say(answer) => self.say(member, frame::TEXT, answer.as_bytes())?,
+            Heard::Again { id } => {
+                self.again.push_back((now + RETRY, member, id, ledger.again(id)?));
+            }
             Heard::Refused => bail!("refused: {}", String::from_utf8_lossy(text)),
             Heard::Other => {}
+        }
+        Ok(())
+    }
+
+    /// What was refused long enough ago, under its old id: it may have been stored for all that.
+    fn send_again(&mut self) -> Result<()> {
+        let now = Instant::now();
+        while let Some((_, member, id, room)) = self.again.pop_front_if(|(at, ..)| *at <= now) {
+            let message = Outgoing { room: &room, id, text: &text(id) };
+            self.shared.write(member, &framed(self.wire.as_ref(), &message))?;
         }
         Ok(())
     }
@@ -161,6 +226,6 @@ impl Listener {
     fn say(&self, member: usize, opcode: u8, payload: &[u8]) -> Result<()> {
         let mut bytes = Vec::new();
         frame::append_masked(opcode, payload, &mut bytes);
-        write(&self.shared.streams[member], &bytes).context("answering a ping")
+        self.shared.write(member, &bytes).context("answering a ping")
     }
 }

@@ -44,6 +44,9 @@ impl Wire for Native {
         }
         match (number_after(text, br#""re":"#), number_after(text, br#""ok":{"seq":"#)) {
             (Some(id), Some(seq)) => Heard::Acked { id, seq },
+            (Some(id), None) if memchr::memmem::find(text, br#""retryable":true"#).is_some() => {
+                Heard::Again { id }
+            }
             _ => Heard::Refused,
         }
     }
@@ -54,7 +57,9 @@ mod tests {
     use hubbub_client_protocol::{
         Appended, Command, Event, MessageContent, MessageView, Reply, Request, RequestId,
     };
-    use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, Seq, Timestamp, UserId};
+    use hubbub_domain::{
+        Body, ClientId, Code, Fault, MessageId, Rev, RoomId, Seq, Timestamp, UserId,
+    };
 
     use super::Native;
     use crate::wire::{Heard, Outgoing, Wire as _, text};
@@ -94,7 +99,11 @@ mod tests {
         assert_eq!(Native.hear(&event), Heard::Delivered { seq: 12, number: 7 });
         let answer = Reply::Appended(appended).encode(&RequestId::Number(7));
         assert_eq!(Native.hear(&answer), Heard::Acked { id: 7, seq: 12 });
-        assert_eq!(Native.hear(br#"{"re":7,"error":{"code":"x"}}"#), Heard::Refused);
+        for (retryable, heard) in [(true, Heard::Again { id: 7 }), (false, Heard::Refused)] {
+            let fault = Fault::new(if retryable { Code::Unavailable } else { Code::NotFound }, "");
+            let refusal = Reply::encode_fault(Some(&RequestId::Number(7)), &fault);
+            assert_eq!(Native.hear(&refusal), heard);
+        }
         assert_eq!(Native.hear(br#"{"type":"chat","room":"x"}"#), Heard::Other);
     }
 }
