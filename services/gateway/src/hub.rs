@@ -15,6 +15,7 @@
 mod catch_up;
 mod encoded;
 mod feed;
+mod follower;
 mod misses;
 mod repair;
 mod resync;

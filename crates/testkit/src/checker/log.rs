@@ -116,7 +116,7 @@ impl ClientLog {
         }
     }
 
-    pub(crate) fn shown(&mut self, messages: Vec<MessageView>) {
+    pub fn shown(&mut self, messages: Vec<MessageView>) {
         let at = Instant::now();
         let shown = messages.into_iter().map(|it| Entry::Shown { at, message: Box::new(it) });
         self.entries.extend(shown);

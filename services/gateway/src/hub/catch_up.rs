@@ -9,8 +9,9 @@ use hubbub_domain::{Fault, Rev, RoomId, limits};
 
 use super::{
     Encoded, Hub,
+    follower::Given,
     misses::Changes,
-    room::{Given, Phase, Room, State},
+    room::{Phase, Room, State},
 };
 use crate::{
     backends::{Anchor, PageRequest},

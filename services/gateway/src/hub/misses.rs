@@ -86,6 +86,7 @@ mod tests {
         let ask = |outcome: Result<(), Fault>| {
             misses.share(key, async {
                 asked.set(asked.get() + 1);
+                // In virtual time: the other comes while this is under way.
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 outcome.map(|()| vec![].into())
             })
@@ -97,6 +98,7 @@ mod tests {
         let (first, second) = join(ask(Ok(())), ask(Ok(()))).await;
         assert!(first.is_ok() && second.is_ok());
         assert_eq!(asked.get(), 2);
+        // In virtual time: what was kept is old now.
         tokio::time::sleep(KEPT).await;
         assert!(ask(Ok(())).await.is_ok());
         assert_eq!(asked.get(), 3);

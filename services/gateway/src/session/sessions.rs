@@ -32,11 +32,6 @@ impl Sessions {
         metrics::sessions(self.open.len());
     }
 
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> usize {
-        self.open.len()
-    }
-
     pub(crate) fn leave(&self, session: &Session) {
         self.open.remove(&session.id());
         metrics::sessions(self.open.len());
@@ -88,4 +83,11 @@ fn ask_to_move(session: &Arc<Session>) {
 
     session.note_moving();
     session.tell(&Event::Moving { after_ms: rand::rng().random_range(0..=AFTER_MS_MAX) });
+}
+
+#[cfg(test)]
+impl Sessions {
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
 }

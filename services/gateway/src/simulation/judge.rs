@@ -28,6 +28,8 @@ pub(super) fn judge(backend: &Backend, trace: &Trace, clients: &Clients, rooms: 
         rooms: rooms.iter().map(stored).collect(),
         members: rooms.iter().map(ever).collect::<HashMap<_, HashSet<_>>>(),
         must_be_current: clients.iter().map(|(user, _)| user.clone()).collect(),
+        // The logs begin with the world, and who left is judged as it happens.
+        ..Evidence::default()
     };
     drop(store);
     for breach in check(&evidence) {

@@ -159,8 +159,7 @@ impl Client {
             view.insert(page.rev);
             log.entries.push(Entry::Begun { room, rev: page.rev });
         }
-        let shown = page.messages.into_iter().map(|it| Entry::Shown { message: Box::new(it) });
-        diary.log.entries.extend(shown);
+        log.shown(page.messages);
     }
 
     fn settle(&mut self, entry: Entry) {
