@@ -88,7 +88,10 @@ impl Redis {
     /// A new connection, for looking into the server or breaking it.
     pub async fn connection(&self) -> Result<MultiplexedConnection> {
         let client = redis::Client::open(self.url())?;
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(READY_WITHIN));
+        // The client's own patience of a second is too short for a busy machine.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(READY_WITHIN))
+            .set_response_timeout(Some(READY_WITHIN));
         Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
