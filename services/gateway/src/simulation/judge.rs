@@ -27,8 +27,7 @@ pub(super) fn judge(backend: &Backend, trace: &Trace, clients: &Clients, rooms: 
         logs,
         rooms: rooms.iter().map(stored).collect(),
         members: rooms.iter().map(ever).collect::<HashMap<_, HashSet<_>>>(),
-        must_be_current: clients.iter().map(|(user, _)| user.clone()).collect(),
-        // The logs begin with the world, and who left is judged as it happens.
+        // Who has to be where, or out, is known better here: see `late`.
         ..Evidence::default()
     };
     drop(store);
