@@ -18,6 +18,7 @@ mod hub;
 mod metrics;
 mod native;
 mod rates;
+pub mod relay;
 mod rest;
 mod server;
 mod session;

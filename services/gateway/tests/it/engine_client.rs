@@ -18,14 +18,18 @@ pub(crate) const SOCKET_IO: &str = "/socket.io/";
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 
-/// The fixture, with time enough for a slow machine.
-pub(crate) fn patient() -> Server {
-    let config = engineio::Config {
+/// Time enough for a slow machine.
+pub(crate) fn patient_config() -> engineio::Config {
+    engineio::Config {
         ping_interval: Duration::from_secs(15),
         ping_timeout: Duration::from_secs(15),
         ..engine_config()
-    };
-    start(socketio_fixture::edge(0), &config)
+    }
+}
+
+/// The fixture, with time enough for a slow machine.
+pub(crate) fn patient() -> Server {
+    start(socketio_fixture::edge(0), &patient_config())
 }
 
 /// The fixture as the suites know it.
