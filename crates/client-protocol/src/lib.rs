@@ -1,11 +1,14 @@
 //! What a client sees: commands, replies, events, error and close codes, as the native door
-//! (`hubbub.v1+json`) spells them. Pure: text in, values out, and back.
+//! (`hubbub.v1+json`) spells them; and the vocabularies of the Socket.IO door, [`chat`] and [`lobby`].
+//! Pure: text in, values out, and back.
 //!
 //! The reference for people is `docs/protocol.md`; the tests here compare the two.
 
+pub mod chat;
 mod close;
 mod command;
 mod event;
+pub mod lobby;
 mod reply;
 mod view;
 

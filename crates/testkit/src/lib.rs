@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod process;
 mod redis;
 mod redis_cluster;
+mod round_robin;
 
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
@@ -32,3 +33,4 @@ pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
+pub use round_robin::RoundRobin;
