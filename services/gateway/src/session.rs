@@ -8,11 +8,14 @@ mod flusher;
 mod outbox;
 mod sessions;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Change, RoomId, UserId};
+use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
 pub(crate) use flusher::Flusher;
@@ -31,6 +34,46 @@ pub(crate) trait Codec: Send + Sync + 'static {
     fn event(&self, event: &Event) -> Bytes;
 }
 
+/// What only one session's frames have, beyond what all sessions of a door share. While a method runs
+/// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
+pub(crate) trait Tailor: Send + Sync + 'static {
+    /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
+    /// bytes or in others made from them.
+    fn offer(
+        &self,
+        outbox: &Outbox,
+        room: RoomId,
+        after: Rev,
+        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+    ) -> Offered;
+
+    /// Puts the newest page of a room in, from where its changes continue after `rev`.
+    fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
+}
+
+/// Which rooms a session follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of its user's, as they come and go.
+    All,
+    /// Those that it entered.
+    Entered,
+}
+
+/// How a door talks with a session.
+pub(crate) struct Manner {
+    pub(crate) codec: &'static dyn Codec,
+    pub(crate) scope: Scope,
+    pub(crate) tailor: Option<Arc<dyn Tailor>>,
+}
+
+impl Manner {
+    /// Of a session that follows all of its user's rooms and shares all of its frames.
+    pub(crate) fn plain(codec: &'static dyn Codec) -> Self {
+        Self { codec, scope: Scope::All, tailor: None }
+    }
+}
+
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId(u64);
@@ -46,8 +89,8 @@ impl SessionId {
 pub(crate) struct Session {
     id: SessionId,
     user: UserId,
-    codec: &'static dyn Codec,
-    outbox: Outbox,
+    manner: Manner,
+    outbox: Arc<Outbox>,
     /// Followed live, the most recently opened last.
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
@@ -59,17 +102,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox_bytes_max: usize,
-    ) -> Self {
+    /// The outbox may be shared with others who talk over the same connection.
+    pub(crate) fn new(id: SessionId, user: UserId, manner: Manner, outbox: Arc<Outbox>) -> Self {
         Self {
             id,
             user,
-            codec,
-            outbox: Outbox::new(outbox_bytes_max),
+            manner,
+            outbox,
             rooms: Mutex::default(),
             behind: Mutex::default(),
             catching_up: AtomicBool::new(false),
@@ -86,16 +125,24 @@ impl Session {
     }
 
     pub(crate) fn codec(&self) -> &'static dyn Codec {
-        self.codec
+        self.manner.codec
     }
 
-    pub(crate) const fn outbox(&self) -> &Outbox {
+    pub(crate) fn scope(&self) -> Scope {
+        self.manner.scope
+    }
+
+    pub(crate) fn tailor(&self) -> Option<&dyn Tailor> {
+        self.manner.tailor.as_deref()
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
     /// Tells the client something that no room's order holds.
     pub(crate) fn tell(&self, event: &Event) {
-        self.outbox.event(self.codec.event(event));
+        self.outbox.event(self.manner.codec.event(event));
     }
 
     /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and

@@ -111,8 +111,8 @@ pub struct Posted {
 }
 
 impl Posted {
-    pub fn new(appended: Appended, client_id: ClientId) -> Self {
-        let Appended { seq, rev, message_id, created_at, duplicate } = appended;
+    pub const fn new(appended: &Appended, client_id: ClientId) -> Self {
+        let Appended { seq, rev, message_id, created_at, duplicate } = *appended;
         Self { id: message_id, seq, rev, created_at, client_id, duplicate }
     }
 }

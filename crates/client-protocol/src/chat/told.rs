@@ -166,6 +166,11 @@ impl Told {
         Self::Entered(Entered { rooms })
     }
 
+    /// The token ends then.
+    pub const fn expiring(expires_at: Timestamp) -> Self {
+        Self::Expiring(Expiring { expires_at })
+    }
+
     /// The event of a change in `room`.
     pub fn of_change(room: RoomId, change: Change) -> Self {
         Self::from(Event::of_change(room, change))
