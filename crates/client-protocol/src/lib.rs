@@ -1,15 +1,18 @@
 //! What a client sees: commands, replies, events, error and close codes, as the native door
-//! (`hubbub.v1+json`) spells them; and the vocabularies of the Socket.IO door, [`chat`] and [`lobby`].
-//! Pure: text in, values out, and back.
+//! (`hubbub.v1+json`) spells them; the packets of Engine.IO 4 ([`engineio`]) and Socket.IO 5
+//! ([`socketio`]), and the vocabularies of its namespaces, [`chat`] and [`lobby`]. Pure: text in,
+//! values out, and back.
 //!
 //! The reference for people is `docs/protocol.md`; the tests here compare the two.
 
 pub mod chat;
 mod close;
 mod command;
+pub mod engineio;
 mod event;
 pub mod lobby;
 mod reply;
+pub mod socketio;
 mod view;
 
 pub use close::CloseCode;

@@ -7,6 +7,7 @@
 mod flusher;
 mod outbox;
 mod sessions;
+mod wire;
 
 use std::sync::{
     Arc,
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 pub(crate) use flusher::Flusher;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
+pub(crate) use wire::{Ending, Incoming, Reading, Wire};
 
 /// How a door spells what the core tells.
 pub(crate) trait Codec: Send + Sync + 'static {
@@ -64,13 +66,15 @@ pub(crate) enum Scope {
 pub(crate) struct Manner {
     pub(crate) codec: &'static dyn Codec,
     pub(crate) scope: Scope,
+    /// The outbox is the connection's, which others use too: it outlives the session.
+    pub(crate) shares_outbox: bool,
     pub(crate) tailor: Option<Arc<dyn Tailor>>,
 }
 
 impl Manner {
     /// Of a session that follows all of its user's rooms and shares all of its frames.
     pub(crate) fn plain(codec: &'static dyn Codec) -> Self {
-        Self { codec, scope: Scope::All, tailor: None }
+        Self { codec, scope: Scope::All, shares_outbox: false, tailor: None }
     }
 }
 
@@ -102,7 +106,6 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The outbox may be shared with others who talk over the same connection.
     pub(crate) fn new(id: SessionId, user: UserId, manner: Manner, outbox: Arc<Outbox>) -> Self {
         Self {
             id,
@@ -138,6 +141,13 @@ impl Session {
 
     pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Nothing is told any more.
+    pub(crate) fn end(&self) {
+        if !self.manner.shares_outbox {
+            self.outbox.end();
+        }
     }
 
     /// Tells the client something that no room's order holds.
