@@ -9,6 +9,7 @@ use crate::{command, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
+    tools::stock_clients()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest.is_empty() {
         println!("compiling and running all tests (cold, on two cores: about ten minutes)");

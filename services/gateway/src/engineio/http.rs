@@ -110,7 +110,8 @@ impl<P: Protocol> Engine<P> {
         let pause = config.window / u32::try_from(outboxes.len().max(1)).unwrap_or(u32::MAX);
         for outbox in outboxes {
             outbox.close(hubbub_client_protocol::CloseCode::Moved);
-            tokio::time::sleep(pause.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+            let factor = rand::rng().random_range(0.5..1.5);
+            tokio::time::sleep(pause.mul_f64(factor)).await;
         }
     }
 
