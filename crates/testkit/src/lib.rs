@@ -9,19 +9,23 @@
 //! Whole products are tested with a [`Cluster`] of real processes and [`Client`]s that write down
 //! what they see; the [`checker`] judges their logs.
 
+mod balancer;
 mod binary;
 mod chaos_proxy;
 pub mod checker;
 mod client;
 mod cluster;
 mod eventually;
+mod k6;
 mod port;
 pub mod postgres;
 pub mod process;
 mod redis;
 mod redis_cluster;
+mod rollout;
 mod round_robin;
 
+pub use balancer::Balancer;
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{
@@ -29,8 +33,10 @@ pub use cluster::{
     token_for, verifier,
 };
 pub use eventually::eventually;
+pub use k6::{K6, K6Outcome};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
+pub use rollout::RolloutTimings;
 pub use round_robin::RoundRobin;
