@@ -2,6 +2,7 @@
 //! carries out what clients ask for. A door authenticates, decodes and encodes; the rules are here.
 
 mod chats;
+mod entering;
 mod messages;
 mod rooms;
 mod welcome;
@@ -11,9 +12,7 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 
-#[cfg(test)]
-pub(crate) use welcome::Welcomed;
-pub(crate) use welcome::{Plan, WelcomeHead};
+pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
 use crate::{
     appender::Appender,

@@ -16,7 +16,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Change, RoomId, UserId};
+use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
 pub(crate) use flusher::Flusher;
@@ -36,6 +36,48 @@ pub(crate) trait Codec: Send + Sync + 'static {
     fn event(&self, event: &Event) -> Bytes;
 }
 
+/// What only one session's frames have, beyond what all sessions of a door share. While a method runs
+/// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
+pub(crate) trait Tailor: Send + Sync + 'static {
+    /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
+    /// bytes or in others made from them.
+    fn offer(
+        &self,
+        outbox: &Outbox,
+        room: RoomId,
+        after: Rev,
+        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+    ) -> Offered;
+
+    /// Puts the newest page of a room in, from where its changes continue after `rev`.
+    fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
+}
+
+/// Which rooms a session follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of its user's, as they come and go.
+    All,
+    /// Those that it entered.
+    Entered,
+}
+
+/// How a door talks with a session.
+pub(crate) struct Manner {
+    pub(crate) codec: &'static dyn Codec,
+    pub(crate) scope: Scope,
+    /// The outbox is the connection's, which others use too: it outlives the session.
+    pub(crate) shares_outbox: bool,
+    pub(crate) tailor: Option<Arc<dyn Tailor>>,
+}
+
+impl Manner {
+    /// Of a session that follows all of its user's rooms and shares all of its frames.
+    pub(crate) fn plain(codec: &'static dyn Codec) -> Self {
+        Self { codec, scope: Scope::All, shares_outbox: false, tailor: None }
+    }
+}
+
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SessionId(u64);
@@ -51,10 +93,8 @@ impl SessionId {
 pub(crate) struct Session {
     id: SessionId,
     user: UserId,
-    codec: &'static dyn Codec,
+    manner: Manner,
     outbox: Arc<Outbox>,
-    /// The outbox is the connection's, which others use too: it outlives this session.
-    shares_outbox: bool,
     /// Followed live, the most recently opened last.
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
@@ -66,29 +106,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox_bytes_max: usize,
-    ) -> Self {
-        let outbox = Arc::new(Outbox::new(outbox_bytes_max));
-        Self { shares_outbox: false, ..Self::on(id, user, codec, outbox) }
-    }
-
-    /// A session on a connection that carries others too, and whose outbox is theirs as well.
-    pub(crate) fn on(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub(crate) fn new(id: SessionId, user: UserId, manner: Manner, outbox: Arc<Outbox>) -> Self {
         Self {
             id,
             user,
-            codec,
+            manner,
             outbox,
-            shares_outbox: true,
             rooms: Mutex::default(),
             behind: Mutex::default(),
             catching_up: AtomicBool::new(false),
@@ -105,7 +128,15 @@ impl Session {
     }
 
     pub(crate) fn codec(&self) -> &'static dyn Codec {
-        self.codec
+        self.manner.codec
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.manner.scope
+    }
+
+    pub(crate) fn tailor(&self) -> Option<&dyn Tailor> {
+        self.manner.tailor.as_deref()
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -114,14 +145,14 @@ impl Session {
 
     /// Nothing is told any more.
     pub(crate) fn end(&self) {
-        if !self.shares_outbox {
+        if !self.manner.shares_outbox {
             self.outbox.end();
         }
     }
 
     /// Tells the client something that no room's order holds.
     pub(crate) fn tell(&self, event: &Event) {
-        self.outbox.event(self.codec.event(event));
+        self.outbox.event(self.manner.codec.event(event));
     }
 
     /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and

@@ -11,6 +11,7 @@ use crate::{
     appender::{Done, submit_and_wait},
     backends::{Anchor, Entry, Marker, Membership, PageRequest, Standing},
     hub::Start,
+    session::Scope,
 };
 
 impl Core {
@@ -86,7 +87,9 @@ impl Core {
         let request = page_request(history)?;
         self.membership(caller, history.room).await?;
         let page = self.backends.page(request).await?;
-        if let Caller::Session { user, session } = caller {
+        if let Caller::Session { user, session } = caller
+            && session.scope() == Scope::All
+        {
             // A room beyond those followed from the start is followed from its opening on.
             if !session.follows(history.room) {
                 self.hub.prepare(&[history.room]).await;
