@@ -16,6 +16,7 @@ mod hub;
 mod metrics;
 mod native;
 mod rates;
+mod receipts;
 mod rest;
 mod server;
 mod session;
