@@ -17,14 +17,15 @@ mod view;
 
 pub use close::CloseCode;
 pub use command::{
-    Chats, Command, CreateRoom, Delete, Edit, Hello, History, Invite, Join, Leave, Members,
-    OpenDirect, PublicRooms, React, Read, Refresh, Remove, Request, RequestError, RequestId,
-    Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
+    Chats, Command, CreateRoom, Delete, Delivered, Edit, Edits, Hello, History, Invite, Join,
+    Leave, Members, OpenDirect, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
+    RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
 pub use reply::{
-    Appended, ChatsPage, Created, Expiry, Invited, Limits, MembersPage, Opened, Page,
-    PublicRoomsPage, Reacted, Reply, Revised, Unread, Welcome, WelcomeRoom,
+    Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,
+    PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, Unread, VersionView, Welcome,
+    WelcomeRoom,
 };
 pub use view::{ChatView, ErrorView, MemberView, MessageContent, MessageView, RoomView};
 

@@ -132,6 +132,9 @@ pub struct UsersConfig {
     /// Other requests of one user. Over it: `rate_limited`.
     pub requests_per_second: NonZeroU32,
     pub requests_burst: NonZeroU32,
+    /// Within what time delivery markers are stored, of each user and room the newest.
+    #[serde(with = "duration")]
+    pub delivered_interval: Duration,
     /// How often versions of membership lists are compared, whatever the bus says.
     #[serde(with = "duration")]
     pub check_interval: Duration,
@@ -150,6 +153,7 @@ impl Default for UsersConfig {
             sends_burst: at_least_one(20),
             requests_per_second: at_least_one(20),
             requests_burst: at_least_one(100),
+            delivered_interval: Duration::from_secs(1),
             check_interval: Duration::from_secs(15),
             idle_user_kept: Duration::from_secs(30),
             retry: Duration::from_millis(500),

@@ -21,6 +21,7 @@ mod lobby;
 mod metrics;
 mod native;
 mod rates;
+mod receipts;
 mod rest;
 mod server;
 mod session;

@@ -27,6 +27,7 @@ use crate::{
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    receipts::{Reads, Receipts},
     rest::{self, RestDoor},
     session::Sessions,
     socketio_door::{self, Behind},
@@ -72,6 +73,7 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    reads: Reads,
 }
 
 /// Why a gateway cannot be put together.
@@ -191,6 +193,7 @@ pub(crate) fn assemble(
         Arc::clone(&rates),
     );
     let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
         backends,
@@ -199,9 +202,10 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        receipts,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures })
+    (core, Background { feed: subscriber.feed, departures, reads })
 }
 
 impl Background {
@@ -214,6 +218,8 @@ impl Background {
         for shard in hub.flusher().shards() {
             until_drained(support, "flusher", shard.run());
         }
+        let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
+        support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());
     }

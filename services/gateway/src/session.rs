@@ -5,6 +5,7 @@
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
 mod flusher;
+mod held;
 mod outbox;
 mod sessions;
 mod wire;
@@ -20,6 +21,7 @@ use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
 pub(crate) use flusher::Flusher;
+use held::Held;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
@@ -99,6 +101,8 @@ pub(crate) struct Session {
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
     behind: Mutex<Vec<RoomId>>,
+    /// What is told once the client has read what waits.
+    held: Mutex<Held>,
     /// Somebody is catching this session up.
     catching_up: AtomicBool,
     /// The client was asked to move.
@@ -114,6 +118,7 @@ impl Session {
             outbox,
             rooms: Mutex::default(),
             behind: Mutex::default(),
+            held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
         }
@@ -153,6 +158,29 @@ impl Session {
     /// Tells the client something that no room's order holds.
     pub(crate) fn tell(&self, event: &Event) {
         self.outbox.event(self.manner.codec.event(event));
+    }
+
+    /// Tells the client something that the next word of the same kind about the same user and room
+    /// makes void. While the client is slow only the newest is kept, until it has caught up.
+    pub(crate) fn tell_newest(&self, about: (RoomId, &UserId), event: &Event) {
+        let mut held = self.held.lock();
+        if held.is_empty() && self.outbox.has_drained() {
+            drop(held);
+            return self.tell(event);
+        }
+        held.put(about, event.clone());
+        drop(held);
+        self.outbox.nudge();
+    }
+
+    /// Tells what was held back, if the client has read enough.
+    pub(crate) fn tell_held(&self) {
+        let mut held = self.held.lock();
+        while self.outbox.has_drained()
+            && let Some(event) = held.next()
+        {
+            self.tell(&event);
+        }
     }
 
     /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and
@@ -197,8 +225,9 @@ impl Session {
         self.behind.lock().pop()
     }
 
+    /// There is something to be told once the outbox has drained.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.behind.lock().is_empty()
+        !self.behind.lock().is_empty() || !self.held.lock().is_empty()
     }
 
     pub(crate) fn note_moving(&self) {

@@ -40,6 +40,7 @@ impl Hub {
     /// Catches a session up in every room where it is behind, until its outbox is full again. One
     /// at a time per session; the session's task calls it whenever the outbox has drained.
     pub(crate) fn catch_up(self: &Arc<Self>, session: &Arc<Session>) {
+        session.tell_held();
         if session.is_behind() && session.begin_catch_up() {
             let (hub, session) = (Arc::clone(self), Arc::clone(session));
             self.tasks.spawn(async move {
