@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     bus: hubbub_bus::Config,
     pub(crate) grpc: Grpc,
-    pub(crate) gateway: hubbub_gateway::Config,
+    gateway: hubbub_gateway::Config,
     room: hubbub_room::Config,
     history: hubbub_history::Config,
 }
@@ -115,6 +115,14 @@ impl Settings {
         auth.secret.is_empty() && auth.public_key_files.is_empty() && auth.jwks_url.is_empty()
     }
 
+    /// How the gateway runs here.
+    pub(crate) fn gateway(&self) -> hubbub_gateway::Config {
+        let mut gateway = self.gateway.clone();
+        gateway.internal.server = self.server();
+        gateway.internal.client = self.client("");
+        gateway
+    }
+
     /// How the history service runs here.
     pub(crate) fn history(&self) -> hubbub_history::Config {
         let mut history = self.history.clone();
@@ -155,6 +163,18 @@ impl Settings {
         // TOML has no word for "none".
         bus.ca_file = bus.ca_file.filter(|path| !path.as_os_str().is_empty());
         bus
+    }
+
+    /// How the ephemeral state is reached: where the bus is.
+    pub(crate) fn ephemeral(&self) -> hubbub_ephemeral::Config {
+        let bus = self.bus();
+        hubbub_ephemeral::Config {
+            urls: bus.urls,
+            prefix: bus.prefix,
+            ca_file: bus.ca_file,
+            connect_timeout: Duration::from_millis(bus.connect_timeout_ms),
+            command_timeout: Duration::from_millis(bus.command_timeout_ms),
+        }
     }
 
     /// How every role serves the others.

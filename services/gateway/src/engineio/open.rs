@@ -132,7 +132,7 @@ fn known(parts: &Parts, query: Vec<(String, String)>) -> Result<Request, Respons
     // The listener's gate puts it there.
     let address = parts.extensions.get::<ClientAddress>();
     let address = address.ok_or_else(|| Refused::BadRequest.into_response())?.0;
-    let ours = ["EIO", "transport", "t", "b64"];
+    let ours = ["EIO", "transport", "b64"];
     let query = query.into_iter().filter(|(name, _)| !ours.contains(&&**name)).collect();
     Ok(Request { query, bearer: native::bearer(&parts.headers).map(str::to_owned), address })
 }

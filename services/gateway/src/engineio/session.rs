@@ -32,7 +32,7 @@ const PING: Bytes = Bytes::from_static(&[0x81, 1, b'2']);
 /// answer to stop polling, and can only when its poll has ended.
 const RELEASE_AFTER: Duration = Duration::from_millis(100);
 /// How long a WebSocket that was agreed on may take to come.
-const OPENING_MAX: Duration = Duration::from_secs(1);
+const OPENING_MAX: Duration = Duration::from_secs(5);
 /// How long a poll is waited for to take the last words, when the client ends or we do.
 const LAST_POLL: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(5);

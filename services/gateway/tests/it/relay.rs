@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 use crate::{
-    engine_client::{Poller, SOCKET_IO, WebSocket, patient_config},
+    engine_client::{Poller, SOCKET_IO, WebSocket, patient_config, patient_protocol},
     socketio_fixture,
     ws_client::{DEADLINE, Server},
 };
@@ -53,10 +53,11 @@ impl Gateway {
         };
         let peers = Arc::new(Peers::new(Arc::clone(state) as _, client));
         let mut engine = None;
+        let configs = (&patient_config(), &patient_protocol());
         let server = Server::start_with(socketio_fixture::edge(0), |edge, abort| {
             let host = socketio_fixture::host(edge, &TaskTracker::new(), abort);
             let host = Host { node: name.to_owned(), peers: Some(peers), ..host };
-            let made = socketio_fixture::socketio_engine(&patient_config(), host);
+            let made = socketio_fixture::socketio_engine(configs, host);
             let router = made.router(SOCKET_IO);
             engine = Some(made);
             router

@@ -52,21 +52,29 @@ pub(crate) fn host(listener: &Listener, tasks: &TaskTracker, abort: &Cancellatio
     }
 }
 
+/// What the suites know the server by, in the namespaces.
+pub(crate) fn socketio_config() -> socketio::Config {
+    socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() }
+}
+
 pub(crate) fn router(
-    config: &engineio::Config,
+    (config, protocol): (&engineio::Config, &socketio::Config),
     listener: &Listener,
     tasks: &TaskTracker,
     abort: &CancellationToken,
 ) -> Router {
     let echo = Engine::new(config.clone(), host(listener, tasks, abort), Echo);
-    let socketio = socketio_engine(config, host(listener, tasks, abort));
+    let socketio = socketio_engine((config, protocol), host(listener, tasks, abort));
     echo.router("/engine.io/").merge(socketio.router("/socket.io/"))
 }
 
-pub(crate) fn socketio_engine(config: &engineio::Config, host: Host) -> Engine<SocketIo> {
+pub(crate) fn socketio_engine(
+    (config, protocol): (&engineio::Config, &socketio::Config),
+    host: Host,
+) -> Engine<SocketIo> {
     let greeter: Arc<dyn Namespace> = Arc::new(Greeter);
     let protocol = SocketIo::new(
-        socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() },
+        protocol.clone(),
         [("/", Arc::clone(&greeter)), ("/custom", greeter), ("/server", Arc::new(Initiative))],
     );
     Engine::new(config.clone(), host, protocol)

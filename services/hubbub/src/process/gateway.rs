@@ -24,10 +24,12 @@ impl Process {
         }
         let dependencies = Dependencies {
             bus: self.bus()?,
+            ephemeral: self.ephemeral()?,
             room,
             history,
             verifier: self.verifier(&self.settings)?,
             clock: Arc::clone(&self.clock),
+            standalone: false,
         };
         self.serve_clients(dependencies).await?;
         Ok(())
@@ -42,7 +44,7 @@ impl Process {
         &self,
         dependencies: Dependencies,
     ) -> Result<SocketAddr, Failure> {
-        let config = self.settings.gateway.clone();
+        let config = self.settings.gateway();
         let server =
             Server::bind(config, dependencies, &self.lifecycle).await.map_err(bind_failure)?;
         let address = server.local_address().context("the gateway's listener")?;
