@@ -230,6 +230,10 @@ impl Plan<'_> {
             (listen.to_owned(), format!("127.0.0.1:{port}")),
             ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
         ];
+        if role == "gateway" {
+            let internal = "HUBBUB_GATEWAY__INTERNAL__LISTEN".to_owned();
+            settings.push((internal, "127.0.0.1:0".to_owned()));
+        }
         for store in &self.stores {
             let port = self.network.open(&name, store.name, store.port).await?;
             let url = store.url.replace(&format!(":{}", store.port), &format!(":{port}"));

@@ -62,7 +62,11 @@ impl<S: Session> Task<S> {
         let end = self.live().await;
         let reason = end.reason();
         metrics::engine_session_ended(reason.as_str());
-        tracing::debug!(reason = reason.as_str(), "a session ended");
+        let detail = match &end {
+            End::Broken(broken) => Some(broken.0),
+            _ => None,
+        };
+        tracing::debug!(reason = reason.as_str(), detail, "a session ended");
         self.finish(end).await;
     }
 
