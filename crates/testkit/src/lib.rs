@@ -24,7 +24,7 @@ mod redis;
 mod redis_cluster;
 mod rollout;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, Turn};
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{

@@ -16,6 +16,8 @@ mod hub;
 mod metrics;
 mod native;
 mod rates;
+mod rebalance;
+mod registry;
 mod rest;
 mod server;
 mod session;

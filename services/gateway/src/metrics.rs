@@ -102,3 +102,13 @@ pub(crate) fn append_refused() {
 pub(crate) fn drain_remaining(count: usize) {
     gauge!("hubbub_gateway_drain_remaining").set(float(count));
 }
+
+/// Sessions asked to move because other gateways hold fewer.
+pub(crate) fn rebalanced(count: usize) {
+    counter!("hubbub_gateway_rebalance_moves_total").increment(count as u64);
+}
+
+/// Sessions that a gateway of the cluster holds on average, as this one last saw it.
+pub(crate) fn mean_sessions(mean: f64) {
+    gauge!("hubbub_gateway_mean_sessions").set(mean);
+}

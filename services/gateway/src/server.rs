@@ -6,6 +6,7 @@ use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::Clock;
+use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
     jitter::Jitter,
@@ -23,6 +24,8 @@ use crate::{
     hub::{self, Hub},
     native::{self, NativeDoor},
     rates::Rates,
+    rebalance,
+    registry::Registry,
     rest::{self, RestDoor},
     session::Sessions,
     topics::Topics,
@@ -35,6 +38,7 @@ const DEPARTURES_MAX: usize = 1_024;
 /// What the gateway stands on.
 pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
+    pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
     pub verifier: Verifier,
@@ -48,6 +52,7 @@ pub struct Server {
     verifier: Verifier,
     caps: ConnectionCaps,
     background: Background,
+    registry: Registry,
 }
 
 /// What a core stands on.
@@ -80,14 +85,15 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, verifier, clock } = dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
+        let registry = Registry::new(ephemeral, config.registry.clone(), clock.as_ref());
         let backends = Backends::new(room, history, RetryPolicy::default());
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background })
+        Ok(Self { listener, core, verifier, caps, background, registry })
     }
 
     /// Where clients connect to.
@@ -98,9 +104,10 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background } = self;
+        let Self { listener, core, verifier, caps, background, registry } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
+        run_registry(registry, &core, lifecycle, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
@@ -126,6 +133,21 @@ impl Server {
             abort.run_until_cancelled(core.sessions.move_away(config)).await;
             tasks.close();
             tasks.wait().await;
+        });
+    }
+}
+
+/// From the start of the drain on nobody shall come here; until its end the others may want to know where
+/// the sessions are.
+fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
+    let registry = Arc::new(registry);
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
+    support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
+    if core.config.rebalance.enabled {
+        let (core, drain) = (Arc::clone(core), lifecycle.drain.clone());
+        lifecycle.spawn("rebalance", async move {
+            drain.run_until_cancelled(rebalance::run(&core, &registry)).await;
         });
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, Node, RolloutTimings};
+use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, Node, RolloutTimings, Turn};
 
 use crate::workload::unlimited;
 
@@ -92,9 +92,9 @@ async fn three_gateways_are_replaced_and_nobody_comes_back_twice() {
     };
     let options = ClusterOptions { gateways: 3, spares: 3, ..unlimited() };
     let mut cluster = Cluster::start(options).await.expect("a cluster");
-    let balancer = Balancer::start().await.expect("a balancer");
+    let balancer = Balancer::start(Turn::RoundRobin).await.expect("a balancer");
     cluster.gateways.iter().for_each(|gateway| balancer.admit(gateway.address()));
-    let urls = balancer.url();
+    let urls = format!("http://{}", balancer.address());
     let settings = [("HUBBUB_URLS", urls.as_str()), ("CLIENTS", "60"), ("RATE", "60")];
     let short = [
         ("RAMP_SECONDS", "3"),

@@ -13,6 +13,7 @@ mod line;
 mod membership;
 mod native_door;
 mod process;
+mod rebalance;
 mod rest;
 mod retry;
 mod roles;

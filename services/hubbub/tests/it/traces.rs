@@ -64,6 +64,7 @@ impl Roles {
             config.edge.listen = any;
             let dependencies = Dependencies {
                 bus: Arc::clone(&bus),
+                ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
                 room: room.clone(),
                 history: history.clone(),
                 verifier: hubbub_testkit::verifier(),
