@@ -46,6 +46,8 @@ export interface Plan {
 const GROUP_MEMBERS_MAX = 1000;
 /** More than this of one user is refused, unless the cluster is told otherwise. */
 const SENDS_PER_SECOND_MAX = env.number('SENDS_PER_SECOND_MAX', 10);
+/** k6 processes that share the run (the operator's `parallelism`); each judges its own share. */
+const RUNNERS = env.count('RUNNERS', 1);
 
 /** Sizes from the environment over those of the scenario. */
 export function size(unlessTold: Size): Size {
@@ -69,6 +71,10 @@ export function size(unlessTold: Size): Size {
       `${told.rate} messages a second of ${told.senders} people are ${fastest} of each: ` +
         `more than SENDS_PER_SECOND_MAX=${SENDS_PER_SECOND_MAX}`,
     );
+  }
+  const vus = told.clients / told.clientsPerVu;
+  if (RUNNERS > 1 && (env.run === '' || vus % RUNNERS !== 0)) {
+    throw new Error(`${RUNNERS} runners need RUN, the same for all, and CLIENTS = CLIENTS_PER_VU × RUNNERS × n`);
   }
   return told;
 }
@@ -96,7 +102,7 @@ export function exactly(size: Size): Record<string, string[]> {
     hubbub_refused: ['count==0'],
     hubbub_dismissed: ['count==0'],
     hubbub_resets: ['count==0'],
-    hubbub_clients_judged: [`count==${size.clients}`],
+    hubbub_clients_judged: [`count==${size.clients / RUNNERS}`],
     hubbub_acked: ['count>0'],
     hubbub_delivered: ['count>0'],
   };
