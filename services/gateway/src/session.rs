@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 pub(crate) use flusher::Flusher;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
-pub(crate) use wire::{Ending, Incoming, Reading, Wire};
+pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
 /// How a door spells what the core tells.
 pub(crate) trait Codec: Send + Sync + 'static {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     metrics,
-    session::{Ending, Incoming, Outbox, Reading, Wake, Wire},
+    session::{Asked, Ending, Incoming, Outbox, Reading, Wake, Wire},
     ws::encode::{self, Said},
 };
 
@@ -230,9 +230,9 @@ impl<S: Session> Task<S> {
                     probe.state = ProbeState::Open(wire);
                     probe.until = Instant::now() + self.config.upgrade_timeout;
                 }
-                self.hear_probe()
+                self.hear_probe(Asked::Now)
             }
-            polling::Event::ProbeReady(Ok(())) => self.hear_probe(),
+            polling::Event::ProbeReady(Ok(())) => self.hear_probe(Asked::WhenReady),
             polling::Event::ProbeReady(Err(ending)) => self.give_probe_up(ending),
         }
     }
@@ -248,7 +248,7 @@ impl<S: Session> Task<S> {
                 Ok(())
             }
             Some(_) => {
-                self.hear_probe()?;
+                self.hear_probe(Asked::Now)?;
                 self.hold(answer)
             }
         }
@@ -298,7 +298,7 @@ impl<S: Session> Task<S> {
     }
 
     /// Reads what the WebSocket says before it takes over.
-    fn hear_probe(&mut self) -> Result<(), End> {
+    fn hear_probe(&mut self, asked: Asked) -> Result<(), End> {
         let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
         let Some(Probe { state: ProbeState::Open(wire), release_at, .. }) = &mut polling.probe
         else {
@@ -306,7 +306,7 @@ impl<S: Session> Task<S> {
         };
         let (mut probed, mut upgrade) = (false, false);
         let mut pongs = Vec::new();
-        let heard = wire.read_unasked(|incoming| match incoming {
+        let heard = wire.read_when(asked, |incoming| match incoming {
             Incoming::Text("2probe") => {
                 probed = true;
                 ControlFlow::Continue(())

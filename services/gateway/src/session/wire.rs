@@ -119,15 +119,8 @@ impl Wire {
         self.read_when(Asked::WhenReady, handle)
     }
 
-    /// Reads what the kernel has, even if it has not said so yet.
-    pub(crate) fn read_unasked(
-        &mut self,
-        handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Ending> {
-        self.read_when(Asked::Now, handle)
-    }
-
-    fn read_when(
+    /// As [`read`](Self::read), or whatever the kernel has said of it.
+    pub(crate) fn read_when(
         &mut self,
         asked: Asked,
         mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
@@ -235,8 +228,11 @@ impl Wire {
 
 /// When the kernel is asked for what has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+pub(crate) enum Asked {
+    /// If it has said that there is something.
     WhenReady,
+    /// Even if not: for those who must know what was sent before something else happened. It is said
+    /// again then.
     Now,
 }
 
