@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What was said, as the history service has it.
-pub async fn converse(
+pub(crate) async fn converse(
     room: String,
     history: String,
     token: &str,
