@@ -78,26 +78,31 @@ impl Drop for Balancer {
 }
 
 impl Servers {
-    /// Everybody, in the order in which they should be tried.
-    fn candidates(&self) -> Vec<Server> {
+    /// Whose turn it is among those that were not tried yet. Counted from here on, for as long as what is
+    /// returned lives.
+    fn next(&self, tried: &[String]) -> Option<Server> {
         let mut list = self.list.lock();
-        if self.turn == Turn::FewestConnections {
-            list.sort_by_key(|server| Arc::strong_count(&server.connections));
-        }
-        let candidates = list.clone();
-        if !list.is_empty() {
-            list.rotate_left(1);
-        }
-        candidates
+        let untried = list.iter().enumerate().filter(|(_, one)| !tried.contains(&one.address));
+        let (at, _) = match self.turn {
+            Turn::RoundRobin => untried.min_by_key(|(at, _)| *at),
+            Turn::FewestConnections => {
+                untried.min_by_key(|(at, one)| (Arc::strong_count(&one.connections), *at))
+            }
+        }?;
+        // The others come before it the next time.
+        list[at..].rotate_left(1);
+        list.last().cloned()
     }
 
     /// A connection to whose turn it is, and what counts it; who cannot be reached is passed over.
     async fn connect(&self) -> Option<(TcpStream, Arc<()>)> {
-        for Server { address, connections } in self.candidates() {
-            let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
+        let mut tried = Vec::new();
+        while let Some(Server { address, connections }) = self.next(&tried) {
+            let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(&address));
             if let Ok(Ok(stream)) = connecting.await {
                 return Some((stream, connections));
             }
+            tried.push(address);
         }
         None
     }
