@@ -22,6 +22,7 @@ use tonic::{Request, transport::Endpoint};
 /// A caller that waits for ever holds its own callers up for ever.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+#[expect(clippy::disallowed_methods, reason = "an example has no other configuration")]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let room = env::var("HUBBUB_ROOM").unwrap_or("http://127.0.0.1:7102".into());

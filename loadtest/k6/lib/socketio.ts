@@ -124,6 +124,11 @@ export class SocketIo {
   /** Leaves the namespace and the connection. */
   close(): void {
     if (this.connected) this.write({ kind: DISCONNECT, namespace: this.namespace, id: undefined, data: undefined });
+    this.drop();
+  }
+
+  /** Lets the connection go without a word. */
+  drop(): void {
     this.connected = false;
     this.closing = true;
     this.socket.close();

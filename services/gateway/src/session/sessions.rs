@@ -54,7 +54,9 @@ impl Sessions {
             waiting.shuffle(&mut rand::rng());
             let turns_left = usize::try_from(turns - turn).unwrap_or(1);
             waiting.truncate(waiting.len().div_ceil(turns_left));
-            waiting.iter().for_each(|session| ask_to_move(session, SPREAD));
+            for session in &waiting {
+                ask_to_move(session, SPREAD);
+            }
             if self.open.is_empty() {
                 return;
             }
@@ -75,7 +77,9 @@ impl Sessions {
             waiting.select_nth_unstable_by_key(count, |session| session.id().number());
             waiting.truncate(count);
         }
-        waiting.iter().for_each(|session| ask_to_move(session, within));
+        for session in &waiting {
+            ask_to_move(session, within);
+        }
         waiting.len()
     }
 

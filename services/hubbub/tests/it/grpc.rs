@@ -31,12 +31,13 @@ async fn services(reflection: &str) -> Cluster {
 
 /// A program that knows where the services are; `cargo xtask test` installs what it runs.
 async fn run(cluster: &Cluster, program: &Path, arguments: &[&str], folder: &Path) -> Output {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let tools = root().join(".tools/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let tools = std::iter::once(root().join(".tools/bin"));
+    let path = std::env::join_paths(tools.chain(std::env::split_paths(&path))).expect("folders");
     Command::new(program)
         .args(arguments)
         .current_dir(folder)
-        .env("PATH", format!("{}:{path}", tools.display()))
+        .env("PATH", path)
         .env("ROOM", cluster.rooms[0].address())
         .env("HISTORY", cluster.histories[0].address())
         .env("TOKEN", TOKEN)

@@ -106,7 +106,7 @@ async fn three_gateways_are_replaced_and_nobody_comes_back_twice() {
     let rolling = async {
         // The load should be under way.
         tokio::time::sleep(Duration::from_secs(6)).await;
-        cluster.roll_gateways(&balancer, timings).await.expect("the rollout")
+        cluster.roll_gateways(&balancer, timings).await.expect("the rollout");
     };
     let ((), outcome) = tokio::join!(rolling, load.finish(PATIENCE));
     let outcome = outcome.expect("k6 ends");

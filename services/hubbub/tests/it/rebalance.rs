@@ -52,7 +52,8 @@ async fn a_fourth_gateway_fills_up_and_nothing_is_lost() {
     tokio::join!(fills_up, workload.talk(100, Duration::from_millis(200)));
     let outcome = workload.judge().await;
     assert_eq!(outcome.acked, CLIENTS * 100);
-    let moves = outcome.connections as usize - CLIENTS;
+    let connections = usize::try_from(outcome.connections).expect("some");
+    let moves = connections - CLIENTS;
     assert!(moves >= 9, "it filled up by moves, not by chance: {moves}");
     assert!(moves <= CLIENTS, "nobody is sent to and fro: {moves}");
 }
@@ -79,6 +80,7 @@ async fn while_redis_is_gone_nobody_is_asked_to_move() {
     let before = moves().await;
     // Time in which some would be asked, if it did not matter that the other one cannot be seen.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(moves().await, before);
+    let asked = moves().await - before;
+    assert!(asked < 0.5, "{asked} were asked to move");
     drop(workload);
 }
