@@ -51,6 +51,9 @@ async fn the_scenarios_hold_on_a_cluster() {
 
     run("smoke", &[urls]).await;
     run("steady-chat", &[&short[..], &[("CLIENTS", "30"), ("RATE", "30")]].concat()).await;
+    let socketio = [("CLIENTS", "20"), ("RATE", "20"), ("DOOR", "socketio")];
+    run("smoke-socketio", &[urls]).await;
+    run("steady-chat", &[&short[..], &socketio].concat()).await;
     run("big-room", &[&short[..], &[("CLIENTS", "100"), ("RATE", "5")]].concat()).await;
     run("soak", &[&short[..], &[("CLIENTS", "20"), ("RATE", "20")]].concat()).await;
     let storm = [urls, ("CLIENTS", "100"), ("ADMISSION_SECONDS", "10"), ("DURATION_SECONDS", "3")];

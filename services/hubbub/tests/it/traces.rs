@@ -69,6 +69,7 @@ impl Roles {
                 history: history.clone(),
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
+                standalone: false,
             };
             let server = hubbub_gateway::Server::bind(config, dependencies, &lifecycle)
                 .await
