@@ -8,7 +8,7 @@ use std::{
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::{edge, engineio, lobby, rebalance, socketio};
+use crate::{edge, engineio, internal, lobby, rebalance, socketio};
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("more than zero")
@@ -32,6 +32,8 @@ pub struct Config {
     pub lobby: lobby::Config,
     /// Whether the pages of `examples/socketio` are served under `/examples/`.
     pub examples: Switch,
+    /// The listener for the other gateways.
+    pub internal: internal::Config,
 }
 
 impl Config {

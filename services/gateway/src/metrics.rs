@@ -204,3 +204,8 @@ pub(crate) fn engine_upgraded() {
 pub(crate) fn engine_foreign_request() {
     counter!("hubbub_gateway_engineio_foreign_requests_total").increment(1);
 }
+
+/// A request for a session of another node was handed on to it.
+pub(crate) fn engine_handed_on(kind: &'static str) {
+    counter!("hubbub_gateway_engineio_handed_on_total", "kind" => kind).increment(1);
+}

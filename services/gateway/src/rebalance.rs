@@ -4,6 +4,8 @@
 //!
 //! - Never more than a hundredth of its sessions in a second, spread in time; those that came first go first,
 //!   so that a client that has just moved is not asked again.
+//! - Only sessions of the native door, whose clients know what `moving` means: those of Socket.IO stay until
+//!   they end, and count.
 //! - Only when the same gateways have been there for a while and this one was too full all the time: a
 //!   rolling update, a restart or a drain is not answered with more movement.
 //! - What cannot be known is not guessed: while the registry cannot be read nobody is asked.

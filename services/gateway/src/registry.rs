@@ -6,10 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hubbub_domain::Clock;
+use hubbub_domain::Timestamp;
 use hubbub_ephemeral::{Ephemeral, EphemeralError, Node};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{config::RegistryConfig, core::Core};
 
@@ -21,20 +20,17 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// For the node `id`, which the others reach at `address` (empty: nowhere).
     pub(crate) fn new(
         ephemeral: Arc<dyn Ephemeral>,
-        config: RegistryConfig,
-        clock: &dyn Clock,
+        config: &RegistryConfig,
+        id: String,
+        address: String,
+        started_at: Timestamp,
     ) -> Self {
-        let entry = Node {
-            id: Uuid::new_v4().to_string(),
-            address: String::new(),
-            connections: 0,
-            closing: false,
-            started_at: clock.now(),
-            heard: Duration::ZERO,
-        };
-        Self { ephemeral, config, entry }
+        let (connections, heard) = (0, Duration::ZERO);
+        let entry = Node { id, address, connections, closing: false, started_at, heard };
+        Self { ephemeral, config: config.clone(), entry }
     }
 
     /// Which of the nodes this is.

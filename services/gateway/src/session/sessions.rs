@@ -68,11 +68,12 @@ impl Sessions {
         }
     }
 
-    /// Asks some to move, spread over `within`: those that came first, and nobody twice. How many were
-    /// there to be asked.
+    /// Asks some to move, spread over `within`: those that came first, and nobody twice; not those of
+    /// doors whose clients would not know what to do. How many were there to be asked.
     pub(crate) fn ask_to_move(&self, count: usize, within: Duration) -> usize {
         let open = self.open.iter().map(|entry| Arc::clone(entry.value()));
-        let mut waiting: Vec<Arc<Session>> = open.filter(|s| !s.is_moving()).collect();
+        let heeding = open.filter(|session| session.codec().heeds_moving());
+        let mut waiting: Vec<Arc<Session>> = heeding.filter(|s| !s.is_moving()).collect();
         if count < waiting.len() {
             waiting.select_nth_unstable_by_key(count, |session| session.id().number());
             waiting.truncate(count);
