@@ -60,7 +60,7 @@ pub enum Event {
     Delivered { room: RoomId, user: UserId, seq: Seq },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
-    /// This node is closing: reconnect after that many milliseconds.
+    /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
     Expiring { expires_at: Timestamp },

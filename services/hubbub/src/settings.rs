@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     bus: hubbub_bus::Config,
     pub(crate) grpc: Grpc,
-    pub(crate) gateway: hubbub_gateway::Config,
+    gateway: hubbub_gateway::Config,
     room: hubbub_room::Config,
     history: hubbub_history::Config,
 }
@@ -113,6 +113,14 @@ impl Settings {
     pub(crate) fn has_no_key(&self) -> bool {
         let auth = &self.auth;
         auth.secret.is_empty() && auth.public_key_files.is_empty() && auth.jwks_url.is_empty()
+    }
+
+    /// How the gateway runs here.
+    pub(crate) fn gateway(&self) -> hubbub_gateway::Config {
+        let mut gateway = self.gateway.clone();
+        gateway.internal.server = self.server();
+        gateway.internal.client = self.client("");
+        gateway
     }
 
     /// How the history service runs here.

@@ -12,6 +12,9 @@ impl Settings {
         let mut problems = Vec::new();
         self.check_common(&mut problems);
         if matches!(role, Role::Gateway | Role::Standalone) {
+            if let Err(text) = self.gateway.validate() {
+                problems.push(Problem::sentence(format_args!("gateway.{text}")));
+            }
             self.check_keys(role, &mut problems);
         }
         if role != Role::Standalone {
