@@ -174,3 +174,23 @@ pub(crate) fn append_refused() {
 pub(crate) fn drain_remaining(count: usize) {
     gauge!("hubbub_gateway_drain_remaining").set(float(count));
 }
+
+/// Engine.IO sessions open now.
+pub(crate) fn engine_sessions(count: usize) {
+    gauge!("hubbub_gateway_engineio_sessions").set(float(count));
+}
+
+/// An Engine.IO session ended, and why.
+pub(crate) fn engine_session_ended(reason: &'static str) {
+    counter!("hubbub_gateway_engineio_sessions_ended_total", "reason" => reason).increment(1);
+}
+
+/// A session that polled goes on over a WebSocket.
+pub(crate) fn engine_upgraded() {
+    counter!("hubbub_gateway_engineio_upgrades_total").increment(1);
+}
+
+/// A request for a session came with another's token.
+pub(crate) fn engine_foreign_request() {
+    counter!("hubbub_gateway_engineio_foreign_requests_total").increment(1);
+}
