@@ -79,10 +79,24 @@ fn schemas() -> Result<()> {
     for release in RELEASES {
         let name = format!("{release}-local-strict");
         fs::rename(fresh.join(inside).join(&name), fresh.join(&name))?;
+        for file in fs::read_dir(fresh.join(&name))?.flatten() {
+            localize(&file.path())?;
+        }
     }
     fs::remove_dir_all(fresh.join("kubernetes_validate"))?;
     fs::remove_file(wheel)?;
     finish(&fresh, &folder, &wanted)
+}
+
+/// The package resolves references by itself, from an address that it gives every schema; for others
+/// they have to lead to the file beside it.
+fn localize(file: &Path) -> Result<()> {
+    let mut schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(file)?)?;
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("$id");
+    }
+    let text = schema.to_string().replace("/api/_definitions.json#", "_definitions.json#");
+    Ok(fs::write(file, text)?)
 }
 
 /// `.tools/crds/*.yaml`, from the modules of their projects.

@@ -3,12 +3,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     process::Command,
     time::Duration,
 };
 
 use hubbub_checks::run;
 use hubbub_testkit::{Cluster, ClusterOptions, eventually, token};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 use crate::{alerts, dashboards, image::hubbub};
 
@@ -97,9 +100,32 @@ fn names_and_labels_are_found_in_expressions() {
     assert_eq!(labels.into_iter().collect::<Vec<_>>(), ["code", "instance", "le"]);
 }
 
+/// The roles show each other certificates: all that is measured here was said over mutual TLS.
+fn under_mutual_tls(options: ClusterOptions, dir: &Path) -> ClusterOptions {
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(params, key).expect("signed");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["hubbub".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&key, &authority).expect("signed");
+    let files = [
+        ("CA_FILE", authority.pem()),
+        ("CERT_FILE", certificate.pem()),
+        ("KEY_FILE", key.serialize_pem()),
+    ];
+    files.into_iter().fold(options.with("HUBBUB_GRPC__TLS__ENABLED", "true"), |options, file| {
+        let (setting, text) = file;
+        let path = dir.join(setting);
+        std::fs::write(&path, text).expect("written");
+        options.with(&format!("HUBBUB_GRPC__TLS__{setting}"), &path.display().to_string())
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_metric_that_is_named_is_measured() {
-    let mut options = ClusterOptions::two_of_each(hubbub());
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut options = under_mutual_tls(ClusterOptions::two_of_each(hubbub()), dir.path());
     (options.gateways, options.rooms, options.histories) = (1, 1, 1);
     let cluster = Cluster::start(options).await.expect("a cluster");
     let mut smoke = Command::new(hubbub());

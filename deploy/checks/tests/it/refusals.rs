@@ -86,7 +86,7 @@ const MALFORMED: [Refusal; 16] = [
     (&[r#"otlpEndpoint="collector:4317""#], "otlpEndpoint"),
     (&["runAsUser=0"], "runAsUser"),
     (&[r#"gateway.allowedOrigins=["chat.example.org"]"#], "gateway/allowedOrigins"),
-    (&[r#"settings={"HUBBUB_X": "1"}"#], "settings"),
+    (&[r#"settings={"HUBBUB_X": "1"}"#], "HUBBUB_X"),
     (&[r#"httpRoute.hostnames=["https://x"]"#], "httpRoute/hostnames"),
     (&["gateway.service.port=70000"], "gateway/service/port"),
 ];
