@@ -32,7 +32,7 @@ fn every_alert_fires_when_it_shall_and_not_before() {
     let file = repository().join("deploy/checks/alerts.test.yaml");
     let tested = fs::read_to_string(&file).expect("readable");
     for (alert, _) in expressions() {
-        assert!(tested.contains(&format!("alertname=\"{alert}\"}}))")), "{alert} is never fired");
+        assert!(tested.contains(&format!("alertname=\"{alert}\"}})")), "{alert} is never fired");
     }
     let (good, said) = run(Command::new("promtool").args(["test", "rules"]).arg(file));
     assert!(good, "{said}");

@@ -109,7 +109,7 @@ async fn the_binary_needs_no_rights_and_writes_nowhere_but_under_data() {
     command.stdout(Stdio::null()).stderr(fs::File::create(&log).expect("a log"));
     let serving = Serving(command.spawn().expect("it starts"));
     let healthy = || async { run(&mut with_settings(root.command(true, "healthcheck"))).0 };
-    eventually(Duration::from_secs(60), healthy).await;
+    eventually(Duration::from_mins(1), healthy).await;
 
     let status = fs::read_to_string(format!("/proc/{}/status", serving.0.id())).expect("it runs");
     let field = |name: &str| {
