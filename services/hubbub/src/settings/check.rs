@@ -33,6 +33,12 @@ impl Settings {
         if self.admin.probe_interval.is_zero() {
             problems.push(Problem::new("admin.probe_interval", "is 0"));
         }
+        // Nothing is connected by this: it reads the addresses and the certificate.
+        if !self.bus.urls.is_empty()
+            && let Err(error) = hubbub_bus::connect(&self.bus())
+        {
+            problems.push(Problem::sentence(format_args!("bus: {error}")));
+        }
         if let Err(text) = self.history().validate() {
             problems.push(Problem::sentence(format_args!("history: {text}")));
         }
