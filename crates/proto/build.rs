@@ -2,10 +2,11 @@
 
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "hubbub/bus/v1/envelope.proto",
     "hubbub/history/v1/history.proto",
     "hubbub/history/v1/message.proto",
+    "hubbub/identity/v1/identity.proto",
     "hubbub/room/v1/room.proto",
 ];
 

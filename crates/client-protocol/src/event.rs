@@ -4,13 +4,13 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 12] = [
+pub(crate) const EVENT_NAMES: [&str; 13] = [
     "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "reset",
-    "moving", "expiring",
+    "contact", "moving", "expiring",
 ];
 
 /// An event, as the native door spells it.
@@ -44,6 +44,8 @@ pub enum Event {
     Chat { room: RoomId, pinned: bool, muted: bool, last_read_seq: Seq },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
+    /// You and somebody else stand differently to each other.
+    Contact { user: UserId, state: ContactState },
     /// This node is closing: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.

@@ -6,6 +6,7 @@
 mod close;
 mod command;
 mod event;
+mod people;
 mod reply;
 mod view;
 
@@ -16,6 +17,11 @@ pub use command::{
     Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
+pub use people::{
+    AcceptContact, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage, DeclineContact,
+    GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact, RequestContact, SearchUsers,
+    Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
+};
 pub use reply::{
     Appended, ChatsPage, Created, Expiry, Invited, Limits, MembersPage, Opened, Page,
     PublicRoomsPage, Reacted, Reply, Revised, Unread, Welcome, WelcomeRoom,

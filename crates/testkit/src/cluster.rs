@@ -34,6 +34,8 @@ pub struct ClusterOptions {
     pub gateways: usize,
     pub rooms: usize,
     pub histories: usize,
+    /// None, unless told: then only tokens made with [`SECRET`] say who people are.
+    pub identities: usize,
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
     pub settings: Vec<(String, String)>,
     pub network: NetworkKind,
@@ -52,13 +54,20 @@ impl ClusterOptions {
     /// Two of each role, with the defaults of a product.
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
         let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
-        Self { binary, gateways: 2, rooms: 2, histories: 2, settings, network }
+        Self { binary, gateways: 2, rooms: 2, histories: 2, identities: 0, settings, network }
     }
 
     /// Puts a chaos proxy on every way.
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.network = NetworkKind::Proxied;
+        self
+    }
+
+    /// Lets people register and log in.
+    #[must_use]
+    pub fn with_identities(mut self, identities: usize) -> Self {
+        self.identities = identities;
         self
     }
 
@@ -74,6 +83,7 @@ pub struct Cluster {
     pub gateways: Vec<Node>,
     pub rooms: Vec<Node>,
     pub histories: Vec<Node>,
+    pub identities: Vec<Node>,
     pub postgres: Postgres,
     pub redis: Redis,
     pub network: Network,
@@ -130,13 +140,27 @@ impl Cluster {
         let mut rooms = plan.nodes("room", options.rooms, &[history]).await?;
         start_all(&mut rooms).await?;
         let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
-        let mut gateways = plan.nodes("gateway", options.gateways, &[history, room]).await?;
+        let mut identities = plan.nodes("identity", options.identities, &[room]).await?;
+        start_all(&mut identities).await?;
+        let identity = ("HUBBUB_GRPC__IDENTITY", &identities[..]);
+        let mut gateways =
+            plan.nodes("gateway", options.gateways, &[history, room, identity]).await?;
         start_all(&mut gateways).await?;
         let mut network = plan.network;
         for gateway in &gateways {
             network.open("clients", &gateway.name, gateway.port).await?;
         }
-        Ok(Self { gateways, rooms, histories, postgres, redis, network, database, scratch })
+        Ok(Self {
+            gateways,
+            rooms,
+            histories,
+            identities,
+            postgres,
+            redis,
+            network,
+            database,
+            scratch,
+        })
     }
 
     /// Where each gateway takes clients: `ws://127.0.0.1:…`.
@@ -152,7 +176,8 @@ impl Cluster {
 
     /// Every process, gateways first.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.gateways.iter().chain(&self.rooms).chain(&self.histories)
+        let services = self.rooms.iter().chain(&self.histories).chain(&self.identities);
+        self.gateways.iter().chain(services)
     }
 }
 
@@ -218,6 +243,7 @@ impl Plan<'_> {
         let listen = match role {
             "gateway" => "HUBBUB_GATEWAY__EDGE__LISTEN",
             "room" => "HUBBUB_ROOM__LISTEN",
+            "identity" => "HUBBUB_IDENTITY__LISTEN",
             _ => "HUBBUB_HISTORY__LISTEN",
         };
         let mut settings: Vec<(String, String)> = vec![

@@ -12,9 +12,11 @@ mod backends;
 mod config;
 mod core;
 pub mod edge;
+mod grants;
 mod hub;
 mod metrics;
 mod native;
+mod people;
 mod rates;
 mod rest;
 mod server;
@@ -28,4 +30,5 @@ mod views;
 pub mod ws;
 
 pub use config::Config;
+pub use grants::Grants;
 pub use server::{BindError, Dependencies, Server};

@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
+    grants::Grants,
     hub::{self, Hub},
     native::{self, NativeDoor},
     rates::Rates,
@@ -37,6 +38,8 @@ pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
 }
@@ -80,11 +83,12 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, room, history, identity, verifier, clock } = dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let backends = Backends::new(room, history, RetryPolicy::default());
+        let backends =
+            Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self { listener, core, verifier, caps, background })
@@ -175,7 +179,8 @@ impl Background {
             until_drained(support, "flusher", shard.run());
         }
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
     }
 }
 

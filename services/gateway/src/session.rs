@@ -8,12 +8,18 @@ mod flusher;
 mod outbox;
 mod sessions;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, RoomId, UserId};
 use parking_lot::Mutex;
+
+use crate::grants::Grant;
 
 pub(crate) use flusher::Flusher;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
@@ -56,6 +62,8 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
@@ -74,7 +82,18 @@ impl Session {
             behind: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {

@@ -31,6 +31,8 @@ enum Subcommands {
     Room,
     /// Messages
     History,
+    /// People, logins, contacts and blocks
+    Identity,
     /// Bring the databases up to date and exit
     Migrate(Migrate),
     /// Print a token for a user, signed with auth.secret
@@ -61,6 +63,7 @@ pub(crate) enum Role {
     Gateway,
     Room,
     History,
+    Identity,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -111,6 +114,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Room => "room",
             Self::History => "history",
+            Self::Identity => "identity",
         }
     }
 }
@@ -129,6 +133,7 @@ impl Arguments {
             Subcommands::Gateway => Command::Role(Role::Gateway),
             Subcommands::Room => Command::Role(Role::Room),
             Subcommands::History => Command::Role(Role::History),
+            Subcommands::Identity => Command::Role(Role::Identity),
             Subcommands::Migrate(how) => Command::Migrate(how),
             Subcommands::Token(wish) => Command::Token(wish),
             Subcommands::Chat(chat) => Command::Chat(chat),

@@ -16,7 +16,7 @@ use hubbub_proto::{
         JoinResponse, LeaveRequest, LeaveResponse, ListChatsRequest, ListChatsResponse,
         ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest, ListPublicRoomsResponse,
         MarkReadRequest, MarkReadResponse, OpenDirectRequest, OpenDirectResponse, RemoveRequest,
-        RemoveResponse, SetRoleRequest, SetRoleResponse, StreamMembershipsRequest,
+        RemoveResponse, SetBlockRequest, SetBlockResponse, SetRoleRequest, SetRoleResponse, StreamMembershipsRequest,
         StreamMembershipsResponse, UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest,
         UpdateRoomResponse,
         room_service_server::{RoomService, RoomServiceServer},
@@ -91,4 +91,5 @@ operations! {
     update_chat(UpdateChatRequest) -> UpdateChatResponse => do_update_chat;
     mark_read(MarkReadRequest) -> MarkReadResponse => do_mark_read;
     list_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse => do_list_public_rooms;
+    set_block(SetBlockRequest) -> SetBlockResponse => do_set_block;
 }

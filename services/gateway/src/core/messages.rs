@@ -149,6 +149,10 @@ impl From<crate::backends::Appended> for Appended {
 }
 
 fn may_post(membership: &Membership) -> Result<(), Fault> {
+    if membership.blocked {
+        let text = "the two of you cannot exchange direct messages";
+        return Err(Fault::new(Code::Forbidden, text));
+    }
     match membership.state {
         RoomState::Open => Ok(()),
         RoomState::ReadOnly => Err(Fault::new(Code::Conflict, "the room is read-only")),

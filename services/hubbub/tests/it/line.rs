@@ -46,9 +46,7 @@ impl Standalone {
     }
 
     pub(crate) async fn connect(&self) -> Line {
-        let request = format!("ws://{}/v1/connect", self.address()).into_client_request();
-        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
-        Line { socket, next_id: 1 }
+        Line::open(self.address()).await
     }
 
     /// Connected and welcomed.
@@ -67,6 +65,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// A connection to `host:port` that has not said hello.
+    pub(crate) async fn open(address: &str) -> Self {
+        let request = format!("ws://{address}/v1/connect").into_client_request();
+        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
+        Self { socket, next_id: 1 }
+    }
+
     /// Sends a request and waits for its answer; events before it are passed over.
     pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
         let id = self.next_id;
@@ -85,7 +90,7 @@ impl Line {
         self.socket.send(Message::text(text)).await.expect("sent");
     }
 
-    async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
         next.expect("open").expect("whole")
     }

@@ -66,6 +66,7 @@ impl Roles {
                 bus: Arc::clone(&bus),
                 room: room.clone(),
                 history: history.clone(),
+                identity: None,
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
             };

@@ -41,7 +41,7 @@ where
 macro_rules! room_columns {
     () => {
         "r.room_id, r.kind, r.name AS room_name, r.topic, r.state, r.member_count, \
-         r.created_at_us AS room_created_at_us, r.user_low, r.user_high "
+         r.created_at_us AS room_created_at_us, r.user_low, r.user_high, r.blocked "
     };
 }
 pub(super) use room_columns;
@@ -50,7 +50,7 @@ pub(super) use room_columns;
 macro_rules! membership_columns {
     () => {
         "c.user_id, c.room_id, r.kind, r.state, m.role, c.last_read_seq, c.joined_at_us, \
-         c.muted, c.pinned, c.peer_id, r.name AS room_name "
+         c.muted, c.pinned, c.peer_id, r.name AS room_name, r.blocked "
     };
 }
 pub(super) use membership_columns;
@@ -66,6 +66,7 @@ pub(super) struct RoomRow {
     room_created_at_us: i64,
     user_low: Option<String>,
     user_high: Option<String>,
+    blocked: bool,
 }
 
 impl TryFrom<RoomRow> for Room {
@@ -84,6 +85,7 @@ impl TryFrom<RoomRow> for Room {
                 .map_err(|_| StoreError::Corrupt("a member count"))?,
             created_at: Timestamp::from_micros(row.room_created_at_us),
             pair: low.zip(high),
+            blocked: row.blocked,
         })
     }
 }
@@ -135,6 +137,7 @@ pub(super) struct MembershipRow {
     pinned: bool,
     peer_id: Option<String>,
     room_name: String,
+    blocked: bool,
 }
 
 impl TryFrom<MembershipRow> for Membership {
@@ -153,6 +156,7 @@ impl TryFrom<MembershipRow> for Membership {
             pinned: row.pinned,
             peer: parse_user(row.peer_id.as_deref())?,
             name: row.room_name,
+            blocked: row.blocked,
         })
     }
 }

@@ -41,6 +41,7 @@ unimplemented_calls! {
     no_chat(UpdateChatRequest) -> UpdateChatResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    no_block(SetBlockRequest) -> SetBlockResponse;
 }
 
 #[async_trait]
@@ -53,6 +54,13 @@ impl RoomService for Rooms {
         request: Request<wire::OpenDirectRequest>,
     ) -> Answer<wire::OpenDirectResponse> {
         Self::no_direct(request).await
+    }
+
+    async fn set_block(
+        &self,
+        request: Request<wire::SetBlockRequest>,
+    ) -> Answer<wire::SetBlockResponse> {
+        Self::no_block(request).await
     }
 
     async fn create_room(
