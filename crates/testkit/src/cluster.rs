@@ -36,6 +36,8 @@ pub struct ClusterOptions {
     pub histories: usize,
     /// None, unless told: then only tokens made with [`SECRET`] say who people are.
     pub identities: usize,
+    /// Gateways that are ready to be started: see [`Cluster::spares`].
+    pub spares: usize,
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
     pub settings: Vec<(String, String)>,
     pub network: NetworkKind,
@@ -54,7 +56,8 @@ impl ClusterOptions {
     /// Two of each role, with the defaults of a product.
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
         let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
-        Self { binary, gateways: 2, rooms: 2, histories: 2, identities: 0, settings, network }
+        let identities = 0;
+        Self { binary, gateways: 2, rooms: 2, histories: 2, identities, spares: 0, settings, network }
     }
 
     /// Puts a chaos proxy on every way.
@@ -81,6 +84,8 @@ impl ClusterOptions {
 /// A running cluster. Everything ends when it is dropped.
 pub struct Cluster {
     pub gateways: Vec<Node>,
+    /// Further gateways, which [`Node::start_again`] starts.
+    pub spares: Vec<Node>,
     pub rooms: Vec<Node>,
     pub histories: Vec<Node>,
     pub identities: Vec<Node>,
@@ -143,15 +148,17 @@ impl Cluster {
         let mut identities = plan.nodes("identity", options.identities, &[room]).await?;
         start_all(&mut identities).await?;
         let identity = ("HUBBUB_GRPC__IDENTITY", &identities[..]);
-        let mut gateways =
-            plan.nodes("gateway", options.gateways, &[history, room, identity]).await?;
+        let gateways = options.gateways + options.spares;
+        let mut gateways = plan.nodes("gateway", gateways, &[history, room, identity]).await?;
+        let spares = gateways.split_off(options.gateways);
         start_all(&mut gateways).await?;
         let mut network = plan.network;
-        for gateway in &gateways {
+        for gateway in gateways.iter().chain(&spares) {
             network.open("clients", &gateway.name, gateway.port).await?;
         }
         Ok(Self {
             gateways,
+            spares,
             rooms,
             histories,
             identities,
@@ -318,6 +325,15 @@ impl Node {
     /// SIGTERM, and waits until it has drained.
     pub async fn stop(&mut self) {
         self.end(Signal::SIGTERM).await;
+    }
+
+    /// SIGTERM, and waits until it has drained; an error when that takes longer than it may.
+    pub async fn stop_within(&mut self, grace: Duration) -> Result<()> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        process.signal(Signal::SIGTERM);
+        let ended = process.wait_ended(grace).await;
+        self.process = None;
+        ended.with_context(|| self.name.clone())
     }
 
     async fn end(&mut self, signal: Signal) {

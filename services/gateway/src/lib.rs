@@ -1,7 +1,8 @@
 //! The gateway: terminates client connections and fans room messages out to them.
 //!
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
-//! `rest` the one for single requests. All
+//! `rest` the one for single requests; `engineio` and `socketio` speak those protocols to what
+//! stands on them. All
 //! doors stand on `core`, which carries out requests by calling the room and history services
 //! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
 //!
@@ -12,6 +13,7 @@ mod backends;
 mod config;
 mod core;
 pub mod edge;
+pub mod engineio;
 mod grants;
 mod hub;
 mod metrics;
@@ -23,6 +25,7 @@ mod server;
 mod session;
 #[cfg(test)]
 mod simulation;
+pub mod socketio;
 mod steady;
 mod topics;
 mod users;

@@ -21,7 +21,8 @@ use crate::{
     core::Core,
     edge::{self, ConnectionCaps, Listener},
     grants::Grants,
-    hub::{self, Hub},
+    hub::{self, Hub, Surroundings},
+    metrics,
     native::{self, NativeDoor},
     rates::Rates,
     rest::{self, RestDoor},
@@ -141,11 +142,18 @@ pub(crate) fn assemble(
     foundation: Foundation,
     lifecycle: &Lifecycle,
 ) -> (Arc<Core>, Background) {
+    metrics::begin(&config);
     let Foundation { subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
     let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
-    let hub =
-        Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out, jitter);
+    let surroundings = Surroundings { clock: Arc::clone(&clock), jitter };
+    let hub = Hub::new(
+        config.hub.clone(),
+        backends.clone(),
+        Arc::clone(&topics),
+        departures_out,
+        surroundings,
+    );
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),

@@ -109,7 +109,7 @@ impl Core {
 
     /// The end of a session.
     pub(crate) fn end(&self, session: &Session) {
-        session.outbox().end();
+        session.end();
         self.users.leave(session);
         self.hub.leave(session);
     }

@@ -1,0 +1,46 @@
+//! Typing within one process.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hubbub_domain::{RoomId, UserId};
+use tokio::time::Instant;
+
+use super::Local;
+use crate::{EphemeralError, TYPISTS_MAX, Typing, Typist};
+
+#[async_trait]
+impl Typing for Local {
+    async fn typing(
+        &self,
+        room: RoomId,
+        user: &UserId,
+        ttl: Duration,
+    ) -> Result<(), EphemeralError> {
+        self.typing.lock().entry(room).or_default().insert(user.clone(), (), ttl);
+        Ok(())
+    }
+
+    async fn not_typing(&self, room: RoomId, user: &UserId) -> Result<(), EphemeralError> {
+        let mut rooms = self.typing.lock();
+        if let Some(typists) = rooms.get_mut(&room) {
+            typists.remove(user);
+        }
+        rooms.retain(|_, typists| typists.iter().next().is_some());
+        Ok(())
+    }
+
+    async fn typists(&self, room: RoomId) -> Result<Vec<Typist>, EphemeralError> {
+        let rooms = self.typing.lock();
+        let Some(typists) = rooms.get(&room) else { return Ok(Vec::new()) };
+        let mut latest: Vec<_> = typists.iter().map(|(user, it)| (it.ends, user)).collect();
+        latest.sort_unstable_by(|one, other| other.cmp(one));
+        latest.truncate(TYPISTS_MAX);
+        let now = Instant::now();
+        let typist = |(ends, user): (Instant, &UserId)| Typist {
+            user: user.clone(),
+            remaining: ends.saturating_duration_since(now),
+        };
+        Ok(latest.into_iter().map(typist).collect())
+    }
+}
