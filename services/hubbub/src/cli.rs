@@ -49,6 +49,9 @@ enum Subcommands {
     Config(Config),
 }
 
+/// What `hubbub chat` reads from the environment: no settings.
+const OF_CLIENTS: [&str; 2] = ["HUBBUB_PASSWORD", "HUBBUB_TOKEN"];
+
 /// What the arguments ask for.
 pub(crate) enum Command {
     Role(Role),
@@ -127,7 +130,8 @@ impl Arguments {
     /// The settings as files and environment give them; `Err` when they cannot be read.
     pub(crate) fn settings(&self) -> Result<Loaded<Settings>, ConfigError> {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let env = env.filter(|(name, _)| !OF_CLIENTS.contains(&name.as_str())).collect();
         Settings::load(self.config.clone(), env)
     }
 

@@ -22,6 +22,8 @@ mod revocation;
 mod roles;
 mod slow_reader;
 mod standalone;
+mod strangers;
+mod silence;
 mod talk;
 mod traces;
 mod workload;
