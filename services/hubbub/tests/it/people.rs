@@ -86,8 +86,8 @@ async fn a_newcomer_registers_talks_and_comes_back(house: &House) {
     assert_eq!(house.refresh(1, &renewed.refresh).await.0, 401);
     assert_eq!(again_line.ask(json!({"type": "me"})).await["ok"]["user"], "ada");
     assert_eq!(house.turned_away(1, &renewed.access).await, 4503);
-    let over_the_line = again_line.ask(json!({"type": "logout"})).await;
-    assert!(over_the_line["ok"].is_object() || over_the_line.is_null(), "{over_the_line}");
+    again_line.say(&json!({"id": "last", "type": "logout"}).to_string()).await;
+    assert_eq!(again_line.closed().await.0, 4503);
 }
 
 async fn guests_come_and_have_names(house: &House) {
