@@ -26,7 +26,7 @@ mod stream;
 use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use hubbub_domain::{Clock, Rev, RoomId, UserId};
+use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -155,6 +155,11 @@ impl Hub {
     /// The sessions that follow a room.
     pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.followers()).unwrap_or_default()
+    }
+
+    /// The newest message of a room that was delivered here lately: there may be newer ones.
+    pub(crate) fn newest_seq(&self, room: RoomId) -> Option<Seq> {
+        self.get(room)?.lock().ring.newest_seq()
     }
 
     /// The end of a session.

@@ -10,6 +10,7 @@ mod contacts;
 mod extract;
 mod messages;
 mod people;
+mod receipts;
 mod rooms;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ fn described() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(rooms::routes())
         .merge(messages::routes())
+        .merge(receipts::routes())
         .merge(chats::routes())
         .merge(auth::routes())
         .merge(people::routes())

@@ -6,6 +6,7 @@ use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::Clock;
+use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
     jitter::Jitter,
@@ -13,6 +14,7 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{
     appender::Appender,
@@ -20,13 +22,16 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
+    engineio::Host,
     grants::Grants,
     hub::{self, Hub, Surroundings},
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    receipts::{Reads, Receipts},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio_door::{self, Behind},
     topics::Topics,
     users::Users,
 };
@@ -37,12 +42,15 @@ const DEPARTURES_MAX: usize = 1_024;
 /// What the gateway stands on.
 pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
+    pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
     /// The identity service; without one people and logins are somebody else's business.
     pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
+    /// All roles run in this process: what is `auto` suits that.
+    pub standalone: bool,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -52,6 +60,8 @@ pub struct Server {
     verifier: Verifier,
     caps: ConnectionCaps,
     background: Background,
+    behind: Behind,
+    examples: bool,
 }
 
 /// What a core stands on.
@@ -66,6 +76,7 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    reads: Reads,
 }
 
 /// Why a gateway cannot be put together.
@@ -84,15 +95,18 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, identity, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
+            dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
+        let behind = Behind::open(&config, standalone, bus, ephemeral).await?;
+        let examples = config.socketio.enabled && config.examples.is_on(standalone);
         let backends =
             Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background })
+        Ok(Self { listener, core, verifier, caps, background, behind, examples })
     }
 
     /// Where clients connect to.
@@ -103,13 +117,24 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background } = self;
+        let Self { listener, core, verifier, caps, background, behind, examples } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
+        let host = Host {
+            node: Uuid::new_v4().simple().to_string(),
+            admission: listener.admission(),
+            tasks: tasks.clone(),
+            abort: lifecycle.abort.clone(),
+        };
+        let socketio = core
+            .config
+            .socketio
+            .enabled
+            .then(|| behind.door(&core, (verifier.clone(), caps.clone()), host, &support));
         let door = NativeDoor {
             core: Arc::clone(&core),
             verifier,
@@ -117,8 +142,11 @@ impl Server {
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
-        let router =
+        let mut router =
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
+        if let Some(engine) = &socketio {
+            router = router.merge(socketio_door::router(engine, examples));
+        }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
@@ -128,7 +156,13 @@ impl Server {
             let config = &core.config.drain;
             abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
             closing.cancel();
-            abort.run_until_cancelled(core.sessions.move_away(config)).await;
+            let others = async {
+                if let Some(engine) = socketio {
+                    engine.move_away(config).await;
+                }
+            };
+            let all = async { tokio::join!(core.sessions.move_away(config), others) };
+            abort.run_until_cancelled(all).await;
             tasks.close();
             tasks.wait().await;
         });
@@ -163,6 +197,7 @@ pub(crate) fn assemble(
         Arc::clone(&rates),
     );
     let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
         backends,
@@ -171,9 +206,10 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        receipts,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures })
+    (core, Background { feed: subscriber.feed, departures, reads })
 }
 
 impl Background {
@@ -186,6 +222,8 @@ impl Background {
         for shard in hub.flusher().shards() {
             until_drained(support, "flusher", shard.run());
         }
+        let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
+        support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", Arc::clone(&users).keep_true());
         until_drained(support, "new sessions", users.confirm_newcomers());
@@ -193,7 +231,7 @@ impl Background {
 }
 
 /// Runs until the lifecycle drains. What ends before has failed.
-fn until_drained(
+pub(crate) fn until_drained(
     lifecycle: &Lifecycle,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,

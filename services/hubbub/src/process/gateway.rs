@@ -36,11 +36,13 @@ impl Process {
         };
         let dependencies = Dependencies {
             bus: self.bus()?,
+            ephemeral: self.ephemeral()?,
             room,
             history,
             verifier: self.verifier(&self.settings, identity.as_ref())?,
             identity,
             clock: Arc::clone(&self.clock),
+            standalone: false,
         };
         self.serve_clients(dependencies).await?;
         Ok(())

@@ -29,11 +29,13 @@ impl Process {
         let identity = Grants::new(Transport::local(identity.routes()));
         let dependencies = Dependencies {
             bus,
+            ephemeral: self.ephemeral()?,
             room,
             history,
             verifier: self.verifier(&settings, Some(&identity))?,
             identity: Some(identity),
             clock: Arc::clone(&self.clock),
+            standalone: true,
         };
         let client = self.serve_clients(dependencies).await?;
         announce::welcome(client, self.stores());

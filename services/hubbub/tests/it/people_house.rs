@@ -128,7 +128,7 @@ impl House {
 
     /// Connected to some gateway, and welcomed.
     pub(crate) async fn line(&self, number: usize, person: &Person) -> Line {
-        let mut line = Line::open(self.gateway(number)).await;
+        let mut line = Line::open(&format!("ws://{}", self.gateway(number))).await;
         let welcome = line.ask(json!({"type": "hello", "token": person.access})).await;
         assert_eq!(welcome["ok"]["user"], person.user, "{welcome}");
         line
@@ -136,7 +136,7 @@ impl House {
 
     /// How a connection with this token ends before it has begun.
     pub(crate) async fn turned_away(&self, number: usize, token: &str) -> u16 {
-        let mut line = Line::open(self.gateway(number)).await;
+        let mut line = Line::open(&format!("ws://{}", self.gateway(number))).await;
         line.say(&json!({"id": 1, "type": "hello", "token": token}).to_string()).await;
         line.closed().await.0
     }

@@ -79,7 +79,7 @@ async fn who_is_banned_is_out_on_every_gateway_and_stays_out() {
     let resume = json!({"epoch": "any", "rooms": {}});
     for gateway in 0..2 {
         assert_eq!(house.turned_away(gateway, &alice.access).await, 4503);
-        let mut line = crate::line::Line::open(house.gateway(gateway)).await;
+        let mut line = crate::line::Line::open(&format!("ws://{}", house.gateway(gateway))).await;
         let hello = json!({"id": 1, "type": "hello", "token": alice.access, "resume": resume});
         line.say(&hello.to_string()).await;
         assert_eq!(line.closed().await.0, 4503, "resuming is refused too");

@@ -74,6 +74,9 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("react", (Room, json!({"seq": 1, "emoji": "👍"}))),
         ("history", (Room, json!({}))),
         ("read", (Room, json!({"seq": 1}))),
+        ("delivered", (Room, json!({"seq": 1}))),
+        ("receipts", (Room, json!({"seq": 1}))),
+        ("edits", (Room, json!({"seq": 1}))),
         ("open_direct", (Somebody, json!({"peer": "bob"}))),
         ("create_room", (Oneself, json!({"name": "mine"}))),
         ("update_room", (Room, json!({"name": "taken over"}))),
@@ -217,6 +220,7 @@ const METHODS: [(&str, &[&str]); 3] = [
         "hubbub.history.v1.HistoryService",
         &[
             "Append", "Edit", "Delete", "React", "GetPage", "ListChanges", "GetHeads", "RankRooms",
+            "ListEdits", "ListSenders",
         ],
     ),
     (
@@ -233,7 +237,7 @@ const METHODS: [(&str, &[&str]); 3] = [
         &[
             "OpenDirect", "CreateRoom", "UpdateRoom", "Join", "Leave", "Invite", "Remove", "SetRole",
             "ListMembers", "GetMembership", "StreamMemberships", "CheckVersions", "ListChats",
-            "UpdateChat", "MarkRead", "ListPublicRooms", "SetBlock",
+            "UpdateChat", "MarkRead", "ListPublicRooms", "ListReceipts", "CheckMembers", "SetBlock",
         ],
     ),
 ];
