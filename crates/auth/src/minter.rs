@@ -7,7 +7,8 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 
 use crate::{
-    Algorithm, ConfigError, MintError, Secret, SigningKey, config::SECRET_BYTES_MIN, error::KeyError,
+    Algorithm, ConfigError, MintError, Secret, SigningKey, config::SECRET_BYTES_MIN,
+    error::KeyError,
 };
 
 /// Signs tokens of one issuer for one audience.

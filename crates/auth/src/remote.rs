@@ -77,8 +77,7 @@ impl RemoteKeys {
         if on_loopback {
             client = client.no_proxy();
         }
-        let client =
-            client.build().map_err(|error| ConfigError::JwksClient(error.to_string()))?;
+        let client = client.build().map_err(|error| ConfigError::JwksClient(error.to_string()))?;
         Ok(Self::reading(Source::Http { client, url }, config))
     }
 

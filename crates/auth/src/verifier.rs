@@ -185,10 +185,7 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-fn signed_by(
-    remote: &RemoteKeys,
-    outcome: Result<Claims, AuthError>,
-) -> Result<Claims, AuthError> {
+fn signed_by(remote: &RemoteKeys, outcome: Result<Claims, AuthError>) -> Result<Claims, AuthError> {
     outcome.map(|claims| Claims { signer: remote.signer(), ..claims })
 }
 

@@ -10,8 +10,8 @@ mod close;
 mod command;
 pub mod engineio;
 mod event;
-mod people;
 pub mod lobby;
+mod people;
 mod reply;
 pub mod socketio;
 mod view;
@@ -24,9 +24,9 @@ pub use command::{
 };
 pub use event::Event;
 pub use people::{
-    AcceptContact, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage, DeclineContact,
-    GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact, RequestContact, SearchUsers,
-    Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
+    AcceptContact, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage,
+    DeclineContact, GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact,
+    RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
 };
 pub use reply::{
     Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,

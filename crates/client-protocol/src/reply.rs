@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing, UserView,
-    UsersPage, view::is_zero,
+    ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing,
+    UserView, UsersPage, view::is_zero,
 };
 
 /// The answer to a command that was carried out.

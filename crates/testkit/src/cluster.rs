@@ -57,7 +57,16 @@ impl ClusterOptions {
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
         let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
         let identities = 0;
-        Self { binary, gateways: 2, rooms: 2, histories: 2, identities, spares: 0, settings, network }
+        Self {
+            binary,
+            gateways: 2,
+            rooms: 2,
+            histories: 2,
+            identities,
+            spares: 0,
+            settings,
+            network,
+        }
     }
 
     /// Puts a chaos proxy on every way.

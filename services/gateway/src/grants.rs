@@ -105,8 +105,7 @@ impl Grant {
 
 impl Grants {
     pub fn new(identity: Transport) -> Self {
-        let held =
-            Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED).build();
+        let held = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED).build();
         Self { identity, retry: RetryPolicy::default(), held }
     }
 

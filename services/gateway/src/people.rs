@@ -1,8 +1,6 @@
 //! People on the wire between services, in the shapes that clients see.
 
-use hubbub_client_protocol::{
-    ContactState, ContactView, GrantView, UserKind, UserView, UsersPage,
-};
+use hubbub_client_protocol::{ContactState, ContactView, GrantView, UserKind, UserView, UsersPage};
 use hubbub_domain::Fault;
 use hubbub_proto::{from_timestamp, identity::v1 as wire};
 

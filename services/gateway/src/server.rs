@@ -102,8 +102,7 @@ impl Server {
         let subscriber = bus.subscribe().await?;
         let behind = Behind::open(&config, standalone, bus, ephemeral).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
-        let backends =
-            Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self { listener, core, verifier, caps, background, behind, examples })

@@ -106,7 +106,8 @@ impl Process {
 
 /// Where SQLite files are kept, if there are any.
 pub(crate) fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
-    let urls = [settings.history().database, settings.room().database, settings.identity().database];
+    let urls =
+        [settings.history().database, settings.room().database, settings.identity().database];
     if !urls.iter().any(|url| url.expose().starts_with("sqlite:")) {
         return Ok(());
     }

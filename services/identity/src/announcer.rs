@@ -41,7 +41,9 @@ struct Batch {
 pub(crate) enum Ended<'a> {
     These(&'a [SessionId]),
     /// All that were there at that moment, but for the one that replaces them.
-    All { but: Option<SessionId> },
+    All {
+        but: Option<SessionId>,
+    },
 }
 
 /// Ends when the bus was told, or could not be.
@@ -96,10 +98,7 @@ impl Announcer {
             };
             publication(user, Event::ContactChanged(changed))
         };
-        drop(self.send(vec![
-            side(user, peer, link),
-            side(peer, user, link.map(Link::mirrored)),
-        ]));
+        drop(self.send(vec![side(user, peer, link), side(peer, user, link.map(Link::mirrored))]));
     }
 
     fn send(&self, publications: Vec<Publication>) -> Told {

@@ -45,7 +45,8 @@ pub(crate) struct Attempts<'a> {
 impl Attempts<'_> {
     /// Before a password is looked at.
     pub(crate) async fn login(&self, folded: &str, origin: Option<&Origin>) -> Result<(), Fault> {
-        let AttemptsConfig { address_burst, address_every, name_burst, name_every, .. } = self.config;
+        let AttemptsConfig { address_burst, address_every, name_burst, name_every, .. } =
+            self.config;
         if let Some(Origin(origin)) = origin {
             let key = format!("login:{origin}");
             self.count(&key, (address_burst.get(), *address_every), "logins from your address")

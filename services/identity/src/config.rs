@@ -268,7 +268,9 @@ impl Config {
         }
         let PasswordConfig { chars_min, chars_max, hashes_max, .. } = self.password;
         if chars_min == 0 || chars_min > chars_max || hashes_max == 0 {
-            return Err("password.chars_min must be in 1 to chars_max, and hashes_max above 0".into());
+            return Err(
+                "password.chars_min must be in 1 to chars_max, and hashes_max above 0".into()
+            );
         }
         crate::passwords::parameters(&self.password).map(drop)
     }

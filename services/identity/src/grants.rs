@@ -70,7 +70,8 @@ pub(crate) fn sign(
         Fault::new(Code::Internal, "a token could not be signed")
     })?;
     // The claim counts whole seconds.
-    let seconds = now.as_micros() / 1_000_000 + i64::try_from(lifetime.as_secs()).unwrap_or_default();
+    let seconds =
+        now.as_micros() / 1_000_000 + i64::try_from(lifetime.as_secs()).unwrap_or_default();
     Ok(Grant {
         user,
         session,

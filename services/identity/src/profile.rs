@@ -9,19 +9,19 @@ const AVATAR_URL_BYTES_MAX: usize = 2_048;
 
 /// Readable on light and on dark ground.
 const COLOURS: [&str; 16] = [
-    "#c0392b", "#d35400", "#b9770e", "#7d8b0f", "#3f8f29", "#1e8449", "#148f77", "#0e8a9d", "#2471a3",
-    "#2e5fb8", "#5b4fc4", "#7d3cbd", "#a130a8", "#b83280", "#a0526d", "#66727d",
+    "#c0392b", "#d35400", "#b9770e", "#7d8b0f", "#3f8f29", "#1e8449", "#148f77", "#0e8a9d",
+    "#2471a3", "#2e5fb8", "#5b4fc4", "#7d3cbd", "#a130a8", "#b83280", "#a0526d", "#66727d",
 ];
 
 const QUALITIES: [&str; 24] = [
-    "amber", "brave", "calm", "clever", "dapper", "eager", "fleet", "gentle", "happy", "jolly", "kind",
-    "lively", "lucky", "mellow", "merry", "nimble", "proud", "quick", "quiet", "sunny", "swift",
-    "tidy", "vivid", "witty",
+    "amber", "brave", "calm", "clever", "dapper", "eager", "fleet", "gentle", "happy", "jolly",
+    "kind", "lively", "lucky", "mellow", "merry", "nimble", "proud", "quick", "quiet", "sunny",
+    "swift", "tidy", "vivid", "witty",
 ];
 const ANIMALS: [&str; 24] = [
     "badger", "beaver", "bison", "crane", "dingo", "falcon", "ferret", "finch", "gecko", "heron",
-    "ibis", "koala", "lemur", "lynx", "marten", "newt", "otter", "panda", "puffin", "raven", "stoat",
-    "tapir", "walrus", "wombat",
+    "ibis", "koala", "lemur", "lynx", "marten", "newt", "otter", "panda", "puffin", "raven",
+    "stoat", "tapir", "walrus", "wombat",
 ];
 
 /// A name to show, trimmed and composed (NFC).
@@ -81,9 +81,10 @@ pub(crate) fn avatar_url(text: &str) -> Result<String, Fault> {
 
 /// The colour somebody has until they choose another: always the same for the same id.
 pub(crate) fn colour_of(user: &UserId) -> String {
-    let sum = user.as_str().bytes().fold(7_usize, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(usize::from(byte))
-    });
+    let sum = user
+        .as_str()
+        .bytes()
+        .fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     COLOURS[sum % COLOURS.len()].to_owned()
 }
 

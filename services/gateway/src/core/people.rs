@@ -149,8 +149,11 @@ impl Core {
 
     pub(super) async fn logout(&self, caller: &Caller) -> Result<Reply, Fault> {
         let no_login = || {
-            Fault::new(Code::Conflict, "this token belongs to no login here; let it expire, or log \
-                                        out everywhere")
+            Fault::new(
+                Code::Conflict,
+                "this token belongs to no login here; let it expire, or log \
+                                        out everywhere",
+            )
         };
         let session_id = caller.login().ok_or_else(no_login)?;
         let actor_id = caller.id().to_string();

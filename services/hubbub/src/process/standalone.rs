@@ -24,8 +24,7 @@ impl Process {
         let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
         let room = Transport::local(rooms.routes());
         let identity_stage = self.lifecycle.behind();
-        let identity =
-            self.local_identity(Arc::clone(&bus), room.clone(), &identity_stage).await?;
+        let identity = self.local_identity(Arc::clone(&bus), room.clone(), &identity_stage).await?;
         let identity = Grants::new(Transport::local(identity.routes()));
         let dependencies = Dependencies {
             bus,

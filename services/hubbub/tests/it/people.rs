@@ -50,7 +50,10 @@ async fn a_newcomer_registers_talks_and_comes_back(house: &House) {
     assert_eq!(ada.user, "ada");
     let ben = house.register("ben").await;
     let me = house.done(&ada, (GET, "/v1/me"), Value::Null).await;
-    assert_eq!((&me["user"], &me["display_name"], &me["kind"]), (&json!("ada"), &json!("Ada"), &json!("account")));
+    assert_eq!(
+        (&me["user"], &me["display_name"], &me["kind"]),
+        (&json!("ada"), &json!("Ada"), &json!("account"))
+    );
     let change = json!({"display_name": "Ada L.", "colour": "#AA00ff"});
     let me = house.done(&ada, (Method::PATCH, "/v1/me"), change).await;
     assert_eq!((&me["display_name"], &me["colour"]), (&json!("Ada L."), &json!("#aa00ff")));
@@ -196,7 +199,8 @@ async fn a_block_stops_direct_messages_until_it_is_lifted(house: &House) {
     let (mut mias, mut noas) = (house.line(0, &mia).await, house.line(1, &noa).await);
     let opened = mias.ask(json!({"type": "open_direct", "peer": "noa"})).await;
     let room = opened["ok"]["room"].as_str().expect("a room").to_owned();
-    let send = |id: &str| json!({"type": "send", "room": room, "client_id": id, "body": {"text": "hi"}});
+    let send =
+        |id: &str| json!({"type": "send", "room": room, "client_id": id, "body": {"text": "hi"}});
     noas.event("joined").await;
     assert_eq!(noas.ask(send("1")).await["ok"]["seq"], 1);
     house.done(&mia, (PUT, "/v1/blocks/noa"), Value::Null).await;
@@ -225,7 +229,10 @@ async fn keys_are_published(house: &House) {
     let (status, keys) = house.ask(0, (GET, "/.well-known/jwks.json"), None, Value::Null).await;
     assert_eq!(status, 200);
     let key = &keys["keys"][0];
-    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+    assert_eq!(
+        (&key["kty"], &key["crv"], &key["alg"]),
+        (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"))
+    );
     assert!(key["d"].is_null(), "no private half");
     let (_, others) = house.ask(1, (GET, "/.well-known/jwks.json"), None, Value::Null).await;
     assert_eq!(keys, others, "one ring for all");

@@ -45,8 +45,7 @@ impl House {
     pub(crate) async fn cluster(settings: &[(&str, &str)]) -> Self {
         let options = ClusterOptions::two_of_each(env!("CARGO_BIN_EXE_hubbub")).with_identities(2);
         let settings = CHEAP.iter().chain(settings);
-        let options =
-            settings.fold(options, |options, (name, value)| options.with(name, value));
+        let options = settings.fold(options, |options, (name, value)| options.with(name, value));
         let cluster = Cluster::start(options).await.expect("a cluster");
         let gateways = cluster.gateways.iter().map(hubbub_testkit::Node::address).collect();
         Self { gateways, client: Client::new(), cluster: Some(cluster), alone: None }
@@ -107,8 +106,7 @@ impl House {
 
     pub(crate) async fn register(&self, name: &str) -> Person {
         let body = json!({"name": name, "password": "correct horse"});
-        let (status, grant) =
-            self.ask(0, (Method::POST, "/v1/auth/register"), None, body).await;
+        let (status, grant) = self.ask(0, (Method::POST, "/v1/auth/register"), None, body).await;
         assert_eq!(status, 200, "{name}: {grant}");
         Person::of(&grant)
     }

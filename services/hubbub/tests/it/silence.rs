@@ -46,7 +46,9 @@ async fn no_log_holds_a_token_a_password_or_a_message() {
         let body = json!({"name": name, "password": password});
         assert_eq!(house.ask(0, post("/v1/auth/login"), None, body).await.0, 401);
     }
-    house.ask(0, post("/v1/auth/register"), None, json!({"name": TEXT, "password": [PASSWORD]})).await;
+    house
+        .ask(0, post("/v1/auth/register"), None, json!({"name": TEXT, "password": [PASSWORD]}))
+        .await;
     let path = format!("/v1/rooms/{room}/messages");
     let broken = json!({"client_id": "2", "body": TEXT});
     assert_eq!(house.ask(0, post(&path), Some(&renewed.access), broken).await.0, 400);

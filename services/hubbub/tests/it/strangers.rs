@@ -150,10 +150,7 @@ async fn no_command_tells_a_stranger_anything() {
     let members = scene.house.done(&scene.alice, (Method::GET, &path), Value::Null).await;
     let members = members["members"].as_array().expect("members");
     let roll: Vec<_> = members.iter().map(|member| (&member["user"], &member["role"])).collect();
-    assert_eq!(
-        roll,
-        [(&json!("alice"), &json!("owner")), (&json!("bob"), &json!("member"))]
-    );
+    assert_eq!(roll, [(&json!("alice"), &json!("owner")), (&json!("bob"), &json!("member"))]);
     let me = scene.house.done(&scene.alice, (Method::GET, "/v1/me"), Value::Null).await;
     assert_eq!(me["display_name"], "alice");
     line.say(&json!({"id": "last", "type": "logout_everywhere"}).to_string()).await;
@@ -219,25 +216,67 @@ const METHODS: [(&str, &[&str]); 3] = [
     (
         "hubbub.history.v1.HistoryService",
         &[
-            "Append", "Edit", "Delete", "React", "GetPage", "ListChanges", "GetHeads", "RankRooms",
-            "ListEdits", "ListSenders",
+            "Append",
+            "Edit",
+            "Delete",
+            "React",
+            "GetPage",
+            "ListChanges",
+            "GetHeads",
+            "RankRooms",
+            "ListEdits",
+            "ListSenders",
         ],
     ),
     (
         "hubbub.identity.v1.IdentityService",
         &[
-            "Register", "Login", "CreateGuest", "Refresh", "Logout", "LogoutEverywhere",
-            "ChangePassword", "GetKeys", "RotateKeys", "CheckGrants", "SetBan", "GetUsers",
-            "UpdateProfile", "SearchUsers", "RequestContact", "AcceptContact", "DeclineContact",
-            "RemoveContact", "ListContacts", "SetBlock", "ListBlocks", "CheckBlocks",
+            "Register",
+            "Login",
+            "CreateGuest",
+            "Refresh",
+            "Logout",
+            "LogoutEverywhere",
+            "ChangePassword",
+            "GetKeys",
+            "RotateKeys",
+            "CheckGrants",
+            "SetBan",
+            "GetUsers",
+            "UpdateProfile",
+            "SearchUsers",
+            "RequestContact",
+            "AcceptContact",
+            "DeclineContact",
+            "RemoveContact",
+            "ListContacts",
+            "SetBlock",
+            "ListBlocks",
+            "CheckBlocks",
         ],
     ),
     (
         "hubbub.room.v1.RoomService",
         &[
-            "OpenDirect", "CreateRoom", "UpdateRoom", "Join", "Leave", "Invite", "Remove", "SetRole",
-            "ListMembers", "GetMembership", "StreamMemberships", "CheckVersions", "ListChats",
-            "UpdateChat", "MarkRead", "ListPublicRooms", "ListReceipts", "CheckMembers", "SetBlock",
+            "OpenDirect",
+            "CreateRoom",
+            "UpdateRoom",
+            "Join",
+            "Leave",
+            "Invite",
+            "Remove",
+            "SetRole",
+            "ListMembers",
+            "GetMembership",
+            "StreamMemberships",
+            "CheckVersions",
+            "ListChats",
+            "UpdateChat",
+            "MarkRead",
+            "ListPublicRooms",
+            "ListReceipts",
+            "CheckMembers",
+            "SetBlock",
         ],
     ),
 ];

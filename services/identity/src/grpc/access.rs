@@ -117,10 +117,7 @@ impl Identity {
         Ok(CheckGrantsResponse { states: states.collect() })
     }
 
-    pub(super) async fn do_set_ban(
-        &self,
-        request: SetBanRequest,
-    ) -> Result<SetBanResponse, Fault> {
+    pub(super) async fn do_set_ban(&self, request: SetBanRequest) -> Result<SetBanResponse, Fault> {
         let user = input::user("user_id", &request.user_id)?;
         let ban = if request.banned { Ban::Banned } else { Ban::Lifted };
         self.set_ban(&user, ban).await?;

@@ -69,9 +69,8 @@ impl Identity {
         let limit = input::page_limit(request.limit)?;
         let after = input::parse_cursor::<2>(&request.cursor)?.map(|[name, id]| (name, id));
         let mut users = self.search(names::fold(&request.prefix), after, limit + 1).await?;
-        let next_cursor = cut(&mut users, limit, |user| {
-            input::cursor(&[&user.name, user.id.as_str()])
-        });
+        let next_cursor =
+            cut(&mut users, limit, |user| input::cursor(&[&user.name, user.id.as_str()]));
         Ok(SearchUsersResponse { users: users.iter().map(Into::into).collect(), next_cursor })
     }
 

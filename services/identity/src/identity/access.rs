@@ -260,7 +260,8 @@ impl Identity {
         } else {
             self.store().open_sessions(&sessions, now).await?.into_iter().collect()
         };
-        let unknown = |claim: &&Claim| claim.session.is_none() && !standings.contains_key(&claim.user);
+        let unknown =
+            |claim: &&Claim| claim.session.is_none() && !standings.contains_key(&claim.user);
         let newcomers: Vec<NewUser> =
             claims.iter().filter(unknown).map(|claim| external(claim, now)).collect();
         if !newcomers.is_empty() {

@@ -7,7 +7,8 @@ use hubbub_proto::room::v1::{
     CreateRoomRequest, CreateRoomResponse, InviteRequest, InviteResponse, JoinRequest,
     JoinResponse, LeaveRequest, LeaveResponse, MarkReadRequest, MarkReadResponse,
     OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse, SetBlockRequest,
-    SetBlockResponse, SetRoleRequest, SetRoleResponse, UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest, UpdateRoomResponse,
+    SetBlockResponse, SetRoleRequest, SetRoleResponse, UpdateChatRequest, UpdateChatResponse,
+    UpdateRoomRequest, UpdateRoomResponse,
 };
 
 use crate::{

@@ -34,10 +34,7 @@ pub(super) async fn keys_are_turned_by_one_at_a_time(store: Arc<dyn Store>) {
     assert_eq!((first.active_from, first.pkcs8.as_slice()), (at, &[1, 2, 3][..]));
     let later = tick();
     let replaced = store
-        .turn_keys(
-            &|keys| Turn { make: Some(later), forget: vec![keys[0].id.clone()] },
-            &make,
-        )
+        .turn_keys(&|keys| Turn { make: Some(later), forget: vec![keys[0].id.clone()] }, &make)
         .await
         .expect("turned");
     assert_eq!(replaced.len(), 1);

@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hubbub_domain::Timestamp;
 
-use super::{
-    NewUser, Opened, Store, id, is_open, log_in, make, new_session, new_user, tick,
-};
+use super::{NewUser, Opened, Store, id, is_open, log_in, make, new_session, new_user, tick};
 use crate::{
     keys::later,
     model::{RefreshToken, SessionId, User},

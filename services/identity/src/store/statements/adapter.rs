@@ -7,8 +7,8 @@ use hubbub_domain::{Timestamp, UserId};
 
 use super::{
     super::{
-        Attempt, Ban, ContactPage, ContactWish, DecideTurn, Exchange, Made, MakeKey, NewSession, NewUser, Opened, Page,
-        ProfileChange, Result, Search, Spent, Standing, Store, Wished,
+        Attempt, Ban, ContactPage, ContactWish, DecideTurn, Exchange, Made, MakeKey, NewSession,
+        NewUser, Opened, Page, ProfileChange, Result, Search, Spent, Standing, Store, Wished,
     },
     Adapter, attempts, contacts, keys, people, sessions,
 };

@@ -45,7 +45,10 @@ pub(super) async fn count(
 }
 
 pub(super) async fn forgive(connection: &mut Connection, key: &str) -> Result<()> {
-    sqlx::query("DELETE FROM attempts WHERE attempt_key = $1").bind(key).execute(connection).await?;
+    sqlx::query("DELETE FROM attempts WHERE attempt_key = $1")
+        .bind(key)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -146,12 +146,11 @@ async fn take_token(
     if let Some((session,)) = taken {
         return Ok(Some((parse(&session, "a session id")?, true)));
     }
-    let spent: Option<(String, Option<i64>)> = sqlx::query_as(
-        "SELECT session_id, spent_at_us FROM refresh_tokens WHERE token_hash = $1",
-    )
-    .bind(exchange.token.as_bytes())
-    .fetch_optional(connection)
-    .await?;
+    let spent: Option<(String, Option<i64>)> =
+        sqlx::query_as("SELECT session_id, spent_at_us FROM refresh_tokens WHERE token_hash = $1")
+            .bind(exchange.token.as_bytes())
+            .fetch_optional(connection)
+            .await?;
     let Some((session, spent_at)) = spent else { return Ok(None) };
     let again = spent_at.is_some_and(|at| at >= exchange.spent_since.as_micros());
     Ok(Some((parse(&session, "a session id")?, again)))
@@ -179,13 +178,12 @@ pub(super) async fn end_all(
     user: &UserId,
     at: Timestamp,
 ) -> Result<bool> {
-    let there = sqlx::query(
-        "UPDATE users SET not_before_us = $2, turns = turns + 1 WHERE user_id = $1",
-    )
-    .bind(user.as_str())
-    .bind(at.as_micros())
-    .execute(&mut *connection)
-    .await?;
+    let there =
+        sqlx::query("UPDATE users SET not_before_us = $2, turns = turns + 1 WHERE user_id = $1")
+            .bind(user.as_str())
+            .bind(at.as_micros())
+            .execute(&mut *connection)
+            .await?;
     sqlx::query(
         "UPDATE sessions SET revoked_at_us = $2, expires_at_us = $2
          WHERE user_id = $1 AND revoked_at_us IS NULL",
@@ -203,13 +201,12 @@ pub(super) async fn set_ban(
     at: Timestamp,
 ) -> Result<bool> {
     let banned_at = (ban == Ban::Banned).then(|| at.as_micros());
-    let there = sqlx::query(
-        "UPDATE users SET banned_at_us = $2, turns = turns + 1 WHERE user_id = $1",
-    )
-    .bind(user.as_str())
-    .bind(banned_at)
-    .execute(&mut *connection)
-    .await?;
+    let there =
+        sqlx::query("UPDATE users SET banned_at_us = $2, turns = turns + 1 WHERE user_id = $1")
+            .bind(user.as_str())
+            .bind(banned_at)
+            .execute(&mut *connection)
+            .await?;
     if ban == Ban::Banned {
         end_all(connection, user, at).await?;
     }
