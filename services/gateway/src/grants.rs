@@ -123,10 +123,10 @@ impl Grants {
     /// Which of these grants, [`ASKED_MAX`] at the most, hold.
     pub(crate) async fn ask(&self, grants: &[(UserId, Arc<Grant>)]) -> Result<Vec<bool>, Fault> {
         let grants = grants.iter().map(|(user, grant)| grant.claims(user)).collect();
-        self.check(CheckGrantsRequest { grants }).await
+        self.check(&CheckGrantsRequest { grants }).await
     }
 
-    async fn check(&self, request: CheckGrantsRequest) -> Result<Vec<bool>, Fault> {
+    async fn check(&self, request: &CheckGrantsRequest) -> Result<Vec<bool>, Fault> {
         let answer = retry_idempotent(self.retry, || {
             let (mut client, request) = (self.client(), request.clone());
             async move { client.check_grants(request).await }
@@ -161,7 +161,7 @@ impl Issuer for Grants {
         };
         let key = Held { user: claims.sub.clone(), grant };
         let asking = async {
-            match self.check(CheckGrantsRequest { grants: vec![asked] }).await {
+            match self.check(&CheckGrantsRequest { grants: vec![asked] }).await {
                 Ok(holds) if holds.first() == Some(&true) => Ok(()),
                 Ok(_) => Err(AuthError::Revoked),
                 Err(fault) => {

@@ -36,6 +36,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const LINES_MAX: usize = 1_024;
 
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Chat {
     /// Who you are: your name
     #[arg(long = "as", value_name = "USER")]

@@ -76,15 +76,13 @@ impl Scene {
             (Wish::Request, _) if self.blocked_by => Err(refused()),
             (Wish::Request, None) => with(Some(Link::Outgoing)),
             // Who was asked and asks back has accepted.
-            (Wish::Request, Some(Link::Incoming)) => with(Some(Link::Contact)),
+            (Wish::Request | Wish::Accept, Some(Link::Incoming))
+            | (Wish::Accept, Some(Link::Contact)) => with(Some(Link::Contact)),
             (Wish::Request, standing) => with(standing),
-            (Wish::Accept, Some(Link::Incoming)) => with(Some(Link::Contact)),
-            (Wish::Accept, Some(Link::Contact)) => with(Some(Link::Contact)),
-            (Wish::Decline, Some(Link::Incoming)) => with(None),
-            (Wish::Accept | Wish::Decline, _) => Err(no_request()),
             // A request of the other one is declined, not removed: removing says nothing to them.
             (Wish::Remove, Some(Link::Incoming)) => with(Some(Link::Incoming)),
-            (Wish::Remove, _) => with(None),
+            (Wish::Decline, Some(Link::Incoming)) | (Wish::Remove, _) => with(None),
+            (Wish::Accept | Wish::Decline, _) => Err(no_request()),
             (Wish::Block, _) => Ok(Self { link: None, blocks: true, ..self }),
             (Wish::Unblock, _) => Ok(Self { blocks: false, ..self }),
         }

@@ -106,7 +106,7 @@ impl Courier {
                 // Also when the nudges never cease.
                 () = tokio::time::sleep_until(sweep_at) => {
                     sweeps = sweeps.wrapping_add(1);
-                    if sweeps % SWEEPS_PER_FORGETTING == 0 {
+                    if sweeps.is_multiple_of(SWEEPS_PER_FORGETTING) {
                         self.forget().await;
                     }
                     sweep_at = self.next_sweep();

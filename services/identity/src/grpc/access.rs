@@ -33,13 +33,13 @@ impl Identity {
             display_name: &request.display_name,
             origin: Origin::parse(&request.client_address)?,
         };
-        let grant = self.register(account).await?;
+        let grant = self.register(&account).await?;
         Ok(RegisterResponse { grant: Some(grant.into()) })
     }
 
     pub(super) async fn do_login(&self, request: LoginRequest) -> Result<LoginResponse, Fault> {
         let origin = Origin::parse(&request.client_address)?;
-        let grant = self.login(&request.name, &request.password, origin).await?;
+        let grant = self.login(&request.name, &request.password, origin.as_ref()).await?;
         Ok(LoginResponse { grant: Some(grant.into()) })
     }
 
@@ -48,7 +48,7 @@ impl Identity {
         request: CreateGuestRequest,
     ) -> Result<CreateGuestResponse, Fault> {
         let origin = Origin::parse(&request.client_address)?;
-        let grant = self.create_guest(&request.nickname, origin).await?;
+        let grant = self.create_guest(&request.nickname, origin.as_ref()).await?;
         Ok(CreateGuestResponse { grant: Some(grant.into()) })
     }
 
@@ -85,12 +85,15 @@ impl Identity {
         let user = input::user("actor_id", &request.actor_id)?;
         let origin = Origin::parse(&request.client_address)?;
         let passwords = (request.old_password.as_str(), request.new_password.as_str());
-        let grant = self.change_password(&user, passwords, origin).await?;
+        let grant = self.change_password(&user, passwords, origin.as_ref()).await?;
         Ok(ChangePasswordResponse { grant: Some(grant.into()) })
     }
 
-    pub(super) async fn do_get_keys(&self, _: GetKeysRequest) -> Result<GetKeysResponse, Fault> {
-        Ok(GetKeysResponse { jwks: self.published_keys() })
+    pub(super) fn do_get_keys(
+        &self,
+        _: GetKeysRequest,
+    ) -> impl Future<Output = Result<GetKeysResponse, Fault>> + use<> {
+        std::future::ready(Ok(GetKeysResponse { jwks: self.published_keys() }))
     }
 
     pub(super) async fn do_rotate_keys(

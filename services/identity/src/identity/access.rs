@@ -43,7 +43,7 @@ pub(crate) struct Claim {
 }
 
 impl Identity {
-    pub(crate) async fn register(&self, wish: NewAccount<'_>) -> Result<Grant, Fault> {
+    pub(crate) async fn register(&self, wish: &NewAccount<'_>) -> Result<Grant, Fault> {
         self.keeps_accounts()?;
         let name = Name::parse(wish.name, &self.inner.reserved)?;
         let display_name = match wish.display_name {
@@ -75,12 +75,12 @@ impl Identity {
         &self,
         name: &str,
         password: &str,
-        origin: Option<Origin>,
+        origin: Option<&Origin>,
     ) -> Result<Grant, Fault> {
         self.keeps_accounts()?;
         // Whatever was typed: what is no name is nobody's, and costs as much.
         let folded = names::fold(&name.chars().take(256).collect::<String>());
-        self.attempts().login(&folded, origin.as_ref()).await?;
+        self.attempts().login(&folded, origin).await?;
         let known = match UserId::parse(&folded) {
             Ok(user) => self.store().credentials(&user).await?,
             Err(_) => None,
@@ -97,14 +97,14 @@ impl Identity {
     pub(crate) async fn create_guest(
         &self,
         nickname: &str,
-        origin: Option<Origin>,
+        origin: Option<&Origin>,
     ) -> Result<Grant, Fault> {
         self.keeps_accounts()?;
         let chosen = match nickname {
             "" => None,
             chosen => Some(Name::parse(chosen, &self.inner.reserved)?),
         };
-        self.attempts().newcomer(origin.as_ref()).await?;
+        self.attempts().newcomer(origin).await?;
         for _ in 0..NICKNAMES_TRIED {
             let name = match &chosen {
                 Some(name) => name.clone(),
@@ -207,12 +207,12 @@ impl Identity {
         &self,
         user: &UserId,
         (old, new): (&str, &str),
-        origin: Option<Origin>,
+        origin: Option<&Origin>,
     ) -> Result<Grant, Fault> {
         self.keeps_accounts()?;
         let password = self.inner.passwords.judge("new_password", new)?;
         // Whoever holds a token of somebody must not try passwords for nothing either.
-        self.attempts().login(user.as_str(), origin.as_ref()).await?;
+        self.attempts().login(user.as_str(), origin).await?;
         let known = self.store().credentials(user).await?;
         let kept = known.as_ref().and_then(|known| known.password.as_deref());
         let right = self.inner.passwords.verify(old, kept).await?;
