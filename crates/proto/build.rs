@@ -7,6 +7,7 @@ const FILES: [&str; 5] = [
     "hubbub/gateway/v1/relay.proto",
     "hubbub/history/v1/history.proto",
     "hubbub/history/v1/message.proto",
+    "hubbub/identity/v1/identity.proto",
     "hubbub/room/v1/room.proto",
 ];
 

@@ -81,6 +81,11 @@ pub(crate) fn session_ended(code: &'static str) {
     counter!("hubbub_gateway_sessions_ended_total", "code" => code).increment(1);
 }
 
+/// A session was closed because its login has ended.
+pub(crate) fn session_revoked() {
+    counter!("hubbub_gateway_sessions_revoked_total").increment(1);
+}
+
 /// A request was answered; `code` is `ok` or the fault's.
 pub(crate) fn request(command: &'static str, code: &'static str) {
     counter!("hubbub_gateway_requests_total", "command" => command, "code" => code).increment(1);

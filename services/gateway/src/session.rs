@@ -16,9 +16,12 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
+
+use crate::grants::Grant;
 
 pub(crate) use flusher::Flusher;
 use held::Held;
@@ -112,6 +115,8 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
@@ -126,7 +131,18 @@ impl Session {
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {
