@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Message, Refused};
-use crate::{Event, RoomView, WelcomeRoom};
+use crate::{ContactState, Event, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
@@ -54,6 +54,12 @@ told! {
     Room(Box<RoomView>) = "roomUpdated",
     /// Your chatRecord changed, perhaps on another device.
     Chat(ChatChanged) = "chatChanged",
+    /// Another member has read so far.
+    Read(ReadBy) = "read",
+    /// What was said so far has reached another member's device.
+    Delivered(ReadBy) = "delivered",
+    /// You and somebody stand differently to each other.
+    Contact(ContactChanged) = "contact",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -124,6 +130,21 @@ pub struct ChatChanged {
     pub pinned: bool,
     pub muted: bool,
     pub last_read_seq: Seq,
+}
+
+/// How somebody stands to the user now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ContactChanged {
+    pub user: UserId,
+    pub state: ContactState,
+}
+
+/// How far a member has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadBy {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: Seq,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -229,6 +250,9 @@ impl From<Event> for Told {
             Event::Chat { room, pinned, muted, last_read_seq } => {
                 Self::Chat(ChatChanged { room, pinned, muted, last_read_seq })
             }
+            Event::Read { room, user, seq } => Self::Read(ReadBy { room, user, seq }),
+            Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
+            Event::Contact { user, state } => Self::Contact(ContactChanged { user, state }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })
