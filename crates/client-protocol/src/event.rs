@@ -63,7 +63,7 @@ pub enum Event {
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
     /// You and somebody else stand differently to each other.
     Contact { user: UserId, state: ContactState },
-    /// This node is closing: reconnect after that many milliseconds.
+    /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
     Expiring { expires_at: Timestamp },

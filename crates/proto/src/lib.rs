@@ -7,7 +7,7 @@ mod status;
 pub use convert::{from_timestamp, parse_client_id, parse_room_id, parse_user_id, timestamp};
 pub use status::{fault_from_status, status_from_fault};
 
-pub use generated::{bus, history, identity, room};
+pub use generated::{bus, gateway, history, identity, room};
 
 #[expect(
     clippy::pedantic,
@@ -20,6 +20,13 @@ mod generated {
     pub mod bus {
         pub mod v1 {
             tonic::include_proto!("hubbub.bus.v1");
+        }
+    }
+
+    /// What gateways say to each other.
+    pub mod gateway {
+        pub mod v1 {
+            tonic::include_proto!("hubbub.gateway.v1");
         }
     }
 

@@ -37,6 +37,11 @@ pub(crate) trait Codec: Send + Sync + 'static {
     /// A durable event, ready for the socket. Called once per change, not once per session.
     fn change(&self, room: RoomId, change: &Change) -> Bytes;
 
+    /// Whether its clients come back by themselves when they are told to move.
+    fn heeds_moving(&self) -> bool {
+        false
+    }
+
     /// An event for one client, ready for the socket.
     fn event(&self, event: &Event) -> Bytes;
 }

@@ -50,7 +50,7 @@ pub(crate) async fn run(
 /// A start that is asked to end is not an error; one that fails takes what runs already with it.
 async fn serve(process: Process) -> Result<(), Failure> {
     let lifecycle = process.lifecycle.clone();
-    let started = lifecycle.drain.run_until_cancelled(process.start()).await;
+    let started = lifecycle.drain.run_until_cancelled(Box::pin(process.start())).await;
     if !matches!(started, Some(Ok(()))) {
         lifecycle.drain_all();
     }

@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     bus: hubbub_bus::Config,
     pub(crate) grpc: Grpc,
-    pub(crate) gateway: hubbub_gateway::Config,
+    gateway: hubbub_gateway::Config,
     room: hubbub_room::Config,
     history: hubbub_history::Config,
     identity: hubbub_identity::Config,
@@ -125,6 +125,14 @@ impl Settings {
         identity.issuer.clone_from(&self.auth.issuer);
         identity.audience.clone_from(&self.auth.audience);
         identity
+    }
+
+    /// How the gateway runs here.
+    pub(crate) fn gateway(&self) -> hubbub_gateway::Config {
+        let mut gateway = self.gateway.clone();
+        gateway.internal.server = self.server();
+        gateway.internal.client = self.client("");
+        gateway
     }
 
     /// How the history service runs here.

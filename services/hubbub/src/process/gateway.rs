@@ -66,7 +66,7 @@ impl Process {
         &self,
         dependencies: Dependencies,
     ) -> Result<SocketAddr, Failure> {
-        let config = self.settings.gateway.clone();
+        let config = self.settings.gateway();
         let server =
             Server::bind(config, dependencies, &self.lifecycle).await.map_err(bind_failure)?;
         let address = server.local_address().context("the gateway's listener")?;

@@ -12,6 +12,9 @@ impl Settings {
         let mut problems = Vec::new();
         self.check_common(&mut problems);
         if matches!(role, Role::Gateway | Role::Standalone) {
+            if let Err(text) = self.gateway.validate() {
+                problems.push(Problem::sentence(format_args!("gateway.{text}")));
+            }
             self.check_keys(role, &mut problems);
         }
         if role != Role::Standalone {
@@ -29,6 +32,12 @@ impl Settings {
         }
         if self.admin.probe_interval.is_zero() {
             problems.push(Problem::new("admin.probe_interval", "is 0"));
+        }
+        // Nothing is connected by this: it reads the addresses and the certificate.
+        if !self.bus.urls.is_empty()
+            && let Err(error) = hubbub_bus::connect(&self.bus())
+        {
+            problems.push(Problem::sentence(format_args!("bus: {error}")));
         }
         if let Err(text) = self.history().validate() {
             problems.push(Problem::sentence(format_args!("history: {text}")));
