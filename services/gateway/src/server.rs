@@ -179,8 +179,8 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
-        for shard in hub.flusher().shards() {
-            until_drained(support, "flusher", shard.run());
+        for writer in hub.writers() {
+            until_drained(support, "writer", writer);
         }
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());

@@ -4,7 +4,6 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
-mod flusher;
 mod outbox;
 mod sessions;
 mod wire;
@@ -19,8 +18,7 @@ use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, RoomId, UserId};
 use parking_lot::Mutex;
 
-pub(crate) use flusher::Flusher;
-pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
+pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
@@ -37,7 +35,7 @@ pub(crate) trait Codec: Send + Sync + 'static {
 }
 
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(u64);
 
 impl SessionId {
