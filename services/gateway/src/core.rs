@@ -2,7 +2,9 @@
 //! carries out what clients ask for. A door authenticates, decodes and encodes; the rules are here.
 
 mod chats;
+mod entering;
 mod messages;
+mod receipts;
 mod rooms;
 mod welcome;
 
@@ -11,9 +13,7 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 
-#[cfg(test)]
-pub(crate) use welcome::Welcomed;
-pub(crate) use welcome::{Plan, WelcomeHead};
+pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
 use crate::{
     appender::Appender,
@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     hub::Hub,
     rates::Rates,
+    receipts::Receipts,
     session::{Session, Sessions},
     users::{User, Users},
 };
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) receipts: Arc<Receipts>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -66,6 +68,9 @@ impl Core {
             Command::React(react) => self.react(caller, react).await,
             Command::History(history) => self.history(caller, &history).await,
             Command::Read(read) => self.read(caller, &read).await,
+            Command::Delivered(delivered) => self.delivered(caller, &delivered).await,
+            Command::Receipts(receipts) => self.receipts(caller, &receipts).await,
+            Command::Edits(edits) => self.edits(caller, &edits).await,
             Command::OpenDirect(open) => self.open_direct(caller, &open).await,
             Command::CreateRoom(create) => self.create_room(caller, create).await,
             Command::UpdateRoom(update) => self.update_room(caller, update).await,

@@ -30,7 +30,7 @@ mod writers;
 use std::sync::Arc;
 
 use dashmap::DashMap;
-use hubbub_domain::{Clock, Rev, RoomId, UserId};
+use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -154,6 +154,11 @@ impl Hub {
     /// The sessions that follow a room.
     pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.followers()).unwrap_or_default()
+    }
+
+    /// The newest message of a room that was delivered here lately: there may be newer ones.
+    pub(crate) fn newest_seq(&self, room: RoomId) -> Option<Seq> {
+        self.get(room)?.order().ring.newest_seq()
     }
 
     /// The end of a session.

@@ -7,6 +7,7 @@
 mod chats;
 mod extract;
 mod messages;
+mod receipts;
 mod rooms;
 
 use std::sync::Arc;
@@ -74,6 +75,7 @@ fn described() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(rooms::routes())
         .merge(messages::routes())
+        .merge(receipts::routes())
         .merge(chats::routes())
 }
 

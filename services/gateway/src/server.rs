@@ -6,6 +6,7 @@ use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::Clock;
+use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
     jitter::Jitter,
@@ -13,6 +14,7 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{
     appender::Appender,
@@ -20,12 +22,15 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
+    engineio::Host,
     hub::{self, Hub, Surroundings},
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    receipts::{Reads, Receipts},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio_door::{self, Behind},
     topics::Topics,
     users::Users,
 };
@@ -36,10 +41,13 @@ const DEPARTURES_MAX: usize = 1_024;
 /// What the gateway stands on.
 pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
+    pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
+    /// All roles run in this process: what is `auto` suits that.
+    pub standalone: bool,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -49,6 +57,8 @@ pub struct Server {
     verifier: Verifier,
     caps: ConnectionCaps,
     background: Background,
+    behind: Behind,
+    examples: bool,
 }
 
 /// What a core stands on.
@@ -63,6 +73,7 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    reads: Reads,
 }
 
 /// Why a gateway cannot be put together.
@@ -81,14 +92,17 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+            dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
+        let behind = Behind::open(&config, standalone, bus, ephemeral).await?;
+        let examples = config.socketio.enabled && config.examples.is_on(standalone);
         let backends = Backends::new(room, history, RetryPolicy::default());
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background })
+        Ok(Self { listener, core, verifier, caps, background, behind, examples })
     }
 
     /// Where clients connect to.
@@ -99,13 +113,24 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background } = self;
+        let Self { listener, core, verifier, caps, background, behind, examples } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
+        let host = Host {
+            node: Uuid::new_v4().simple().to_string(),
+            admission: listener.admission(),
+            tasks: tasks.clone(),
+            abort: lifecycle.abort.clone(),
+        };
+        let socketio = core
+            .config
+            .socketio
+            .enabled
+            .then(|| behind.door(&core, (verifier.clone(), caps.clone()), host, &support));
         let door = NativeDoor {
             core: Arc::clone(&core),
             verifier,
@@ -113,8 +138,11 @@ impl Server {
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
-        let router =
+        let mut router =
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
+        if let Some(engine) = &socketio {
+            router = router.merge(socketio_door::router(engine, examples));
+        }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
@@ -124,7 +152,13 @@ impl Server {
             let config = &core.config.drain;
             abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
             closing.cancel();
-            abort.run_until_cancelled(core.sessions.move_away(config)).await;
+            let others = async {
+                if let Some(engine) = socketio {
+                    engine.move_away(config).await;
+                }
+            };
+            let all = async { tokio::join!(core.sessions.move_away(config), others) };
+            abort.run_until_cancelled(all).await;
             tasks.close();
             tasks.wait().await;
         });
@@ -159,6 +193,7 @@ pub(crate) fn assemble(
         Arc::clone(&rates),
     );
     let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
         backends,
@@ -167,9 +202,10 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        receipts,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures })
+    (core, Background { feed: subscriber.feed, departures, reads })
 }
 
 impl Background {
@@ -182,13 +218,15 @@ impl Background {
         for writer in hub.writers() {
             until_drained(support, "writer", writer);
         }
+        let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
+        support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());
     }
 }
 
 /// Runs until the lifecycle drains. What ends before has failed.
-fn until_drained(
+pub(crate) fn until_drained(
     lifecycle: &Lifecycle,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,

@@ -53,6 +53,9 @@ fn dispatch(
         (Topic::Room(room), Some(Event::RoomUpdated(updated))) => {
             users.room_updated(*room, updated.room.unwrap_or_default())
         }
+        (Topic::Room(room), Some(Event::ReceiptsMoved(moved))) => {
+            users.receipts_moved(*room, &moved)
+        }
         (Topic::User(user), Some(Event::MembershipChanged(change))) => {
             users.membership_changed(user, change)
         }

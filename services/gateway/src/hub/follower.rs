@@ -42,14 +42,22 @@ impl Follower {
     /// Gives what of a run follows the cursor. The user's own departure stops it; `last` is how far
     /// the room has come.
     pub(super) fn give(&mut self, run: &Run, last: Rev) -> Given {
-        let mut frames = run.frames_after(self.cursor, self.session.codec());
+        let (mut changes, mut frames) = run.after(self.cursor, self.session.codec());
         let departure = run.departure_after(self.cursor, self.session.user(), self.cleared);
         #[cfg(test)]
         let departure = departure.filter(|_| !planted::has(Bug::LeaveIgnored));
         if let Some(place) = departure {
-            frames = &frames[..place];
+            (changes, frames) = (&changes[..place], &frames[..place]);
         }
-        let given = self.session.outbox().offer(frames);
+        let outbox = self.session.outbox();
+        let given = match self.session.tailor() {
+            None => outbox.offer(frames),
+            Some(tailor) => {
+                let changes = changes.iter().map(|live| live.change.change());
+                let mut changes = changes.zip(frames.iter().cloned());
+                tailor.offer(outbox, run.room(), self.cursor, &mut changes)
+            }
+        };
         self.cursor = Rev(self.cursor.0 + given as u64);
         if given < frames.len() {
             Given::Full(given)

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hubbub_domain::{ChangeKind, MessageKind, Rev, SystemNotice, Timestamp, UserId};
+use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, Timestamp, UserId};
 
 use super::encoded::{DOORS_MAX, Encoded, Live};
 use crate::session::{Codec, Frame};
@@ -29,6 +29,10 @@ impl Run {
         Self::new(changes.map(|change| Arc::clone(change).into()).collect())
     }
 
+    pub(super) fn room(&self) -> RoomId {
+        self.changes[0].change.room()
+    }
+
     pub(super) fn first(&self) -> Rev {
         self.changes[0].change.rev()
     }
@@ -46,9 +50,9 @@ impl Run {
         })
     }
 
-    /// The changes after a revision as one door writes them; none when it is not the one before any of
-    /// them.
-    pub(super) fn frames_after(&self, rev: Rev, codec: &dyn Codec) -> &[Frame] {
+    /// The changes after a revision, and what one door writes for each; none when it is not the one
+    /// before any of them.
+    pub(super) fn after(&self, rev: Rev, codec: &dyn Codec) -> (&[Live], &[Frame]) {
         let frames = self.frames[codec.slot()].get_or_init(|| {
             let frame = |live: &Live| Frame {
                 bytes: live.change.bytes(codec).clone(),
@@ -56,7 +60,8 @@ impl Run {
             };
             self.changes.iter().map(frame).collect()
         });
-        self.place_after(rev).and_then(|place| frames.get(place..)).unwrap_or(&[])
+        let place = self.place_after(rev).filter(|place| *place < frames.len());
+        place.map_or((&[], &[]), |place| (&self.changes[place..], &frames[place..]))
     }
 
     /// Which of the changes after a revision is the first to tell that this user left, not counting

@@ -24,10 +24,12 @@ impl Process {
         }
         let dependencies = Dependencies {
             bus: self.bus()?,
+            ephemeral: self.ephemeral()?,
             room,
             history,
             verifier: self.verifier(&self.settings)?,
             clock: Arc::clone(&self.clock),
+            standalone: false,
         };
         self.serve_clients(dependencies).await?;
         Ok(())

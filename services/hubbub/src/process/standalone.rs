@@ -24,10 +24,12 @@ impl Process {
         let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
         let dependencies = Dependencies {
             bus,
+            ephemeral: self.ephemeral()?,
             room: Transport::local(rooms.routes()),
             history,
             verifier: self.verifier(&settings)?,
             clock: Arc::clone(&self.clock),
+            standalone: true,
         };
         let client = self.serve_clients(dependencies).await?;
         announce::welcome(client, self.stores());

@@ -11,16 +11,18 @@ use crate::{
         order::WAITING_MAX,
     },
     native::NativeCodec,
-    session::{Session, Sessions},
+    session::{Manner, Outbox, Session, Sessions},
 };
 
 fn live(room: &Room) -> Vec<Arc<Session>> {
     room.settle(Rev::ZERO);
     let sessions = Sessions::default();
     let user = UserId::parse("alice").expect("valid");
-    let session =
-        || Arc::new(Session::new(sessions.next_id(), user.clone(), &NativeCodec, 1_000_000));
-    let followers: Vec<_> = (0..3 * TURN).map(|_| session()).collect();
+    let session = || {
+        let outbox = Arc::new(Outbox::new(1_000_000));
+        Session::new(sessions.next_id(), user.clone(), Manner::plain(&NativeCodec), outbox)
+    };
+    let followers: Vec<_> = (0..3 * TURN).map(|_| Arc::new(session())).collect();
     for follower in &followers {
         assert!(room.attach(follower, Start::After(Rev::ZERO)));
     }
