@@ -14,6 +14,7 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
@@ -22,14 +23,20 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
-    engineio::Host,
+    engineio::{Engine, Host},
+    grants::Grants,
     hub::{self, Hub, Surroundings},
+    internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    rebalance,
     receipts::{Reads, Receipts},
+    registry::Registry,
+    relay::{Peers, Relay},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio::SocketIo,
     socketio_door::{self, Behind},
     topics::Topics,
     users::Users,
@@ -44,6 +51,8 @@ pub struct Dependencies {
     pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
     /// All roles run in this process: what is `auto` suits that.
@@ -59,6 +68,8 @@ pub struct Server {
     background: Background,
     behind: Behind,
     examples: bool,
+    internal: Option<Internal>,
+    ephemeral: Arc<dyn Ephemeral>,
 }
 
 /// What a core stands on.
@@ -82,6 +93,8 @@ pub enum BindError {
     #[error(transparent)]
     Listen(#[from] edge::BindError),
     #[error(transparent)]
+    Internal(#[from] internal::BindError),
+    #[error(transparent)]
     Bus(#[from] BusError),
 }
 
@@ -92,17 +105,28 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
         let listener = Listener::bind(config.edge.clone())?;
+        let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let behind = Behind::open(&config, standalone, bus, ephemeral).await?;
+        let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
-        let backends = Backends::new(room, history, RetryPolicy::default());
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background, behind, examples })
+        Ok(Self {
+            listener,
+            core,
+            verifier,
+            caps,
+            background,
+            behind,
+            examples,
+            internal,
+            ephemeral,
+        })
     }
 
     /// Where clients connect to.
@@ -113,7 +137,8 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background, behind, examples } = self;
+        let Self { listener, core, verifier, caps, background, behind, .. } = self;
+        let Self { examples, internal, ephemeral, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -125,7 +150,14 @@ impl Server {
             admission: listener.admission(),
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
+            peers: internal.as_ref().map(|internal| {
+                Arc::new(Peers::new(Arc::clone(&ephemeral) as _, internal.client()))
+            }),
         };
+        let address = internal.as_ref().map(Internal::address).unwrap_or_default().to_owned();
+        let (node, started_at) = (host.node.clone(), core.clock.now());
+        let registry = Registry::new(ephemeral, &core.config.registry, node, address, started_at);
+        run_registry(registry, &core, lifecycle, &support);
         let socketio = core
             .config
             .socketio
@@ -142,6 +174,9 @@ impl Server {
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
         if let Some(engine) = &socketio {
             router = router.merge(socketio_door::router(engine, examples));
+        }
+        if let Some(internal) = internal {
+            internal.run(routes(socketio.as_ref()), &support);
         }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
@@ -162,6 +197,29 @@ impl Server {
             tasks.close();
             tasks.wait().await;
         });
+    }
+}
+
+/// From the start of the drain on nobody shall come here; until its end the others may want to know where
+/// the sessions are.
+fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
+    let registry = Arc::new(registry);
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
+    support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
+    if core.config.rebalance.enabled {
+        let (core, drain) = (Arc::clone(core), lifecycle.drain.clone());
+        lifecycle.spawn("rebalance", async move {
+            drain.run_until_cancelled(rebalance::run(&core, &registry)).await;
+        });
+    }
+}
+
+/// What the other gateways may ask for.
+fn routes(socketio: Option<&Engine<SocketIo>>) -> Routes {
+    match socketio {
+        Some(engine) => Routes::new(Relay::service(engine.clone())),
+        None => Routes::default(),
     }
 }
 
@@ -221,7 +279,8 @@ impl Background {
         let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
         support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
     }
 }
 

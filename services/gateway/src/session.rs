@@ -15,9 +15,12 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
+
+use crate::grants::Grant;
 
 use held::Held;
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
@@ -31,6 +34,11 @@ pub(crate) trait Codec: Send + Sync + 'static {
 
     /// A durable event, ready for the socket. Called once per change, not once per session.
     fn change(&self, room: RoomId, change: &Change) -> Bytes;
+
+    /// Whether its clients come back by themselves when they are told to move.
+    fn heeds_moving(&self) -> bool {
+        false
+    }
 
     /// An event for one client, ready for the socket.
     fn event(&self, event: &Event) -> Bytes;
@@ -105,6 +113,8 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
@@ -119,7 +129,18 @@ impl Session {
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {

@@ -92,6 +92,10 @@ fn sentence(notice: &SystemNotice) -> Cow<'static, str> {
         SystemNotice::Renamed { name, by } => format!("{by} named the room {name}").into(),
         SystemNotice::TopicSet { topic, by } => format!("{by} set the topic: {topic}").into(),
         SystemNotice::StateSet { by, .. } => format!("{by} changed what may be done here").into(),
+        SystemNotice::SlowModeSet { seconds: 0, by } => format!("{by} ended slow mode").into(),
+        SystemNotice::SlowModeSet { seconds, by } => {
+            format!("{by} set slow mode: a message every {seconds} s").into()
+        }
         SystemNotice::Announced { text } => text.clone().into(),
     }
 }

@@ -54,6 +54,10 @@ told! {
     Room(Box<RoomView>) = "roomUpdated",
     /// Your chatRecord changed, perhaps on another device.
     Chat(ChatChanged) = "chatChanged",
+    /// Another member has read so far.
+    Read(ReadBy) = "read",
+    /// What was said so far has reached another member's device.
+    Delivered(ReadBy) = "delivered",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -124,6 +128,14 @@ pub struct ChatChanged {
     pub pinned: bool,
     pub muted: bool,
     pub last_read_seq: Seq,
+}
+
+/// How far a member has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadBy {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: Seq,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -229,6 +241,8 @@ impl From<Event> for Told {
             Event::Chat { room, pinned, muted, last_read_seq } => {
                 Self::Chat(ChatChanged { room, pinned, muted, last_read_seq })
             }
+            Event::Read { room, user, seq } => Self::Read(ReadBy { room, user, seq }),
+            Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })

@@ -60,6 +60,13 @@ fn dispatch(
             users.membership_changed(user, change)
         }
         (Topic::User(user), Some(Event::ChatChanged(change))) => users.chat_changed(user, &change),
+        (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
+            users.sessions_revoked(user, revoked);
+            Ok(())
+        }
+        (Topic::User(user), Some(Event::ContactChanged(changed))) => {
+            users.contact_changed(user, &changed)
+        }
         // A newer version of another role may tell what this one does not know.
         _ => Ok(()),
     }
