@@ -1,22 +1,16 @@
-//! The listener for the other gateways, and this node's entry in the registry by which they find it.
-//! Who calls here shows the service token and, where that is configured, a certificate.
+//! The listener for the other gateways, which find it by this node's entry in the registry
+//! ([`crate::registry`]). Who calls here shows the service token and, where that is configured, a certificate.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use hubbub_domain::Timestamp;
-use hubbub_ephemeral::{Ephemeral, Node};
 use hubbub_runtime::{
     grpc::{self, GrpcClientConfig, GrpcServerConfig},
     lifecycle::Lifecycle,
 };
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, time::MissedTickBehavior};
+use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-/// How often the entry is written again.
-const BEAT: Duration = Duration::from_secs(2);
-/// After how long without a word the others take the node for dead.
-const TTL: Duration = Duration::from_secs(6);
 /// Connections between two nodes are as old as the younger one: nobody else could serve better.
 const CONNECTION_AGE_MAX: Duration = Duration::from_hours(24 * 365);
 /// Each client that is connected to one node and served by another takes one; clients are bounded.
@@ -83,15 +77,14 @@ impl Internal {
         self.config.client.clone()
     }
 
-    /// Serves the other nodes, and says that this one is there, until the lifecycle drains.
-    pub(crate) fn run(
-        self,
-        routes: Routes,
-        node: (String, Timestamp),
-        state: Arc<dyn Ephemeral>,
-        lifecycle: &Lifecycle,
-    ) {
-        let Self { listener, address, config } = self;
+    /// Where the others reach this node.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Serves the other nodes until the lifecycle drains.
+    pub(crate) fn run(self, routes: Routes, lifecycle: &Lifecycle) {
+        let Self { listener, config, .. } = self;
         let server = GrpcServerConfig {
             connection_age_max: CONNECTION_AGE_MAX,
             streams_max: STREAMS_MAX,
@@ -99,28 +92,5 @@ impl Internal {
         };
         let serving = grpc::serve(listener, routes, &server, lifecycle);
         lifecycle.spawn("internal listener", serving);
-        let (id, started_at) = node;
-        let entry = Node { id, address, connections: 0, started_at, heard: Duration::ZERO };
-        let drain = lifecycle.drain.clone();
-        lifecycle.spawn("registry entry", async move {
-            drain.run_until_cancelled(keep(&entry, &*state)).await;
-            if let Err(error) = state.deregister(&entry.id).await {
-                tracing::debug!(%error, "the registry forgets this node by itself");
-            }
-        });
-    }
-}
-
-async fn keep(entry: &Node, state: &dyn Ephemeral) {
-    let mut beats = tokio::time::interval(BEAT);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known = true;
-    loop {
-        beats.tick().await;
-        let written = state.register(entry, TTL).await;
-        if let (Err(error), true) = (&written, known) {
-            tracing::warn!(%error, "the registry of nodes cannot be reached");
-        }
-        known = written.is_ok();
     }
 }

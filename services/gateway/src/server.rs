@@ -24,12 +24,15 @@ use crate::{
     core::Core,
     edge::{self, ConnectionCaps, Listener},
     engineio::{Engine, Host},
+    grants::Grants,
     hub::{self, Hub, Surroundings},
     internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    rebalance,
     receipts::{Reads, Receipts},
+    registry::Registry,
     relay::{Peers, Relay},
     rest::{self, RestDoor},
     session::Sessions,
@@ -48,6 +51,8 @@ pub struct Dependencies {
     pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
     /// All roles run in this process: what is `auto` suits that.
@@ -100,7 +105,7 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let internal = Internal::bind(&config.internal).await?;
@@ -108,7 +113,7 @@ impl Server {
         let subscriber = bus.subscribe().await?;
         let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
-        let backends = Backends::new(room, history, RetryPolicy::default());
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self {
@@ -149,7 +154,10 @@ impl Server {
                 Arc::new(Peers::new(Arc::clone(&ephemeral) as _, internal.client()))
             }),
         };
-        let node = (host.node.clone(), core.clock.now());
+        let address = internal.as_ref().map(Internal::address).unwrap_or_default().to_owned();
+        let (node, started_at) = (host.node.clone(), core.clock.now());
+        let registry = Registry::new(ephemeral, &core.config.registry, node, address, started_at);
+        run_registry(registry, &core, lifecycle, &support);
         let socketio = core
             .config
             .socketio
@@ -168,7 +176,7 @@ impl Server {
             router = router.merge(socketio_door::router(engine, examples));
         }
         if let Some(internal) = internal {
-            internal.run(routes(socketio.as_ref()), node, ephemeral, &support);
+            internal.run(routes(socketio.as_ref()), &support);
         }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
@@ -188,6 +196,21 @@ impl Server {
             abort.run_until_cancelled(all).await;
             tasks.close();
             tasks.wait().await;
+        });
+    }
+}
+
+/// From the start of the drain on nobody shall come here; until its end the others may want to know where
+/// the sessions are.
+fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
+    let registry = Arc::new(registry);
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
+    support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
+    if core.config.rebalance.enabled {
+        let (core, drain) = (Arc::clone(core), lifecycle.drain.clone());
+        lifecycle.spawn("rebalance", async move {
+            drain.run_until_cancelled(rebalance::run(&core, &registry)).await;
         });
     }
 }
@@ -250,13 +273,14 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
-        for shard in hub.flusher().shards() {
-            until_drained(support, "flusher", shard.run());
+        for writer in hub.writers() {
+            until_drained(support, "writer", writer);
         }
         let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
         support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
     }
 }
 
