@@ -98,7 +98,6 @@ impl Event {
             Self::Read { .. } => "read",
             Self::Delivered { .. } => "delivered",
             Self::Reset { .. } => "reset",
-            Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }

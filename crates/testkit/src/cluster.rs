@@ -266,6 +266,11 @@ impl Plan<'_> {
             (listen.to_owned(), format!("127.0.0.1:{port}")),
             ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
         ];
+        if role == "gateway" {
+            // Gateways find each other, and hand on what belongs to another.
+            let internal = format!("127.0.0.1:{}", free_port());
+            settings.push(("HUBBUB_GATEWAY__INTERNAL__LISTEN".to_owned(), internal));
+        }
         for store in &self.stores {
             let port = self.network.open(&name, store.name, store.port).await?;
             let url = store.url.replace(&format!(":{}", store.port), &format!(":{port}"));

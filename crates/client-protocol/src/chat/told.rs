@@ -58,8 +58,8 @@ told! {
     Read(ReadBy) = "read",
     /// What was said so far has reached another member's device.
     Delivered(ReadBy) = "delivered",
-    /// You and somebody stand differently to each other.
-    Contact(ContactChanged) = "contact",
+    /// Somebody stands to you in another way: as a contact, or about to be one.
+    Contact(Contact) = "contact",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -132,19 +132,18 @@ pub struct ChatChanged {
     pub last_read_seq: Seq,
 }
 
-/// How somebody stands to the user now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ContactChanged {
-    pub user: UserId,
-    pub state: ContactState,
-}
-
 /// How far a member has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReadBy {
     pub room: RoomId,
     pub user: UserId,
     pub seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    pub user: UserId,
+    pub state: ContactState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -252,11 +251,11 @@ impl From<Event> for Told {
             }
             Event::Read { room, user, seq } => Self::Read(ReadBy { room, user, seq }),
             Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
-            Event::Contact { user, state } => Self::Contact(ContactChanged { user, state }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })
             }
+            Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
             Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
         }

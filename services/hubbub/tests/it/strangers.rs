@@ -209,14 +209,10 @@ async fn no_route_tells_a_stranger_anything() {
     scene.house.stop().await;
 }
 
-/// Between gateways, on a listener of their own: judged in the gateway's own tests of it.
-const RELAY: &str = "hubbub.gateway.v1.RelayService";
-
 /// Every gRPC method there is. The services believe their callers (gateways, who take the user from
 /// the token, and operators' tools), so nobody gets as far as a method without the service token. One
 /// that is new is to be judged in its service's own tests of strangers, and then named here.
-const METHODS: [(&str, &[&str]); 4] = [
-    (RELAY, &["Poll", "Post", "Upgrade"]),
+const METHODS: [(&str, &[&str]); 3] = [
     (
         "hubbub.history.v1.HistoryService",
         &[
@@ -303,7 +299,7 @@ async fn no_method_is_there_for_who_has_no_service_token() {
 
     let house = House::cluster(&[]).await;
     let cluster = house.cluster.as_ref().expect("a cluster");
-    for (service, methods) in METHODS.into_iter().filter(|(service, _)| *service != RELAY) {
+    for (service, methods) in METHODS {
         let node = match service.split('.').nth(1) {
             Some("history") => &cluster.histories[0],
             Some("identity") => &cluster.identities[0],
