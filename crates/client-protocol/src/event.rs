@@ -98,6 +98,7 @@ impl Event {
             Self::Read { .. } => "read",
             Self::Delivered { .. } => "delivered",
             Self::Reset { .. } => "reset",
+            Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }
