@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "hubbub/bus/v1/envelope.proto",
     "hubbub/gateway/v1/relay.proto",
     "hubbub/history/v1/history.proto",
