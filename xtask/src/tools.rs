@@ -2,6 +2,7 @@
 //! the rights to) installed from its packages. Versions of what lands in `.tools/` are fixed here.
 
 pub(crate) mod go;
+pub(crate) mod kubernetes;
 
 use std::{
     fs,

@@ -12,6 +12,11 @@ use hubbub_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::people::{
+    AcceptContact, Block, Blocks, Contacts, DeclineContact, Logout, LogoutEverywhere, Me, Profiles,
+    RemoveContact, RequestContact, SearchUsers, Unblock, UpdateMe,
+};
+
 /// A command with the id its answer will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -92,6 +97,20 @@ commands! {
     Chats = "chats",
     UpdateChat = "update_chat",
     PublicRooms = "public_rooms",
+    Me = "me",
+    UpdateMe = "update_me",
+    SearchUsers = "users",
+    Profiles = "profiles",
+    Contacts = "contacts",
+    RequestContact = "request_contact",
+    AcceptContact = "accept_contact",
+    DeclineContact = "decline_contact",
+    RemoveContact = "remove_contact",
+    Block = "block",
+    Unblock = "unblock",
+    Blocks = "blocks",
+    Logout = "logout",
+    LogoutEverywhere = "logout_everywhere",
     /// Another token for the same user: the connection lives on.
     Refresh = "refresh",
 }

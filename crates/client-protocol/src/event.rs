@@ -4,11 +4,11 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 14] = [
+pub(crate) const EVENT_NAMES: [&str; 15] = [
     "message",
     "edited",
     "deleted",
@@ -21,6 +21,7 @@ pub(crate) const EVENT_NAMES: [&str; 14] = [
     "read",
     "delivered",
     "reset",
+    "contact",
     "moving",
     "expiring",
 ];
@@ -60,6 +61,8 @@ pub enum Event {
     Delivered { room: RoomId, user: UserId, seq: Seq },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
+    /// You and somebody else stand differently to each other.
+    Contact { user: UserId, state: ContactState },
     /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.

@@ -6,7 +6,10 @@ use hubbub_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView, view::is_zero};
+use crate::{
+    ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing,
+    UserView, UsersPage, view::is_zero,
+};
 
 /// The answer to a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +31,10 @@ pub enum Reply {
     Chats(ChatsPage),
     PublicRooms(PublicRoomsPage),
     Expiry(Expiry),
+    User(Box<UserView>),
+    Users(UsersPage),
+    Contacts(ContactsPage),
+    Standing(Standing),
     /// `{}`: there is nothing more to say.
     Done {},
 }

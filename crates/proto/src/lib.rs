@@ -7,7 +7,7 @@ mod status;
 pub use convert::{from_timestamp, parse_client_id, parse_room_id, parse_user_id, timestamp};
 pub use status::{fault_from_status, status_from_fault};
 
-pub use generated::{bus, gateway, history, room};
+pub use generated::{bus, gateway, history, identity, room};
 
 #[expect(
     clippy::pedantic,
@@ -34,6 +34,13 @@ mod generated {
     pub mod history {
         pub mod v1 {
             tonic::include_proto!("hubbub.history.v1");
+        }
+    }
+
+    /// The identity service.
+    pub mod identity {
+        pub mod v1 {
+            tonic::include_proto!("hubbub.identity.v1");
         }
     }
 

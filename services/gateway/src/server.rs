@@ -24,6 +24,7 @@ use crate::{
     core::Core,
     edge::{self, ConnectionCaps, Listener},
     engineio::{Engine, Host},
+    grants::Grants,
     hub::{self, Hub, Surroundings},
     internal::{self, Internal},
     metrics,
@@ -50,6 +51,8 @@ pub struct Dependencies {
     pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
     /// All roles run in this process: what is `auto` suits that.
@@ -102,7 +105,7 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let internal = Internal::bind(&config.internal).await?;
@@ -110,7 +113,7 @@ impl Server {
         let subscriber = bus.subscribe().await?;
         let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
-        let backends = Backends::new(room, history, RetryPolicy::default());
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self {
@@ -270,13 +273,14 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
-        for shard in hub.flusher().shards() {
-            until_drained(support, "flusher", shard.run());
+        for writer in hub.writers() {
+            until_drained(support, "writer", writer);
         }
         let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
         support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
     }
 }
 

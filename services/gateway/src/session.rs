@@ -4,7 +4,6 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
-mod flusher;
 mod held;
 mod outbox;
 mod sessions;
@@ -16,13 +15,15 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
-pub(crate) use flusher::Flusher;
+use crate::grants::Grant;
+
 use held::Held;
-pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
+pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
@@ -47,14 +48,14 @@ pub(crate) trait Codec: Send + Sync + 'static {
 /// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
 pub(crate) trait Tailor: Send + Sync + 'static {
     /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
-    /// bytes or in others made from them.
+    /// bytes or in others made from them. Returns how many were taken.
     fn offer(
         &self,
         outbox: &Outbox,
         room: RoomId,
         after: Rev,
         changes: &mut dyn Iterator<Item = (&Change, Frame)>,
-    ) -> Offered;
+    ) -> usize;
 
     /// Puts the newest page of a room in, from where its changes continue after `rev`.
     fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
@@ -86,7 +87,7 @@ impl Manner {
 }
 
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(u64);
 
 impl SessionId {
@@ -112,6 +113,8 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
@@ -126,7 +129,18 @@ impl Session {
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {

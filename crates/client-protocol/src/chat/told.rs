@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Message, Refused};
-use crate::{Event, RoomView, WelcomeRoom};
+use crate::{ContactState, Event, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
@@ -58,6 +58,8 @@ told! {
     Read(ReadBy) = "read",
     /// What was said so far has reached another member's device.
     Delivered(ReadBy) = "delivered",
+    /// Somebody stands to you in another way: as a contact, or about to be one.
+    Contact(Contact) = "contact",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -136,6 +138,12 @@ pub struct ReadBy {
     pub room: RoomId,
     pub user: UserId,
     pub seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    pub user: UserId,
+    pub state: ContactState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -247,6 +255,7 @@ impl From<Event> for Told {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })
             }
+            Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
             Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
         }

@@ -60,6 +60,13 @@ fn dispatch(
             users.membership_changed(user, change)
         }
         (Topic::User(user), Some(Event::ChatChanged(change))) => users.chat_changed(user, &change),
+        (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
+            users.sessions_revoked(user, revoked);
+            Ok(())
+        }
+        (Topic::User(user), Some(Event::ContactChanged(changed))) => {
+            users.contact_changed(user, &changed)
+        }
         // A newer version of another role may tell what this one does not know.
         _ => Ok(()),
     }
@@ -82,5 +89,5 @@ fn decode(room: RoomId, mut change: wire::Change) -> Result<Live, Fault> {
         let span = tracing::info_span!("deliver", %room, rev = change.rev.0);
         Arc::new(trace::span_from(&traceparent, span))
     });
-    Ok(Live { change: Encoded::new(room, change), trace })
+    Ok(Live { change: Encoded::new(room, change), trace, measured: false })
 }

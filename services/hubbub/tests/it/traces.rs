@@ -67,6 +67,7 @@ impl Roles {
                 ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
                 room: room.clone(),
                 history: history.clone(),
+                identity: None,
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
                 standalone: false,

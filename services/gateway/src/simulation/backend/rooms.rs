@@ -41,6 +41,7 @@ unimplemented_calls! {
     no_chat(UpdateChatRequest) -> UpdateChatResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    no_block(SetBlockRequest) -> SetBlockResponse;
     no_receipts(ListReceiptsRequest) -> ListReceiptsResponse;
     no_check(CheckMembersRequest) -> CheckMembersResponse;
 }
@@ -55,6 +56,13 @@ impl RoomService for Rooms {
         request: Request<wire::OpenDirectRequest>,
     ) -> Answer<wire::OpenDirectResponse> {
         Self::no_direct(request).await
+    }
+
+    async fn set_block(
+        &self,
+        request: Request<wire::SetBlockRequest>,
+    ) -> Answer<wire::SetBlockResponse> {
+        Self::no_block(request).await
     }
 
     async fn create_room(
