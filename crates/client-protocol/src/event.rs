@@ -99,7 +99,6 @@ impl Event {
             Self::Delivered { .. } => "delivered",
             Self::Contact { .. } => "contact",
             Self::Reset { .. } => "reset",
-            Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }

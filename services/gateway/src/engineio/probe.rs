@@ -78,7 +78,9 @@ impl<S: Session> Task<S> {
                 ControlFlow::Break(())
             }
         });
-        pongs.into_iter().for_each(|pong| wire.push(pong));
+        for pong in pongs {
+            wire.push(pong);
+        }
         if probed {
             wire.push(encode::text("3probe"));
             *release_at = Some(Instant::now() + RELEASE_AFTER);
