@@ -97,6 +97,7 @@ impl Event {
             Self::Chat { .. } => "chat",
             Self::Read { .. } => "read",
             Self::Delivered { .. } => "delivered",
+            Self::Contact { .. } => "contact",
             Self::Reset { .. } => "reset",
             Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
