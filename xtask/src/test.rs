@@ -9,8 +9,10 @@ use crate::{command, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
+    tools::stock_clients()?;
     tools::go::k6()?;
     tools::go::grpcurl()?;
+    tools::grpc_python()?;
     tools::kubernetes::all()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest.is_empty() {

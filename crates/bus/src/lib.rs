@@ -58,6 +58,8 @@ pub enum Topic {
     Room(RoomId),
     /// What concerns one user on all devices; the gateways with a session of theirs listen.
     User(UserId),
+    /// What guests of the lobby say to each other; every gateway that has a lobby listens.
+    Lobby,
 }
 
 impl fmt::Display for Topic {
@@ -65,6 +67,7 @@ impl fmt::Display for Topic {
         match self {
             Self::Room(room) => write!(f, "room:{room}"),
             Self::User(user) => write!(f, "user:{user}"),
+            Self::Lobby => f.write_str("lobby"),
         }
     }
 }
@@ -76,7 +79,8 @@ impl FromStr for Topic {
         match text.split_once(':') {
             Some(("room", room)) => Ok(Self::Room(room.parse()?)),
             Some(("user", user)) => Ok(Self::User(user.parse()?)),
-            _ => Err(Fault::bad_request("topic is neither room:… nor user:…")),
+            None if text == "lobby" => Ok(Self::Lobby),
+            _ => Err(Fault::bad_request("topic is neither room:…, user:… nor lobby")),
         }
     }
 }

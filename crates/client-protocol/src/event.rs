@@ -4,13 +4,26 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 12] = [
-    "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "reset",
-    "moving", "expiring",
+pub(crate) const EVENT_NAMES: [&str; 15] = [
+    "message",
+    "edited",
+    "deleted",
+    "reacted",
+    "joined",
+    "left",
+    "role",
+    "room",
+    "chat",
+    "read",
+    "delivered",
+    "reset",
+    "contact",
+    "moving",
+    "expiring",
 ];
 
 /// An event, as the native door spells it.
@@ -42,9 +55,15 @@ pub enum Event {
     Room(Box<RoomView>),
     /// Your chatRecord changed (on another device).
     Chat { room: RoomId, pinned: bool, muted: bool, last_read_seq: Seq },
+    /// Ephemeral: another member has read so far, and so has received it. Only the newest counts.
+    Read { room: RoomId, user: UserId, seq: Seq },
+    /// Ephemeral: the room's messages have reached another member's device so far.
+    Delivered { room: RoomId, user: UserId, seq: Seq },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
-    /// This node is closing: reconnect after that many milliseconds.
+    /// You and somebody else stand differently to each other.
+    Contact { user: UserId, state: ContactState },
+    /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
     Expiring { expires_at: Timestamp },
@@ -61,6 +80,28 @@ impl Event {
             ChangeKind::Reacted { seq, reaction, on } => {
                 Self::Reacted { room, rev, seq, user: reaction.user, emoji: reaction.emoji, on }
             }
+        }
+    }
+
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Edited { .. } => "edited",
+            Self::Deleted { .. } => "deleted",
+            Self::Reacted { .. } => "reacted",
+            Self::Joined(_) => "joined",
+            Self::Left { .. } => "left",
+            Self::Role { .. } => "role",
+            Self::Room(_) => "room",
+            Self::Chat { .. } => "chat",
+            Self::Read { .. } => "read",
+            Self::Delivered { .. } => "delivered",
+            Self::Contact { .. } => "contact",
+            Self::Reset { .. } => "reset",
+            Self::Contact { .. } => "contact",
+            Self::Moving { .. } => "moving",
+            Self::Expiring { .. } => "expiring",
         }
     }
 

@@ -23,8 +23,9 @@ pub mod process;
 mod redis;
 mod redis_cluster;
 mod rollout;
+mod round_robin;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, Turn};
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{
@@ -38,3 +39,4 @@ pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
 pub use rollout::RolloutTimings;
+pub use round_robin::RoundRobin;

@@ -8,7 +8,7 @@ use std::{
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::edge;
+use crate::{edge, engineio, internal, lobby, rebalance, socketio};
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("more than zero")
@@ -24,6 +24,70 @@ pub struct Config {
     pub hub: HubConfig,
     pub append: AppenderConfig,
     pub drain: DrainConfig,
+    pub registry: RegistryConfig,
+    pub rebalance: RebalanceConfig,
+    /// The Socket.IO door.
+    pub socketio: SocketIoConfig,
+    /// The public room for guests behind it.
+    pub lobby: lobby::Config,
+    /// Whether the pages of `examples/socketio` are served under `/examples/`.
+    pub examples: Switch,
+    /// The listener for the other gateways.
+    pub internal: internal::Config,
+}
+
+impl Config {
+    /// What can be judged without a network.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.registry.renew_interval.is_zero()
+            || self.registry.ttl < 2 * self.registry.renew_interval
+        {
+            return Err("registry: ttl is not twice renew_interval at least".to_owned());
+        }
+        rebalance::validate(&self.rebalance).map_err(|text| format!("rebalance: {text}"))
+    }
+}
+
+/// On, off, or what suits the way the gateway runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// On when all roles run in one process, off in a cluster.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on, if all roles run in one process or not.
+    pub const fn is_on(self, standalone: bool) -> bool {
+        match self {
+            Self::Auto => standalone,
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
+/// The door at `/socket.io/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SocketIoConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    pub engine: engineio::Config,
+    pub protocol: socketio::Config,
+}
+
+impl Default for SocketIoConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            engine: engineio::Config::default(),
+            protocol: socketio::Config::default(),
+        }
+    }
 }
 
 /// What one client may do and how long it may take.
@@ -84,6 +148,9 @@ pub struct UsersConfig {
     /// Other requests of one user. Over it: `rate_limited`.
     pub requests_per_second: NonZeroU32,
     pub requests_burst: NonZeroU32,
+    /// Within what time delivery markers are stored, of each user and room the newest.
+    #[serde(with = "duration")]
+    pub delivered_interval: Duration,
     /// How often versions of membership lists are compared, whatever the bus says.
     #[serde(with = "duration")]
     pub check_interval: Duration,
@@ -102,6 +169,7 @@ impl Default for UsersConfig {
             sends_burst: at_least_one(20),
             requests_per_second: at_least_one(20),
             requests_burst: at_least_one(100),
+            delivered_interval: Duration::from_secs(1),
             check_interval: Duration::from_secs(15),
             idle_user_kept: Duration::from_secs(30),
             retry: Duration::from_millis(500),
@@ -187,6 +255,60 @@ impl Default for DrainConfig {
             notice: Duration::from_secs(1),
             window: Duration::from_secs(10),
             patience: Duration::from_secs(3),
+        }
+    }
+}
+
+/// How gateways know of each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// How often a gateway says that it is there, and how many sessions it holds.
+    #[serde(with = "duration")]
+    pub renew_interval: Duration,
+    /// How long that holds without being said again.
+    #[serde(with = "duration")]
+    pub ttl: Duration,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self { renew_interval: Duration::from_secs(2), ttl: Duration::from_secs(10) }
+    }
+}
+
+/// How sessions move to gateways that hold fewer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RebalanceConfig {
+    /// Off: sessions stay until they end by themselves.
+    pub enabled: bool,
+    /// How often the numbers of sessions are compared.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// How long the same gateways must have been there, and this one too full, before anybody is asked.
+    #[serde(with = "duration")]
+    pub hold: Duration,
+    /// It begins above so many times the mean …
+    pub begin_ratio: f64,
+    /// … and ends below so many times.
+    pub end_ratio: f64,
+    /// Nor does it begin with fewer sessions than this above the mean.
+    pub excess_min: u64,
+    /// The share of a gateway's sessions that is asked in a second, at most 0.01.
+    pub share_per_second: f64,
+}
+
+impl Default for RebalanceConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(2),
+            hold: Duration::from_secs(30),
+            begin_ratio: 1.1,
+            end_ratio: 1.03,
+            excess_min: 20,
+            share_per_second: 0.01,
         }
     }
 }

@@ -2,7 +2,10 @@
 //! carries out what clients ask for. A door authenticates, decodes and encodes; the rules are here.
 
 mod chats;
+mod entering;
 mod messages;
+mod people;
+mod receipts;
 mod rooms;
 mod welcome;
 
@@ -11,16 +14,16 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 
-#[cfg(test)]
-pub(crate) use welcome::Welcomed;
-pub(crate) use welcome::{Plan, WelcomeHead};
+pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
 use crate::{
     appender::Appender,
     backends::{Backends, Membership},
     config::Config,
+    grants::Grant,
     hub::Hub,
     rates::Rates,
+    receipts::Receipts,
     session::{Session, Sessions},
     users::{User, Users},
 };
@@ -33,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) receipts: Arc<Receipts>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -42,15 +46,24 @@ pub(crate) enum Caller {
     /// Over a connection: memberships are known here and kept true.
     Session { user: Arc<User>, session: Arc<Session> },
     /// A single request: memberships are asked for.
-    Request { user: UserId },
+    Request { user: UserId, grant: Arc<Grant> },
 }
 
 impl Caller {
     pub(crate) fn id(&self) -> &UserId {
         match self {
             Self::Session { user, .. } => user.id(),
-            Self::Request { user } => user,
+            Self::Request { user, .. } => user,
         }
+    }
+
+    /// The login that the caller's token belongs to, when it is one of ours.
+    fn login(&self) -> Option<String> {
+        let grant = match self {
+            Self::Session { session, .. } => session.grant()?,
+            Self::Request { grant, .. } => Arc::clone(grant),
+        };
+        grant.login.as_deref().map(str::to_owned)
     }
 }
 
@@ -66,6 +79,9 @@ impl Core {
             Command::React(react) => self.react(caller, react).await,
             Command::History(history) => self.history(caller, &history).await,
             Command::Read(read) => self.read(caller, &read).await,
+            Command::Delivered(delivered) => self.delivered(caller, &delivered).await,
+            Command::Receipts(receipts) => self.receipts(caller, &receipts).await,
+            Command::Edits(edits) => self.edits(caller, &edits).await,
             Command::OpenDirect(open) => self.open_direct(caller, &open).await,
             Command::CreateRoom(create) => self.create_room(caller, create).await,
             Command::UpdateRoom(update) => self.update_room(caller, update).await,
@@ -78,6 +94,34 @@ impl Core {
             Command::Chats(chats) => self.chats(caller, chats).await,
             Command::UpdateChat(update) => self.update_chat(caller, &update).await,
             Command::PublicRooms(rooms) => self.public_rooms(rooms).await,
+            command => Box::pin(self.execute_about_people(caller, command)).await,
+        }
+    }
+
+    async fn execute_about_people(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<Reply, Fault> {
+        match command {
+            Command::Me(_) => self.me(caller).await,
+            Command::UpdateMe(update) => self.update_me(caller, update).await,
+            Command::SearchUsers(search) => self.search_users(caller, search).await,
+            Command::Profiles(profiles) => self.profiles(profiles).await,
+            Command::Contacts(contacts) => self.contacts(caller, contacts).await,
+            Command::RequestContact(request) => self.request_contact(caller, request.user).await,
+            Command::AcceptContact(accept) => self.accept_contact(caller, accept.user).await,
+            Command::DeclineContact(decline) => self.decline_contact(caller, decline.user).await,
+            Command::RemoveContact(remove) => self.remove_contact(caller, remove.user).await,
+            Command::Block(block) => self.block(caller, block.user).await,
+            Command::Unblock(unblock) => self.unblock(caller, unblock.user).await,
+            Command::Blocks(blocks) => self.blocks(caller, blocks).await,
+            Command::Logout(_) => self.logout(caller).await,
+            Command::LogoutEverywhere(_) => self.logout_everywhere(caller).await,
+            other => {
+                let text = format!("{} is not carried out here", other.name());
+                Err(Fault::new(hubbub_domain::Code::Internal, text))
+            }
         }
     }
 
@@ -85,7 +129,7 @@ impl Core {
     async fn membership(&self, caller: &Caller, room: RoomId) -> Result<Membership, Fault> {
         match caller {
             Caller::Session { user, .. } => self.users.membership(user, room).await,
-            Caller::Request { user } => self.backends.membership(user, room).await,
+            Caller::Request { user, .. } => self.backends.membership(user, room).await,
         }
     }
 

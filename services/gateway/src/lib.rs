@@ -2,33 +2,45 @@
 //!
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
 //! `rest` the one for single requests; `engineio` and `socketio` speak those protocols to what
-//! stands on them. All
-//! doors stand on `core`, which carries out requests by calling the room and history services
+//! stands on them: `chat_door`, the namespace for conversations, and `lobby`, the public room for
+//! guests, which knows nothing of the rest. All other doors stand on `core`, which carries out requests by calling the room and history services
 //! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
 //!
 //! Nothing here cannot be rebuilt: a client may go to any other gateway and continue.
 
 mod appender;
 mod backends;
+mod chat_door;
 mod config;
 mod core;
 pub mod edge;
 pub mod engineio;
+mod examples;
+mod grants;
 mod hub;
+mod internal;
+mod lobby;
 mod metrics;
 mod native;
+mod people;
 mod rates;
+mod rebalance;
+mod receipts;
+mod registry;
+pub mod relay;
 mod rest;
 mod server;
 mod session;
 #[cfg(test)]
 mod simulation;
 pub mod socketio;
+mod socketio_door;
 mod steady;
 mod topics;
 mod users;
 mod views;
 pub mod ws;
 
-pub use config::Config;
+pub use config::{Config, Switch};
+pub use grants::Grants;
 pub use server::{BindError, Dependencies, Server};

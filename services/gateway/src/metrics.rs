@@ -81,6 +81,11 @@ pub(crate) fn session_ended(code: &'static str) {
     counter!("hubbub_gateway_sessions_ended_total", "code" => code).increment(1);
 }
 
+/// A session was closed because its login has ended.
+pub(crate) fn session_revoked() {
+    counter!("hubbub_gateway_sessions_revoked_total").increment(1);
+}
+
 /// A request was answered; `code` is `ok` or the fault's.
 pub(crate) fn request(command: &'static str, code: &'static str) {
     counter!("hubbub_gateway_requests_total", "command" => command, "code" => code).increment(1);
@@ -111,8 +116,8 @@ pub(crate) fn delivered(count: usize) {
     counter!("hubbub_gateway_deliveries_total").increment(count as u64);
 }
 
-/// Seconds from a message's place in its room (history's clock) to the outboxes of the sessions here
-/// (ours): as exact as the two clocks agree, and never below 0. Once per message and gateway.
+/// Seconds from a message's place in its room (history's clock) to the sockets of the sessions here
+/// (ours): as exact as the two clocks agree, and never below 0. Once per message and gateway, by one of its writers.
 pub(crate) fn deliver_seconds(seconds: f64) {
     histogram!("hubbub_gateway_deliver_seconds").record(seconds);
 }
@@ -175,6 +180,16 @@ pub(crate) fn drain_remaining(count: usize) {
     gauge!("hubbub_gateway_drain_remaining").set(float(count));
 }
 
+/// Sessions asked to move because other gateways hold fewer.
+pub(crate) fn rebalanced(count: usize) {
+    counter!("hubbub_gateway_rebalance_moves_total").increment(count as u64);
+}
+
+/// Sessions that a gateway of the cluster holds on average, as this one last saw it.
+pub(crate) fn mean_sessions(mean: f64) {
+    gauge!("hubbub_gateway_mean_sessions").set(mean);
+}
+
 /// Engine.IO sessions open now.
 pub(crate) fn engine_sessions(count: usize) {
     gauge!("hubbub_gateway_engineio_sessions").set(float(count));
@@ -193,4 +208,9 @@ pub(crate) fn engine_upgraded() {
 /// A request for a session came with another's token.
 pub(crate) fn engine_foreign_request() {
     counter!("hubbub_gateway_engineio_foreign_requests_total").increment(1);
+}
+
+/// A request for a session of another node was handed on to it.
+pub(crate) fn engine_handed_on(kind: &'static str) {
+    counter!("hubbub_gateway_engineio_handed_on_total", "kind" => kind).increment(1);
 }

@@ -4,9 +4,13 @@
 //! Every request proves its user by a bearer token and is carried out by the same core as those of
 //! connections: same rules, same limits, same answers.
 
+mod auth;
 mod chats;
+mod contacts;
 mod extract;
 mod messages;
+mod people;
+mod receipts;
 mod rooms;
 
 use std::sync::Arc;
@@ -41,7 +45,7 @@ pub(crate) struct RestDoor {
 #[openapi(
     info(
         title = "hubbub",
-        description = "Rooms, messages and chat lists. Errors are \
+        description = "Rooms, messages and chat lists; people and their logins. Errors are \
             `{\"error\": {\"code\", \"message\", \"retryable\", \"retry_after_ms\"?}}`; \
             docs/protocol.md lists the codes.",
         license(name = "MIT OR Apache-2.0")
@@ -74,7 +78,11 @@ fn described() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(rooms::routes())
         .merge(messages::routes())
+        .merge(receipts::routes())
         .merge(chats::routes())
+        .merge(auth::routes())
+        .merge(people::routes())
+        .merge(contacts::routes())
 }
 
 impl RestDoor {
@@ -135,6 +143,17 @@ mod tests {
     /// Commands that make sense on a connection only.
     const CONNECTION_ONLY: [&str; 2] = ["hello", "refresh"];
 
+    /// What comes before there is anybody to have a connection, or gives out secrets.
+    const REST_ONLY: [&str; 7] = [
+        "change_password",
+        "create_guest",
+        "get_user",
+        "keys",
+        "login",
+        "refresh_login",
+        "register",
+    ];
+
     #[test]
     fn every_command_has_a_twin() {
         let (_, document) = described().split_for_parts();
@@ -150,6 +169,7 @@ mod tests {
         let mut commands: Vec<&str> = Command::NAMES.to_vec();
         commands.retain(|name| !CONNECTION_ONLY.contains(name));
         commands.push("unreact");
+        commands.extend(REST_ONLY);
         commands.sort_unstable();
         assert_eq!(operations, commands);
     }

@@ -6,6 +6,7 @@ use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::Clock;
+use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
     jitter::Jitter,
@@ -13,6 +14,8 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+use uuid::Uuid;
 
 use crate::{
     appender::Appender,
@@ -20,12 +23,21 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
+    engineio::{Engine, Host},
+    grants::Grants,
     hub::{self, Hub, Surroundings},
+    internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
     rates::Rates,
+    rebalance,
+    receipts::{Reads, Receipts},
+    registry::Registry,
+    relay::{Peers, Relay},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio::SocketIo,
+    socketio_door::{self, Behind},
     topics::Topics,
     users::Users,
 };
@@ -36,10 +48,15 @@ const DEPARTURES_MAX: usize = 1_024;
 /// What the gateway stands on.
 pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
+    pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
+    /// All roles run in this process: what is `auto` suits that.
+    pub standalone: bool,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -49,6 +66,10 @@ pub struct Server {
     verifier: Verifier,
     caps: ConnectionCaps,
     background: Background,
+    behind: Behind,
+    examples: bool,
+    internal: Option<Internal>,
+    ephemeral: Arc<dyn Ephemeral>,
 }
 
 /// What a core stands on.
@@ -63,6 +84,7 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    reads: Reads,
 }
 
 /// Why a gateway cannot be put together.
@@ -70,6 +92,8 @@ pub(crate) struct Background {
 pub enum BindError {
     #[error(transparent)]
     Listen(#[from] edge::BindError),
+    #[error(transparent)]
+    Internal(#[from] internal::BindError),
     #[error(transparent)]
     Bus(#[from] BusError),
 }
@@ -81,14 +105,28 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
+            dependencies;
         let listener = Listener::bind(config.edge.clone())?;
+        let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let backends = Backends::new(room, history, RetryPolicy::default());
+        let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
+        let examples = config.socketio.enabled && config.examples.is_on(standalone);
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background })
+        Ok(Self {
+            listener,
+            core,
+            verifier,
+            caps,
+            background,
+            behind,
+            examples,
+            internal,
+            ephemeral,
+        })
     }
 
     /// Where clients connect to.
@@ -99,13 +137,32 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background } = self;
+        let Self { listener, core, verifier, caps, background, behind, .. } = self;
+        let Self { examples, internal, ephemeral, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
+        let host = Host {
+            node: Uuid::new_v4().simple().to_string(),
+            admission: listener.admission(),
+            tasks: tasks.clone(),
+            abort: lifecycle.abort.clone(),
+            peers: internal.as_ref().map(|internal| {
+                Arc::new(Peers::new(Arc::clone(&ephemeral) as _, internal.client()))
+            }),
+        };
+        let address = internal.as_ref().map(Internal::address).unwrap_or_default().to_owned();
+        let (node, started_at) = (host.node.clone(), core.clock.now());
+        let registry = Registry::new(ephemeral, &core.config.registry, node, address, started_at);
+        run_registry(registry, &core, lifecycle, &support);
+        let socketio = core
+            .config
+            .socketio
+            .enabled
+            .then(|| behind.door(&core, (verifier.clone(), caps.clone()), host, &support));
         let door = NativeDoor {
             core: Arc::clone(&core),
             verifier,
@@ -113,8 +170,14 @@ impl Server {
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
-        let router =
+        let mut router =
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
+        if let Some(engine) = &socketio {
+            router = router.merge(socketio_door::router(engine, examples));
+        }
+        if let Some(internal) = internal {
+            internal.run(routes(socketio.as_ref()), &support);
+        }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
@@ -124,10 +187,39 @@ impl Server {
             let config = &core.config.drain;
             abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
             closing.cancel();
-            abort.run_until_cancelled(core.sessions.move_away(config)).await;
+            let others = async {
+                if let Some(engine) = socketio {
+                    engine.move_away(config).await;
+                }
+            };
+            let all = async { tokio::join!(core.sessions.move_away(config), others) };
+            abort.run_until_cancelled(all).await;
             tasks.close();
             tasks.wait().await;
         });
+    }
+}
+
+/// From the start of the drain on nobody shall come here; until its end the others may want to know where
+/// the sessions are.
+fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
+    let registry = Arc::new(registry);
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
+    support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
+    if core.config.rebalance.enabled {
+        let (core, drain) = (Arc::clone(core), lifecycle.drain.clone());
+        lifecycle.spawn("rebalance", async move {
+            drain.run_until_cancelled(rebalance::run(&core, &registry)).await;
+        });
+    }
+}
+
+/// What the other gateways may ask for.
+fn routes(socketio: Option<&Engine<SocketIo>>) -> Routes {
+    match socketio {
+        Some(engine) => Routes::new(Relay::service(engine.clone())),
+        None => Routes::default(),
     }
 }
 
@@ -159,6 +251,7 @@ pub(crate) fn assemble(
         Arc::clone(&rates),
     );
     let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
         backends,
@@ -167,9 +260,10 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        receipts,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures })
+    (core, Background { feed: subscriber.feed, departures, reads })
 }
 
 impl Background {
@@ -179,16 +273,19 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
-        for shard in hub.flusher().shards() {
-            until_drained(support, "flusher", shard.run());
+        for writer in hub.writers() {
+            until_drained(support, "writer", writer);
         }
+        let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
+        support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
     }
 }
 
 /// Runs until the lifecycle drains. What ends before has failed.
-fn until_drained(
+pub(crate) fn until_drained(
     lifecycle: &Lifecycle,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,

@@ -4,7 +4,7 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
-mod flusher;
+mod held;
 mod outbox;
 mod sessions;
 mod wire;
@@ -15,12 +15,15 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Change, RoomId, UserId};
+use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
-pub(crate) use flusher::Flusher;
-pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
+use crate::grants::Grant;
+
+use held::Held;
+pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
@@ -32,12 +35,59 @@ pub(crate) trait Codec: Send + Sync + 'static {
     /// A durable event, ready for the socket. Called once per change, not once per session.
     fn change(&self, room: RoomId, change: &Change) -> Bytes;
 
+    /// Whether its clients come back by themselves when they are told to move.
+    fn heeds_moving(&self) -> bool {
+        false
+    }
+
     /// An event for one client, ready for the socket.
     fn event(&self, event: &Event) -> Bytes;
 }
 
+/// What only one session's frames have, beyond what all sessions of a door share. While a method runs
+/// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
+pub(crate) trait Tailor: Send + Sync + 'static {
+    /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
+    /// bytes or in others made from them. Returns how many were taken.
+    fn offer(
+        &self,
+        outbox: &Outbox,
+        room: RoomId,
+        after: Rev,
+        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+    ) -> usize;
+
+    /// Puts the newest page of a room in, from where its changes continue after `rev`.
+    fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
+}
+
+/// Which rooms a session follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of its user's, as they come and go.
+    All,
+    /// Those that it entered.
+    Entered,
+}
+
+/// How a door talks with a session.
+pub(crate) struct Manner {
+    pub(crate) codec: &'static dyn Codec,
+    pub(crate) scope: Scope,
+    /// The outbox is the connection's, which others use too: it outlives the session.
+    pub(crate) shares_outbox: bool,
+    pub(crate) tailor: Option<Arc<dyn Tailor>>,
+}
+
+impl Manner {
+    /// Of a session that follows all of its user's rooms and shares all of its frames.
+    pub(crate) fn plain(codec: &'static dyn Codec) -> Self {
+        Self { codec, scope: Scope::All, shares_outbox: false, tailor: None }
+    }
+}
+
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(u64);
 
 impl SessionId {
@@ -51,49 +101,46 @@ impl SessionId {
 pub(crate) struct Session {
     id: SessionId,
     user: UserId,
-    codec: &'static dyn Codec,
+    manner: Manner,
     outbox: Arc<Outbox>,
-    /// The outbox is the connection's, which others use too: it outlives this session.
-    shares_outbox: bool,
     /// Followed live, the most recently opened last.
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
     behind: Mutex<Vec<RoomId>>,
+    /// What is told once the client has read what waits.
+    held: Mutex<Held>,
     /// Somebody is catching this session up.
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox_bytes_max: usize,
-    ) -> Self {
-        let outbox = Arc::new(Outbox::new(outbox_bytes_max));
-        Self { shares_outbox: false, ..Self::on(id, user, codec, outbox) }
-    }
-
-    /// A session on a connection that carries others too, and whose outbox is theirs as well.
-    pub(crate) fn on(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub(crate) fn new(id: SessionId, user: UserId, manner: Manner, outbox: Arc<Outbox>) -> Self {
         Self {
             id,
             user,
-            codec,
+            manner,
             outbox,
-            shares_outbox: true,
             rooms: Mutex::default(),
             behind: Mutex::default(),
+            held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {
@@ -105,7 +152,15 @@ impl Session {
     }
 
     pub(crate) fn codec(&self) -> &'static dyn Codec {
-        self.codec
+        self.manner.codec
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.manner.scope
+    }
+
+    pub(crate) fn tailor(&self) -> Option<&dyn Tailor> {
+        self.manner.tailor.as_deref()
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -114,14 +169,37 @@ impl Session {
 
     /// Nothing is told any more.
     pub(crate) fn end(&self) {
-        if !self.shares_outbox {
+        if !self.manner.shares_outbox {
             self.outbox.end();
         }
     }
 
     /// Tells the client something that no room's order holds.
     pub(crate) fn tell(&self, event: &Event) {
-        self.outbox.event(self.codec.event(event));
+        self.outbox.event(self.manner.codec.event(event));
+    }
+
+    /// Tells the client something that the next word of the same kind about the same user and room
+    /// makes void. While the client is slow only the newest is kept, until it has caught up.
+    pub(crate) fn tell_newest(&self, about: (RoomId, &UserId), event: &Event) {
+        let mut held = self.held.lock();
+        if held.is_empty() && self.outbox.has_drained() {
+            drop(held);
+            return self.tell(event);
+        }
+        held.put(about, event.clone());
+        drop(held);
+        self.outbox.nudge();
+    }
+
+    /// Tells what was held back, if the client has read enough.
+    pub(crate) fn tell_held(&self) {
+        let mut held = self.held.lock();
+        while self.outbox.has_drained()
+            && let Some(event) = held.next()
+        {
+            self.tell(&event);
+        }
     }
 
     /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and
@@ -166,8 +244,9 @@ impl Session {
         self.behind.lock().pop()
     }
 
+    /// There is something to be told once the outbox has drained.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.behind.lock().is_empty()
+        !self.behind.lock().is_empty() || !self.held.lock().is_empty()
     }
 
     pub(crate) fn note_moving(&self) {

@@ -7,6 +7,7 @@
 //! courier takes the change's notices to the history service, however long that takes.
 
 mod announcer;
+pub mod blocking;
 pub mod change;
 mod chats;
 mod config;
@@ -18,6 +19,7 @@ mod input;
 mod joining;
 mod metrics;
 pub mod model;
+mod receipts;
 mod rooms;
 pub mod rules;
 mod server;

@@ -13,10 +13,14 @@ pub struct Room {
     pub name: String,
     pub topic: String,
     pub state: RoomState,
+    /// The least time between two messages of a member; 0: none.
+    pub slow_mode_seconds: u32,
     pub member_count: u32,
     pub created_at: Timestamp,
     /// The two people of a direct room, in the order of `direct_pair`.
     pub pair: Option<(UserId, UserId)>,
+    /// One of the two of a direct room blocks the other.
+    pub blocked: bool,
 }
 
 /// Somebody in a room.
@@ -34,6 +38,7 @@ pub struct Membership {
     pub room: RoomId,
     pub kind: RoomKind,
     pub state: RoomState,
+    pub slow_mode_seconds: u32,
     pub role: Role,
     pub last_read: Seq,
     pub joined_at: Timestamp,
@@ -41,6 +46,8 @@ pub struct Membership {
     pub pinned: bool,
     pub peer: Option<UserId>,
     pub name: String,
+    /// One of the two of a direct room blocks the other.
+    pub blocked: bool,
 }
 
 /// One of a user's conversations: the user's own half, and the room.

@@ -12,16 +12,14 @@ use tonic::service::Routes;
 
 use crate::{
     announcer::Announcer,
+    blocking,
     change::{Change, Command, check_group_size},
     config::Config,
     courier::{Courier, Nudge},
     grpc, metrics,
     model::{ChatFlags, Member, Membership, MembershipChange, Room, RoomName, Topic},
     rules::{Action, Scene},
-    store::{
-        Changed, FlagWish, Made, Marked, Marker, MemberPlace, NewDirect, NewRoom, Page, PublicWish,
-        Store,
-    },
+    store::{Changed, FlagWish, Made, MemberPlace, NewDirect, NewRoom, Page, PublicWish, Store},
 };
 
 /// People brought in by one request. At the bound: `limit_reached`.
@@ -103,6 +101,15 @@ impl Rooms {
         self.inner.store.as_ref()
     }
 
+    pub(crate) fn announcer(&self) -> &Announcer {
+        &self.inner.announcer
+    }
+
+    /// Up to so many members are told of each other's markers.
+    pub(crate) fn receipts_members_max(&self) -> u32 {
+        self.inner.config.receipts_members_max
+    }
+
     pub(crate) fn history(&self) -> &Transport {
         &self.inner.history
     }
@@ -123,11 +130,13 @@ impl Rooms {
     pub(crate) async fn open_direct(&self, actor: UserId, peer: UserId) -> Result<Made, Fault> {
         let (low, high) = direct_pair(&actor, &peer)?;
         if let Some(room) = self.store().find_direct(low, high).await? {
+            blocking::open_to_both(&room)?;
             return Ok(Made { room, created: false, changes: Vec::new() });
         }
         let (low, high) = (low.clone(), high.clone());
         let new = NewDirect { id: RoomId::generate(), low, high, by: actor, at: self.now() };
         let made = self.store().open_direct(&new).await?;
+        blocking::open_to_both(&made.room)?;
         self.spread(&made.changes, None, Notices::None).await;
         Ok(made)
     }
@@ -178,6 +187,13 @@ impl Rooms {
         };
         if tokio::time::timeout(PATIENCE, spread).await.is_err() {
             tracing::debug!("a change is still on its way to the gateways");
+        }
+    }
+
+    /// Tells both people of a direct room how they stand now.
+    pub(crate) async fn tell_memberships(&self, changes: &[MembershipChange]) {
+        if !changes.is_empty() {
+            self.spread(changes, None, Notices::None).await;
         }
     }
 
@@ -252,16 +268,6 @@ impl Rooms {
         let flags = self.store().set_flags(wish).await?.ok_or_else(Fault::no_such_room)?;
         self.inner.announcer.chats(std::iter::once(&flags));
         Ok(flags)
-    }
-
-    pub(crate) async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>, Fault> {
-        if markers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let marked = self.store().mark_read(markers).await?;
-        let moved = marked.iter().filter(|marked| marked.moved);
-        self.inner.announcer.chats(moved.map(|marked| &marked.flags));
-        Ok(marked)
     }
 
     pub(crate) async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>, Fault> {

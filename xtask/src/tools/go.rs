@@ -88,7 +88,7 @@ fn program(name: &str, package: &str, takes: &str) -> Result<PathBuf> {
 fn go() -> Result<PathBuf> {
     let ours = tools_folder().join("go/bin/go");
     let found = [command::find("go"), Some("/usr/local/go/bin/go".into()), Some(ours.clone())];
-    if let Some(go) = found.into_iter().flatten().find(|go| is_new_enough(go)) {
+    if let Some(go) = found.into_iter().flatten().find(is_new_enough) {
         return Ok(go);
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -133,7 +133,8 @@ fn minor(version: &str) -> Option<u32> {
 
 /// The first proxy of GOPROXY that is an address.
 fn proxy() -> String {
-    let told = std::env::var("GOPROXY").unwrap_or_default();
+    let told = std::env::var_os("GOPROXY").unwrap_or_default();
+    let told = told.to_string_lossy();
     let first = told.split([',', '|']).find(|word| word.starts_with("http"));
     first.unwrap_or("https://proxy.golang.org").trim_end_matches('/').to_owned()
 }

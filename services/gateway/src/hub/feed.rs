@@ -53,10 +53,20 @@ fn dispatch(
         (Topic::Room(room), Some(Event::RoomUpdated(updated))) => {
             users.room_updated(*room, updated.room.unwrap_or_default())
         }
+        (Topic::Room(room), Some(Event::ReceiptsMoved(moved))) => {
+            users.receipts_moved(*room, &moved)
+        }
         (Topic::User(user), Some(Event::MembershipChanged(change))) => {
             users.membership_changed(user, change)
         }
         (Topic::User(user), Some(Event::ChatChanged(change))) => users.chat_changed(user, &change),
+        (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
+            users.sessions_revoked(user, revoked);
+            Ok(())
+        }
+        (Topic::User(user), Some(Event::ContactChanged(changed))) => {
+            users.contact_changed(user, &changed)
+        }
         // A newer version of another role may tell what this one does not know.
         _ => Ok(()),
     }
@@ -79,5 +89,5 @@ fn decode(room: RoomId, mut change: wire::Change) -> Result<Live, Fault> {
         let span = tracing::info_span!("deliver", %room, rev = change.rev.0);
         Arc::new(trace::span_from(&traceparent, span))
     });
-    Ok(Live { change: Encoded::new(room, change), trace })
+    Ok(Live { change: Encoded::new(room, change), trace, measured: false })
 }

@@ -122,6 +122,10 @@ impl User {
         }
     }
 
+    pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.state.lock().sessions.clone()
+    }
+
     /// The sessions that may follow a room: none when the user has left it meanwhile.
     pub(super) fn sessions_of(&self, room: RoomId) -> Vec<Arc<Session>> {
         let state = self.state.lock();
@@ -269,6 +273,7 @@ mod tests {
             room,
             kind: RoomKind::Group,
             state: RoomState::Open,
+            slow_mode_seconds: 0,
             role: Role::Member,
             last_read: Seq::ZERO,
             joined_at: Timestamp::default(),
@@ -276,6 +281,7 @@ mod tests {
             pinned: false,
             peer: None,
             name: "".into(),
+            blocked: false,
         }
     }
 

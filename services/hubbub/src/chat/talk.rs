@@ -33,6 +33,14 @@ pub(super) struct Talk {
     mine: HashSet<ClientId>,
     input_ended: bool,
     welcomed: bool,
+    /// What to do when the token is about to end: come back, or stay as long as it lasts.
+    expiry: Expiry,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    ComeBack,
+    Stay,
 }
 
 /// How a connection ended.
@@ -42,6 +50,8 @@ pub(super) enum Turn {
     /// There is no use in coming back.
     Refused(String),
     Moved(Duration),
+    /// The token is about to end: come back with another.
+    Expiring,
     Broken(String),
 }
 
@@ -58,7 +68,12 @@ impl Talk {
             mine: HashSet::new(),
             input_ended: false,
             welcomed: false,
+            expiry: Expiry::Stay,
         }
+    }
+
+    pub(super) const fn on_expiry(&mut self, expiry: Expiry) {
+        self.expiry = expiry;
     }
 
     pub(super) const fn was_welcomed(&self) -> bool {
@@ -191,6 +206,7 @@ impl Talk {
             Heard::Answer { id, outcome } => self.acknowledged(id, outcome.err(), link).await,
             Heard::Event(event) => match *event {
                 Event::Moving { after_ms } => Err(Turn::Moved(Duration::from_millis(after_ms))),
+                Event::Expiring { .. } if self.expiry == Expiry::ComeBack => Err(Turn::Expiring),
                 event => {
                     self.print(event);
                     Ok(())
@@ -306,6 +322,10 @@ fn describe(notice: &SystemNotice) -> String {
         SystemNotice::Renamed { name, by } => format!("{by} named this room {}", printable(name)),
         SystemNotice::TopicSet { topic, by } => format!("{by} set the topic: {}", printable(topic)),
         SystemNotice::StateSet { state, by } => format!("{by} made this room {}", state.as_str()),
+        SystemNotice::SlowModeSet { seconds: 0, by } => format!("{by} ended slow mode"),
+        SystemNotice::SlowModeSet { seconds, by } => {
+            format!("{by} set slow mode: one message every {seconds} s")
+        }
         SystemNotice::Announced { text } => printable(text),
     }
 }

@@ -46,9 +46,7 @@ impl Standalone {
     }
 
     pub(crate) async fn connect(&self) -> Line {
-        let request = format!("ws://{}/v1/connect", self.address()).into_client_request();
-        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
-        Line { socket, next_id: 1 }
+        Line::open(&format!("ws://{}", self.address())).await
     }
 
     /// Connected and welcomed.
@@ -67,6 +65,25 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// To a gateway, without a word so far.
+    pub(crate) async fn open(url: &str) -> Self {
+        let request = format!("{url}/v1/connect").into_client_request();
+        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
+        Self { socket, next_id: 1 }
+    }
+
+    /// To a gateway, and welcomed; with the welcome.
+    pub(crate) async fn welcomed(url: &str, token: &str, resume: Value) -> (Self, Value) {
+        let mut line = Self::open(url).await;
+        let mut hello = json!({"type": "hello", "token": token});
+        if !resume.is_null() {
+            hello["resume"] = resume;
+        }
+        let welcome = line.ask(hello).await;
+        assert!(welcome["ok"].is_object(), "{welcome}");
+        (line, welcome["ok"].clone())
+    }
+
     /// Sends a request and waits for its answer; events before it are passed over.
     pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
         let id = self.next_id;
@@ -85,7 +102,7 @@ impl Line {
         self.socket.send(Message::text(text)).await.expect("sent");
     }
 
-    async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
         next.expect("open").expect("whole")
     }

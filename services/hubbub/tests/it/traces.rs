@@ -64,10 +64,13 @@ impl Roles {
             config.edge.listen = any;
             let dependencies = Dependencies {
                 bus: Arc::clone(&bus),
+                ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
                 room: room.clone(),
                 history: history.clone(),
+                identity: None,
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
+                standalone: false,
             };
             let server = hubbub_gateway::Server::bind(config, dependencies, &lifecycle)
                 .await

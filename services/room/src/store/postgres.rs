@@ -1,6 +1,7 @@
 //! The Postgres adapter. Everything is in the schema `room`; writes go out in batches (`UNNEST`),
 //! so that a call costs a fixed number of statements however many people it is about.
 
+mod block;
 mod change;
 mod create;
 mod notices;
@@ -18,9 +19,10 @@ use sqlx::{
 
 use super::{
     Backlog, Changed, ChatWish, FlagWish, JoinPlace, Made, Marked, Marker, MemberPlace, NewDirect,
-    NewRoom, NoticeClaim, Page, PublicWish, Result, Store,
+    NewRoom, NoticeClaim, Page, Progress, PublicWish, Result, Store,
 };
 use crate::{
+    blocking::{Block, Shut},
     change::Change,
     config::PostgresConfig,
     error::StoreError,
@@ -30,6 +32,9 @@ use crate::{
 
 /// A connection that was idle for longer is asked whether it still stands before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How long the answer may take. Connections that fell silent together are found out one after the
+/// other, by callers who wait for all of it.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
 
 /// Rooms in Postgres 15 or newer.
 pub struct PostgresStore {
@@ -61,15 +66,26 @@ impl PostgresStore {
             .before_acquire(|connection, idle| {
                 Box::pin(async move {
                     if idle.idle_for > TRUSTED_IDLE {
-                        connection.ping().await?;
+                        answers(connection).await?;
                     }
                     Ok(true)
                 })
+            })
+            // The pool asks too, but waits without end: a connection that fell silent would hold its
+            // place for ever.
+            .after_release(|connection, _| {
+                Box::pin(async move { answers(connection).await.map(|()| true) })
             })
             .connect_with(options)
             .await?;
         Ok(Self { pool })
     }
+}
+
+async fn answers(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    tokio::time::timeout(ANSWER_MAX, connection.ping())
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// On a connection of its own, where waiting for another instance's migrations is not cut short.
@@ -96,6 +112,10 @@ impl Store for PostgresStore {
 
     async fn open_direct(&self, new: &NewDirect) -> Result<Made> {
         create::open_direct(&self.pool, new).await
+    }
+
+    async fn set_block(&self, block: &Block) -> Result<Shut> {
+        block::set(&self.pool, block).await
     }
 
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {
@@ -141,6 +161,14 @@ impl Store for PostgresStore {
 
     async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>> {
         write::mark_read(&self.pool, markers).await
+    }
+
+    async fn progress(&self, room: RoomId, limit: u32) -> Result<Vec<Progress>> {
+        reads::progress(&self.pool, room, limit).await
+    }
+
+    async fn members_among(&self, room: RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
+        reads::members_among(&self.pool, room, users).await
     }
 
     async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>> {

@@ -2,6 +2,7 @@
 //! transaction from its start (`BEGIN IMMEDIATE`), so writers queue up instead of failing; others
 //! read beside it (WAL). A commit is on disk before it is answered (`synchronous = FULL`).
 
+mod block;
 mod change;
 mod create;
 mod notices;
@@ -21,9 +22,10 @@ use tokio::sync::Mutex;
 
 use super::{
     Backlog, Changed, ChatWish, FlagWish, JoinPlace, Made, Marked, Marker, MemberPlace, NewDirect,
-    NewRoom, NoticeClaim, Page, PublicWish, Result, Store,
+    NewRoom, NoticeClaim, Page, Progress, PublicWish, Result, Store,
 };
 use crate::{
+    blocking::{Block, Shut},
     change::Change,
     config::SqliteConfig,
     error::StoreError,
@@ -79,6 +81,10 @@ impl Store for SqliteStore {
         create::open_direct(&self.writer, new).await
     }
 
+    async fn set_block(&self, block: &Block) -> Result<Shut> {
+        block::set(&self.writer, block).await
+    }
+
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {
         create::create_room(&self.writer, new).await
     }
@@ -122,6 +128,14 @@ impl Store for SqliteStore {
 
     async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>> {
         write::mark_read(&self.writer, markers).await
+    }
+
+    async fn progress(&self, room: RoomId, limit: u32) -> Result<Vec<Progress>> {
+        reads::progress(&self.readers, room, limit).await
+    }
+
+    async fn members_among(&self, room: RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
+        reads::members_among(&self.readers, room, users).await
     }
 
     async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>> {

@@ -41,6 +41,9 @@ unimplemented_calls! {
     no_chat(UpdateChatRequest) -> UpdateChatResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    no_block(SetBlockRequest) -> SetBlockResponse;
+    no_receipts(ListReceiptsRequest) -> ListReceiptsResponse;
+    no_check(CheckMembersRequest) -> CheckMembersResponse;
 }
 
 #[async_trait]
@@ -53,6 +56,13 @@ impl RoomService for Rooms {
         request: Request<wire::OpenDirectRequest>,
     ) -> Answer<wire::OpenDirectResponse> {
         Self::no_direct(request).await
+    }
+
+    async fn set_block(
+        &self,
+        request: Request<wire::SetBlockRequest>,
+    ) -> Answer<wire::SetBlockResponse> {
+        Self::no_block(request).await
     }
 
     async fn create_room(
@@ -220,6 +230,20 @@ impl RoomService for Rooms {
         request: Request<wire::ListPublicRoomsRequest>,
     ) -> Answer<wire::ListPublicRoomsResponse> {
         Self::no_public_rooms(request).await
+    }
+
+    async fn list_receipts(
+        &self,
+        request: Request<wire::ListReceiptsRequest>,
+    ) -> Answer<wire::ListReceiptsResponse> {
+        Self::no_receipts(request).await
+    }
+
+    async fn check_members(
+        &self,
+        request: Request<wire::CheckMembersRequest>,
+    ) -> Answer<wire::CheckMembersResponse> {
+        Self::no_check(request).await
     }
 }
 
