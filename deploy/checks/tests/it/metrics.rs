@@ -141,6 +141,7 @@ async fn every_metric_that_is_named_is_measured() {
             return;
         }
         assert!(Instant::now() < patience, "{missing:#?}");
+        // Asked again, until the time-out above.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
