@@ -55,6 +55,8 @@ pub enum Topic {
     Room(RoomId),
     /// What concerns one user on all devices; the gateways with a session of theirs listen.
     User(UserId),
+    /// Whether one user is online; the gateways where somebody watches them listen.
+    Presence(UserId),
 }
 
 impl fmt::Display for Topic {
@@ -62,6 +64,7 @@ impl fmt::Display for Topic {
         match self {
             Self::Room(room) => write!(f, "room:{room}"),
             Self::User(user) => write!(f, "user:{user}"),
+            Self::Presence(user) => write!(f, "presence:{user}"),
         }
     }
 }
@@ -73,7 +76,8 @@ impl FromStr for Topic {
         match text.split_once(':') {
             Some(("room", room)) => Ok(Self::Room(room.parse()?)),
             Some(("user", user)) => Ok(Self::User(user.parse()?)),
-            _ => Err(Fault::bad_request("topic is neither room:… nor user:…")),
+            Some(("presence", user)) => Ok(Self::Presence(user.parse()?)),
+            _ => Err(Fault::bad_request("topic is none of room:…, user:… and presence:…")),
         }
     }
 }

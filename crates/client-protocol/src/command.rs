@@ -9,6 +9,8 @@ use hubbub_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::people::{Typing, Watch};
+
 /// A command with the id its answer will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -83,6 +85,8 @@ commands! {
     Chats = "chats",
     UpdateChat = "update_chat",
     PublicRooms = "public_rooms",
+    Typing = "typing",
+    Watch = "watch",
     /// Another token for the same user: the connection lives on.
     Refresh = "refresh",
 }

@@ -4,13 +4,13 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageView, RoomView, WelcomeRoom};
+use crate::{MessageView, PresenceView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 12] = [
-    "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "reset",
-    "moving", "expiring",
+pub(crate) const EVENT_NAMES: [&str; 14] = [
+    "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "typing",
+    "presence", "reset", "moving", "expiring",
 ];
 
 /// An event, as the native door spells it.
@@ -42,6 +42,10 @@ pub enum Event {
     Room(Box<RoomView>),
     /// Your chatRecord changed (on another device).
     Chat { room: RoomId, pinned: bool, muted: bool, last_read_seq: Seq },
+    /// Somebody else in the room began to type, or stopped.
+    Typing { room: RoomId, user: UserId, on: bool },
+    /// Somebody you watch is online, away or offline now.
+    Presence(PresenceView),
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
     /// This node is closing: reconnect after that many milliseconds.

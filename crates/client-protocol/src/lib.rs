@@ -6,6 +6,7 @@
 mod close;
 mod command;
 mod event;
+mod people;
 mod reply;
 mod view;
 
@@ -16,6 +17,7 @@ pub use command::{
     Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
+pub use people::{PresenceState, PresenceView, Typing, Watch, Watched};
 pub use reply::{
     Appended, ChatsPage, Created, Expiry, Invited, Limits, MembersPage, Opened, Page,
     PublicRoomsPage, Reacted, Reply, Revised, Unread, Welcome, WelcomeRoom,

@@ -6,7 +6,7 @@ use hubbub_domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView};
+use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView, Watched};
 
 /// The answer to a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +26,7 @@ pub enum Reply {
     Chats(ChatsPage),
     PublicRooms(PublicRoomsPage),
     Expiry(Expiry),
+    Watched(Watched),
     /// `{}`: there is nothing more to say.
     Done {},
 }
@@ -137,6 +138,9 @@ pub struct Page {
     pub seq: Seq,
     pub rev: Rev,
     pub epoch: String,
+    /// Who else types in the room, with its newest page; absent when nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Vec<UserId>>,
 }
 
 /// The answer to `read`.
@@ -155,6 +159,9 @@ pub struct Opened {
     pub created: bool,
     pub seq: Seq,
     pub rev: Rev,
+    /// Who else types in the room; absent when nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Vec<UserId>>,
 }
 
 /// The answer to `create_room`.

@@ -3,6 +3,7 @@
 
 mod chats;
 mod messages;
+mod people;
 mod rooms;
 mod welcome;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
+use hubbub_ephemeral::Ephemeral;
 
 #[cfg(test)]
 pub(crate) use welcome::Welcomed;
@@ -20,8 +22,10 @@ use crate::{
     backends::{Backends, Membership},
     config::Config,
     hub::Hub,
+    presence::Presences,
     rates::Rates,
     session::{Session, Sessions},
+    typing::Typing,
     users::{User, Users},
 };
 
@@ -33,6 +37,9 @@ pub(crate) struct Core {
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) presences: Arc<Presences>,
+    pub(crate) typing: Arc<Typing>,
+    pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -57,6 +64,7 @@ impl Caller {
 impl Core {
     /// Carries out one request. `send` is not among them: see [`submit`](Self::submit).
     pub(crate) async fn execute(&self, caller: &Caller, command: Command) -> Result<Reply, Fault> {
+        self.note_request(caller);
         match command {
             Command::Hello(_) => Err(Fault::bad_request("hello was said already")),
             Command::Refresh(_) => Err(Fault::bad_request("only a connection can be refreshed")),
@@ -78,6 +86,17 @@ impl Core {
             Command::Chats(chats) => self.chats(caller, chats).await,
             Command::UpdateChat(update) => self.update_chat(caller, &update).await,
             Command::PublicRooms(rooms) => self.public_rooms(rooms).await,
+            Command::Typing(typing) => self.typing(caller, &typing).await,
+            Command::Watch(watch) => self.watch(caller, watch).await,
+        }
+    }
+
+    /// Whoever asks for something is not away.
+    fn note_request(&self, caller: &Caller) {
+        if let Caller::Session { session, .. } = caller
+            && session.note_request()
+        {
+            self.presences.returned(session);
         }
     }
 

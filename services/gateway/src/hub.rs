@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use encoded::Encoded;
 use encoded::Live;
-pub(crate) use feed::run as run_feed;
+pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
 use room::{Delivered, Room};
 
@@ -146,6 +146,11 @@ impl Hub {
     /// The sessions that follow a room.
     pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.followers()).unwrap_or_default()
+    }
+
+    /// The sessions that follow a room, without those whose user may have left it.
+    pub(crate) fn audience(&self, room: RoomId) -> Vec<Arc<Session>> {
+        self.get(room).map(|entry| entry.audience()).unwrap_or_default()
     }
 
     /// The end of a session.

@@ -3,7 +3,9 @@
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
 //! `rest` the one for single requests. All
 //! doors stand on `core`, which carries out requests by calling the room and history services
-//! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
+//! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`). What holds
+//! for the moment only (`presence`, `typing`, `rates`) is shared with the other gateways through state
+//! that expires by itself, and told over the bus (`tidings`).
 //!
 //! Nothing here cannot be rebuilt: a client may go to any other gateway and continue.
 
@@ -15,14 +17,18 @@ pub mod edge;
 mod hub;
 mod metrics;
 mod native;
+mod presence;
 mod rates;
+mod registry;
 mod rest;
 mod server;
 mod session;
 #[cfg(test)]
 mod simulation;
 mod steady;
+mod tidings;
 mod topics;
+mod typing;
 mod users;
 mod views;
 pub mod ws;

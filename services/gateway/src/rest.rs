@@ -7,6 +7,7 @@
 mod chats;
 mod extract;
 mod messages;
+mod people;
 mod rooms;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ fn described() -> OpenApiRouter<RestDoor> {
         .merge(rooms::routes())
         .merge(messages::routes())
         .merge(chats::routes())
+        .merge(people::routes())
 }
 
 impl RestDoor {

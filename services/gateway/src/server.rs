@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
-use hubbub_domain::Clock;
+use hubbub_domain::{Clock, RoomId, UserId};
+use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
     jitter::Jitter,
@@ -20,12 +21,16 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
-    hub::{self, Hub},
+    hub::{self, Hub, Listeners},
     native::{self, NativeDoor},
+    presence::{Grounds, Presences},
     rates::Rates,
+    registry::{self, Identity},
     rest::{self, RestDoor},
     session::Sessions,
+    tidings::{Outgoing, Tidings},
     topics::Topics,
+    typing::Typing,
     users::Users,
 };
 
@@ -35,6 +40,7 @@ const DEPARTURES_MAX: usize = 1_024;
 /// What the gateway stands on.
 pub struct Dependencies {
     pub bus: Arc<dyn Bus>,
+    pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
     pub verifier: Verifier,
@@ -52,6 +58,9 @@ pub struct Server {
 
 /// What a core stands on.
 pub(crate) struct Foundation {
+    pub(crate) identity: Identity,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) subscriber: Subscriber,
     pub(crate) backends: Backends,
     pub(crate) clock: Arc<dyn Clock>,
@@ -62,6 +71,9 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    identity: Identity,
+    outgoing: Outgoing,
+    typing_ends: mpsc::Receiver<(RoomId, UserId)>,
 }
 
 /// Why a gateway cannot be put together.
@@ -80,12 +92,25 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, verifier, clock } = dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
         let backends = Backends::new(room, history, RetryPolicy::default());
-        let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
+        let identity = Identity {
+            id: uuid::Uuid::new_v4().to_string().into(),
+            address: "".into(),
+            started_at: clock.now(),
+        };
+        let foundation = Foundation {
+            identity,
+            bus,
+            state: ephemeral,
+            subscriber,
+            backends,
+            clock,
+            jitter: Jitter::default(),
+        };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self { listener, core, verifier, caps, background })
     }
@@ -137,11 +162,26 @@ pub(crate) fn assemble(
     foundation: Foundation,
     lifecycle: &Lifecycle,
 ) -> (Arc<Core>, Background) {
-    let Foundation { subscriber, backends, clock, jitter } = foundation;
+    let Foundation { identity, bus, state, subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
     let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
     let hub =
         Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out, jitter);
+    let (tidings, outgoing) = Tidings::new(bus);
+    let grounds = Grounds {
+        node: Arc::clone(&identity.id),
+        beat: config.node.clone(),
+        connections_max: config.edge.connections_per_user_max,
+        state: Arc::clone(&state),
+        tidings: tidings.clone(),
+        backends: backends.clone(),
+        hub: Arc::clone(&hub),
+        topics: Arc::clone(&topics),
+        jitter,
+    };
+    let presences = Presences::new(config.presence.clone(), grounds);
+    let (typing, typing_ends) =
+        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings);
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),
@@ -159,15 +199,25 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        presences,
+        typing,
+        state,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures })
+    let feed = subscriber.feed;
+    (core, Background { feed, departures, identity, outgoing, typing_ends })
 }
 
 impl Background {
     pub(crate) fn run(self, core: &Arc<Core>, support: &Lifecycle) {
         let (hub, users) = (Arc::clone(&core.hub), Arc::clone(&core.users));
-        let feed = hub::run_feed(self.feed, Arc::clone(&hub), Arc::clone(&users));
+        let listeners = Listeners {
+            hub: Arc::clone(&hub),
+            users: Arc::clone(&users),
+            typing: Arc::clone(&core.typing),
+            presences: Arc::clone(&core.presences),
+        };
+        let feed = hub::run_feed(self.feed, listeners);
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
@@ -176,6 +226,28 @@ impl Background {
         }
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());
+
+        let (presences, typing) = (&core.presences, &core.typing);
+        until_drained(support, "typing", Arc::clone(typing).keep_true());
+        let ends = Arc::clone(typing).write_ends(self.typing_ends);
+        until_drained(support, "typing ends", ends);
+        let counted = Arc::clone(&core.rates).count(Arc::clone(&core.state));
+        until_drained(support, "rates", counted);
+        until_drained(support, "leases", Arc::clone(presences).renew_leases());
+        until_drained(support, "watches", Arc::clone(presences).keep_watches_true());
+        until_drained(support, "expiry", Arc::clone(presences).look_for_the_gone());
+        // The last sessions are told of too, and the registry: so these end by themselves.
+        let drain = &support.drain;
+        let departures = Arc::clone(presences).tell_departures(drain.clone());
+        support.spawn("departures of presence", departures);
+        let (config, state) = (core.config.node.clone(), Arc::clone(&core.state));
+        // Weakly: the core ends when its doors do, and this runs on behind them.
+        let counted = Arc::downgrade(core);
+        let connections = move || counted.upgrade().map_or(0, |core| core.sessions.count());
+        let kept = registry::keep(self.identity, config, state, connections, drain.clone());
+        support.spawn("registry", kept);
+        // Behind all that has something to tell.
+        until_drained(&support.behind(), "tidings", self.outgoing.run());
     }
 }
 

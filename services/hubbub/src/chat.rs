@@ -3,6 +3,7 @@
 //! was, and sends again, under the same ids, what was not acknowledged.
 
 mod link;
+mod people;
 mod talk;
 
 use std::time::Duration;

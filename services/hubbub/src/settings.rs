@@ -156,6 +156,18 @@ impl Settings {
         bus
     }
 
+    /// How the ephemeral state is reached: where the bus is.
+    pub(crate) fn ephemeral(&self) -> hubbub_ephemeral::Config {
+        let bus = self.bus();
+        hubbub_ephemeral::Config {
+            urls: bus.urls,
+            prefix: bus.prefix,
+            ca_file: bus.ca_file,
+            connect_timeout: Duration::from_millis(bus.connect_timeout_ms),
+            command_timeout: Duration::from_millis(bus.command_timeout_ms),
+        }
+    }
+
     /// How every role serves the others.
     pub(crate) fn server(&self) -> GrpcServerConfig {
         GrpcServerConfig { token: self.grpc.token.clone(), ..self.grpc.server.clone() }

@@ -17,6 +17,7 @@ impl Core {
     /// Checks a message and hands it to history; `done` hears where it was stored. Waits only when
     /// the membership has to be asked for, so that a sender's messages keep their order.
     pub(crate) async fn submit(&self, caller: &Caller, send: Send, done: Done) {
+        self.note_request(caller);
         match self.entry(caller, send).await {
             Ok(entry) => self.appender.submit(entry, done),
             Err(fault) => done(Err(fault)),
@@ -40,6 +41,7 @@ impl Core {
             Some(allowed) => allowed?,
             None => may_post(&self.membership(caller, send.room).await?)?,
         }
+        self.typing.posts(send.room, caller.id());
         Ok(Entry {
             room: send.room,
             sender: caller.id().clone(),
@@ -85,7 +87,12 @@ impl Core {
     pub(super) async fn history(&self, caller: &Caller, history: &History) -> Result<Reply, Fault> {
         let request = page_request(history)?;
         self.membership(caller, history.room).await?;
-        let page = self.backends.page(request).await?;
+        let is_newest = matches!(request.anchor, Anchor::Newest);
+        let typing = async {
+            if is_newest { self.typing.typists(history.room, caller.id()).await } else { None }
+        };
+        let (page, typing) = tokio::join!(self.backends.page(request), typing);
+        let page = page?;
         if let Caller::Session { user, session } = caller {
             // A room beyond those followed from the start is followed from its opening on.
             if !session.follows(history.room) {
@@ -107,6 +114,7 @@ impl Core {
             seq: page.head.seq,
             rev: page.head.rev,
             epoch: page.epoch,
+            typing,
         }))
     }
 
@@ -148,7 +156,7 @@ impl From<crate::backends::Appended> for Appended {
     }
 }
 
-fn may_post(membership: &Membership) -> Result<(), Fault> {
+pub(super) fn may_post(membership: &Membership) -> Result<(), Fault> {
     match membership.state {
         RoomState::Open => Ok(()),
         RoomState::ReadOnly => Err(Fault::new(Code::Conflict, "the room is read-only")),

@@ -256,6 +256,12 @@ impl Room {
         idle
     }
 
+    pub(super) fn audience(&self) -> Vec<Arc<Session>> {
+        let state = self.lock();
+        let present = state.followers.values().filter(|follower| follower.suspended.is_none());
+        present.map(|follower| Arc::clone(&follower.session)).collect()
+    }
+
     pub(super) fn followers(&self) -> Vec<Arc<Session>> {
         self.lock().followers.values().map(|follower| Arc::clone(&follower.session)).collect()
     }

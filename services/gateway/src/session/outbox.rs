@@ -10,6 +10,8 @@
 //!   has read (see `hub::catch_up`), so nothing is lost and nothing piles up;
 //! - a *reply* is always taken: the session reads no further request while its outbox is full, so
 //!   there are at most as many as requests in flight;
+//! - a *fleeting* event waits beside the frames until they leave; a newer one about the same takes its
+//!   place;
 //! - an *event* outside the rooms' order (a chatRecord, a notice) is taken up to twice the bound.
 //!   Beyond that the client has lost its view of them and is closed as too slow.
 
@@ -23,6 +25,7 @@ use futures::task::AtomicWaker;
 use hubbub_client_protocol::CloseCode;
 use parking_lot::Mutex;
 
+use super::fleeting::{self, Fleeting};
 use crate::ws::{FrameQueue, Writer, Written};
 
 /// Encoded bytes on their way to one client, shared with all others who get the same.
@@ -64,6 +67,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Frame>,
+    /// Leave with the frames.
+    fleeting: fleeting::Waiting,
     /// Bytes in `frames` and in the hands of the session's task.
     bytes: usize,
     /// Bytes in the hands of the session's task.
@@ -132,10 +137,28 @@ impl Outbox {
         Offered { taken, to_flush: false }
     }
 
+    /// Puts an event in of which only the newest counts. True when the flusher has to be told.
+    pub(crate) fn fleeting(&self, about: &Fleeting, frame: Bytes) -> bool {
+        let mut state = self.state.lock();
+        if state.ended {
+            return false;
+        }
+        fleeting::put(&mut state.fleeting, about, frame);
+        if let State { line: Some(line), in_hand: 0, .. } = &mut *state {
+            return !std::mem::replace(&mut line.announced, true);
+        }
+        drop(state);
+        self.waker.wake();
+        false
+    }
+
     /// Writes what waits, if nobody else is about to. What the socket does not take is left to the
     /// session's task, and so is an error.
     pub(crate) fn flush(&self) {
         let mut state = self.state.lock();
+        if state.in_hand == 0 && state.line.is_some() {
+            state.take_fleeting();
+        }
         let State { frames, line: Some(line), bytes: queued, in_hand, .. } = &mut *state else {
             return;
         };
@@ -219,7 +242,7 @@ impl Outbox {
             if let Some(closing) = &state.closing {
                 return Poll::Ready(Wake::Close(closing.clone()));
             }
-            if state.frames.is_empty() && !state.nudged {
+            if state.frames.is_empty() && state.fleeting.is_empty() && !state.nudged {
                 return Poll::Pending;
             }
             state.nudged = false;
@@ -243,6 +266,7 @@ impl Outbox {
     /// Takes all frames out. They count until [`written`](Self::written) says they left.
     pub(crate) fn take(&self) -> VecDeque<Frame> {
         let mut state = self.state.lock();
+        state.take_fleeting();
         state.in_hand = state.bytes;
         if let Some(line) = &mut state.line {
             line.cut = false;
@@ -276,12 +300,18 @@ impl Outbox {
         let mut state = self.state.lock();
         state.ended = true;
         state.line = None;
-        state.frames = VecDeque::new();
+        (state.frames, state.fleeting) = (VecDeque::new(), Vec::new());
         (state.bytes, state.in_hand) = (0, 0);
     }
 }
 
 impl State {
+    fn take_fleeting(&mut self) {
+        for (_, frame) in std::mem::take(&mut self.fleeting) {
+            self.put(frame.into());
+        }
+    }
+
     fn put(&mut self, frame: Frame) {
         self.bytes += frame.bytes.len();
         self.frames.push_back(frame);

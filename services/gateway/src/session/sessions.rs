@@ -37,6 +37,11 @@ impl Sessions {
         metrics::sessions(self.open.len());
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     /// Asks every session to move: paced over the window and in random order, so that the other
     /// nodes see a trickle and not a crowd. Who has not moved in time is closed.
     pub(crate) async fn move_away(&self, config: &DrainConfig) {
@@ -83,11 +88,4 @@ fn ask_to_move(session: &Arc<Session>) {
 
     session.note_moving();
     session.tell(&Event::Moving { after_ms: rand::rng().random_range(0..=AFTER_MS_MAX) });
-}
-
-#[cfg(test)]
-impl Sessions {
-    pub(crate) fn count(&self) -> usize {
-        self.open.len()
-    }
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hubbub_domain::{RoomId, SystemClock, SystemNotice, UserId};
+use hubbub_domain::{RoomId, SystemClock, SystemNotice, Timestamp, UserId};
 use hubbub_runtime::lifecycle::Lifecycle;
 use parking_lot::Mutex;
 use tokio::{
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     config::Config,
     core::Core,
+    registry::Identity,
     server::{Foundation, assemble},
 };
 
@@ -200,10 +201,19 @@ impl Gateway {
     fn start(config: &Config, backend: &Arc<Backend>) -> Self {
         let (subscriber, ear) = backend.bus.subscribe();
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
+        let clock = Arc::new(SystemClock);
         let foundation = Foundation {
+            identity: Identity {
+                id: "simulated".into(),
+                address: "".into(),
+                started_at: Timestamp::default(),
+            },
+            // What is told of presence and typing is no part of these worlds.
+            bus: hubbub_bus::local(),
+            state: hubbub_ephemeral::local(clock.clone()),
             subscriber,
             backends: backend.handles(),
-            clock: Arc::new(SystemClock),
+            clock,
             jitter: dice::jitter(),
         };
         let (core, background) = assemble(config.clone(), foundation, &lifecycle);

@@ -24,6 +24,7 @@ impl Process {
         }
         let dependencies = Dependencies {
             bus: self.bus()?,
+            ephemeral: self.ephemeral()?,
             room,
             history,
             verifier: self.verifier(&self.settings)?,

@@ -24,6 +24,7 @@ impl Process {
         let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
         let dependencies = Dependencies {
             bus,
+            ephemeral: self.ephemeral()?,
             room: Transport::local(rooms.routes()),
             history,
             verifier: self.verifier(&settings)?,

@@ -30,6 +30,9 @@ impl Settings {
         if self.admin.probe_interval.is_zero() {
             problems.push(Problem::new("admin.probe_interval", "is 0"));
         }
+        if let Err(text) = self.gateway.validate() {
+            problems.push(Problem::sentence(format_args!("gateway: {text}")));
+        }
         if let Err(text) = self.history().validate() {
             problems.push(Problem::sentence(format_args!("history: {text}")));
         }

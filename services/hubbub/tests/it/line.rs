@@ -46,9 +46,7 @@ impl Standalone {
     }
 
     pub(crate) async fn connect(&self) -> Line {
-        let request = format!("ws://{}/v1/connect", self.address()).into_client_request();
-        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
-        Line { socket, next_id: 1 }
+        Line::to(&format!("ws://{}", self.address())).await
     }
 
     /// Connected and welcomed.
@@ -67,18 +65,32 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Sends a request and waits for its answer; events before it are passed over.
-    pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
+    /// Connected to a gateway, and not yet welcomed.
+    pub(crate) async fn to(url: &str) -> Self {
+        let request = format!("{url}/v1/connect").into_client_request();
+        let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
+        Self { socket, next_id: 1 }
+    }
+
+    /// Sends a request and waits for its answer; what was heard before it.
+    pub(crate) async fn ask_hearing(&mut self, mut request: Value) -> (Value, Vec<Value>) {
         let id = self.next_id;
         self.next_id += 1;
         request["id"] = json!(id);
         self.say(&request.to_string()).await;
+        let mut events = Vec::new();
         loop {
             let heard = self.hear().await;
             if heard["re"] == id {
-                return heard;
+                return (heard, events);
             }
+            events.push(heard);
         }
+    }
+
+    /// Sends a request and waits for its answer; events before it are passed over.
+    pub(crate) async fn ask(&mut self, request: Value) -> Value {
+        self.ask_hearing(request).await.0
     }
 
     pub(crate) async fn say(&mut self, text: &str) {

@@ -11,6 +11,7 @@ mod faults;
 mod line;
 mod membership;
 mod native_door;
+mod people;
 mod process;
 mod rest;
 mod retry;

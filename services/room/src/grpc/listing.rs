@@ -6,10 +6,11 @@ use futures::{Stream, stream};
 use hubbub_domain::{Fault, UserId};
 use hubbub_proto::{
     room::v1::{
-        CheckVersionsRequest, CheckVersionsResponse, GetMembershipRequest, GetMembershipResponse,
-        ListChatsRequest, ListChatsResponse, ListMembersRequest, ListMembersResponse,
-        ListPublicRoomsRequest, ListPublicRoomsResponse, StreamMembershipsRequest,
-        StreamMembershipsResponse, UserVersion,
+        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckVersionsRequest,
+        CheckVersionsResponse, GetMembershipRequest, GetMembershipResponse, ListChatsRequest,
+        ListChatsResponse, ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest,
+        ListPublicRoomsResponse, Pair, StreamMembershipsRequest, StreamMembershipsResponse,
+        UserVersion,
     },
     status_from_fault,
 };
@@ -25,6 +26,8 @@ use crate::{
 
 /// Users whose versions one call compares. At the bound: `limit_reached`.
 const VERSIONS_MAX: usize = 10_000;
+/// Pairs of people that one call looks at. At the bound: `limit_reached`.
+const PAIRS_MAX: usize = 10_000;
 /// Memberships in a chunk.
 const CHUNK: u32 = 500;
 
@@ -104,6 +107,22 @@ impl Rooms {
             .map(|(user, version)| UserVersion { user_id: user.into(), version })
             .collect();
         Ok(CheckVersionsResponse { changed })
+    }
+
+    pub(super) async fn do_check_acquaintance(
+        &self,
+        request: CheckAcquaintanceRequest,
+    ) -> Result<CheckAcquaintanceResponse, Fault> {
+        input::check_count("pairs", request.pairs.len(), PAIRS_MAX)?;
+        let read = |pair: &Pair| {
+            Ok((input::user("user_id", &pair.user_id)?, input::user("other_id", &pair.other_id)?))
+        };
+        let pairs = request.pairs.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
+        let mut acquainted = vec![false; pairs.len()];
+        for place in self.store().acquainted(&pairs).await? {
+            acquainted[place] = true;
+        }
+        Ok(CheckAcquaintanceResponse { acquainted })
     }
 
     pub(super) async fn do_list_chats(
