@@ -1,9 +1,9 @@
 # Aliases. What they do is in xtask/ (cargo xtask --help).
 
-.PHONY: help run test lint fmt cluster bench faults
+.PHONY: help run test lint fmt cluster bench faults load rolling-restart
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
 
 run: ## every role in one process; nothing to install
 	cargo run
@@ -25,3 +25,9 @@ bench: ## hubbub measured against its peers: see loadtest/README.md
 
 faults: ## faults under load, judged: make faults SEED=7 DURATION=20m
 	cargo xtask faults $(ARGS)
+
+load: ## a k6 scenario: HUBBUB_URLS=… HUBBUB_SECRET=… make load SCENARIO=steady-chat
+	cargo xtask k6 $(SCENARIO) $(ARGS)
+
+rolling-restart: ## three gateways replaced under load, judged
+	cargo xtask rolling-restart $(ARGS)

@@ -1,19 +1,21 @@
 //! Everything that is checked without running it. Every check runs, so that one go shows all that
 //! is wrong; any failure fails the whole.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
-use crate::{command, tidy, tools};
+use crate::{command, load, tidy, tools};
 
 /// The name of a check, and how it is done.
 type Check = (&'static str, fn() -> Result<()>);
 
 pub(crate) fn run() -> Result<()> {
     tools::rust_components()?;
-    let checks: [Check; 5] = [
+    let checks: [Check; 7] = [
         ("formatting", || command::run(command::cargo(), &["fmt", "--all", "--check"])),
         ("tidy", tidy::run),
         ("buf", buf),
+        ("buf breaking", breaking),
+        ("k6 types", load::check_types),
         ("clippy", clippy),
         ("cargo-deny", deny),
     ];
@@ -51,6 +53,31 @@ fn buf() -> Result<()> {
     let proto = command::root().join("proto");
     command::run_in(&proto, &buf, &["lint"])?;
     command::run_in(&proto, &buf, &["format", "--diff", "--exit-code"])
+}
+
+/// Nothing that a caller of the last `main` relies on is gone. Compared with the branch as git has it here,
+/// so that no network is needed.
+fn breaking() -> Result<()> {
+    let main = ["origin/main", "main"].into_iter().find(|branch| {
+        let verify = ["rev-parse", "--verify", "--quiet", &format!("{branch}^{{commit}}")];
+        command::output("git", &verify).is_some()
+    });
+    let Some(main) = main else {
+        println!("there is no branch main here to compare with");
+        return Ok(());
+    };
+    let before = command::target_folder()?.join("proto-of-main");
+    let before = before.to_str().context("the target folder's path is not UTF-8")?;
+    let unpack = format!(
+        "rm -rf '{before}' && mkdir -p '{before}' && git archive {main} proto | tar -x -C '{before}'"
+    );
+    command::run("sh", &["-c", &unpack])?;
+    let against = format!("{before}/proto");
+    command::run_in(
+        &command::root().join("proto"),
+        tools::buf()?,
+        &["breaking", "--against", &against],
+    )
 }
 
 /// Licences, sources and bans always; known vulnerabilities when their database can be had.

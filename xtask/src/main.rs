@@ -10,6 +10,7 @@ mod cluster;
 mod command;
 mod faults;
 mod lint;
+mod load;
 mod peers;
 mod test;
 mod tidy;
@@ -61,6 +62,18 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// A scenario of loadtest/k6 against the cluster that HUBBUB_URLS names; without one: where k6 is.
+    K6 {
+        /// The scenario's name, then what is passed on to k6.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Replace three gateways under k6's load, as the chart does, and judge what the clients saw.
+    RollingRestart {
+        /// Passed on: NAME=VALUE for the scenario.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
     /// Format Rust and protobuf sources.
@@ -76,6 +89,8 @@ fn main() -> ExitCode {
         Task::Cluster { rest } => cluster::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
         Task::Faults { rest } => faults::run(&rest),
+        Task::K6 { rest } => load::k6(&rest),
+        Task::RollingRestart { rest } => load::rolling_restart(&rest),
         Task::Peers => peers::run(),
         Task::Fmt => lint::format(),
     };

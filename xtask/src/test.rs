@@ -9,6 +9,8 @@ use crate::{command, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
+    tools::go::k6()?;
+    tools::go::grpcurl()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest.is_empty() {
         println!("compiling and running all tests (cold, on two cores: about ten minutes)");

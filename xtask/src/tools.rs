@@ -1,6 +1,8 @@
 //! Programs that the commands need beyond cargo: found, installed into `.tools/`, or (on Debian, with
 //! the rights to) installed from its packages. Versions of what lands in `.tools/` are fixed here.
 
+pub(crate) mod go;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -66,6 +68,16 @@ pub(crate) fn npm(what: &str) -> Result<()> {
         return Ok(());
     }
     install_packages(&["nodejs", "npm"], what)
+}
+
+/// What fetches and unpacks archives.
+fn archives() -> Result<()> {
+    let missing: Vec<&str> =
+        ["curl", "unzip"].into_iter().filter(|name| command::find(name).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install_packages(&[&missing[..], &["ca-certificates"]].concat(), "curl and unzip")
 }
 
 /// Postgres and Redis, whose programs the tests start privately.

@@ -36,13 +36,16 @@ pub use config::Config;
 
 /// A bus among the parts of one process.
 pub fn local() -> Arc<dyn Bus> {
+    metrics::begin();
     Arc::new(local::LocalBus::default())
 }
 
 /// A bus over Redis (7.0 or later), Valkey, or a Cluster of either; which one it is, the server
 /// says. Returns at once: the server need not be reachable yet.
 pub fn connect(config: &Config) -> Result<Arc<dyn Bus>, BusError> {
-    Ok(Arc::new(redis::RedisBus::new(config)?))
+    let bus = redis::RedisBus::new(config)?;
+    metrics::begin();
+    Ok(Arc::new(bus))
 }
 
 /// Deliveries a feed holds before it drops; see the contract.

@@ -15,6 +15,14 @@ pub const INTERRUPTIONS: &str = "hubbub_bus_interruptions_total";
 /// Gauge: topics wanted by the subscribers of this process.
 pub const SUBSCRIBED_TOPICS: &str = "hubbub_bus_subscribed_topics";
 
+/// Counters of what should not happen begin at 0, so that the first time is seen as a rise.
+pub(crate) fn begin() {
+    for zero in [PUBLISHED, PUBLISH_ERRORS, DELIVERIES, DROPPED, INTERRUPTIONS] {
+        counter!(zero).absolute(0);
+    }
+    gauge!(SUBSCRIBED_TOPICS).increment(0.0);
+}
+
 pub(crate) fn published(payloads: usize) {
     counter!(PUBLISHED).increment(payloads as u64);
 }

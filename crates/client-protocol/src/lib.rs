@@ -1,13 +1,16 @@
 //! What a client sees: commands, replies, events, error and close codes, as the native door
-//! (`hubbub.v1+json`) spells them. Pure: text in, values out, and back.
+//! (`hubbub.v1+json`) spells them; and the packets of Engine.IO 4 ([`engineio`]) and Socket.IO 5
+//! ([`socketio`]). Pure: text in, values out, and back.
 //!
 //! The reference for people is `docs/protocol.md`; the tests here compare the two.
 
 mod close;
 mod command;
+pub mod engineio;
 mod event;
 mod people;
 mod reply;
+pub mod socketio;
 mod view;
 
 pub use close::CloseCode;

@@ -15,6 +15,9 @@ use parking_lot::Mutex;
 pub use admin::serve_admin;
 pub use page::{MetricsPage, MetricsPageError};
 
+/// 1 while a condition of readiness is met, by `condition`.
+const READY: &str = "hubbub_ready";
+
 /// The named conditions of a process. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
@@ -24,8 +27,9 @@ pub struct Readiness {
 impl Readiness {
     /// Adds a condition that is not met yet, such as `"postgres"`.
     pub fn condition(&self, name: &'static str) -> Condition {
-        self.conditions.lock().insert(name, false);
-        Condition { name, readiness: self.clone() }
+        let condition = Condition { name, readiness: self.clone() };
+        condition.unmet();
+        condition
     }
 
     /// The conditions that are not met.
@@ -43,10 +47,15 @@ pub struct Condition {
 
 impl Condition {
     pub fn met(&self) {
-        self.readiness.conditions.lock().insert(self.name, true);
+        self.set(true);
     }
 
     pub fn unmet(&self) {
-        self.readiness.conditions.lock().insert(self.name, false);
+        self.set(false);
+    }
+
+    fn set(&self, met: bool) {
+        self.readiness.conditions.lock().insert(self.name, met);
+        metrics::gauge!(READY, "condition" => self.name).set(if met { 1.0 } else { 0.0 });
     }
 }

@@ -34,6 +34,8 @@ pub struct ClusterOptions {
     pub gateways: usize,
     pub rooms: usize,
     pub histories: usize,
+    /// Gateways that are ready to be started: see [`Cluster::spares`].
+    pub spares: usize,
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
     pub settings: Vec<(String, String)>,
     pub network: NetworkKind,
@@ -52,7 +54,7 @@ impl ClusterOptions {
     /// Two of each role, with the defaults of a product.
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
         let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
-        Self { binary, gateways: 2, rooms: 2, histories: 2, settings, network }
+        Self { binary, gateways: 2, rooms: 2, histories: 2, spares: 0, settings, network }
     }
 
     /// Puts a chaos proxy on every way.
@@ -72,6 +74,8 @@ impl ClusterOptions {
 /// A running cluster. Everything ends when it is dropped.
 pub struct Cluster {
     pub gateways: Vec<Node>,
+    /// Further gateways, which [`Node::start_again`] starts.
+    pub spares: Vec<Node>,
     pub rooms: Vec<Node>,
     pub histories: Vec<Node>,
     pub postgres: Postgres,
@@ -130,13 +134,15 @@ impl Cluster {
         let mut rooms = plan.nodes("room", options.rooms, &[history]).await?;
         start_all(&mut rooms).await?;
         let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
-        let mut gateways = plan.nodes("gateway", options.gateways, &[history, room]).await?;
+        let gateways = options.gateways + options.spares;
+        let mut gateways = plan.nodes("gateway", gateways, &[history, room]).await?;
+        let spares = gateways.split_off(options.gateways);
         start_all(&mut gateways).await?;
         let mut network = plan.network;
-        for gateway in &gateways {
+        for gateway in gateways.iter().chain(&spares) {
             network.open("clients", &gateway.name, gateway.port).await?;
         }
-        Ok(Self { gateways, rooms, histories, postgres, redis, network, database, scratch })
+        Ok(Self { gateways, spares, rooms, histories, postgres, redis, network, database, scratch })
     }
 
     /// Where each gateway takes clients: `ws://127.0.0.1:…`.
@@ -292,6 +298,15 @@ impl Node {
     /// SIGTERM, and waits until it has drained.
     pub async fn stop(&mut self) {
         self.end(Signal::SIGTERM).await;
+    }
+
+    /// SIGTERM, and waits until it has drained; an error when that takes longer than it may.
+    pub async fn stop_within(&mut self, grace: Duration) -> Result<()> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        process.signal(Signal::SIGTERM);
+        let ended = process.wait_ended(grace).await;
+        self.process = None;
+        ended.with_context(|| self.name.clone())
     }
 
     async fn end(&mut self, signal: Signal) {

@@ -9,18 +9,22 @@
 //! Whole products are tested with a [`Cluster`] of real processes and [`Client`]s that write down
 //! what they see; the [`checker`] judges their logs.
 
+mod balancer;
 mod binary;
 mod chaos_proxy;
 pub mod checker;
 mod client;
 mod cluster;
 mod eventually;
+mod k6;
 mod port;
 pub mod postgres;
 pub mod process;
 mod redis;
 mod redis_cluster;
+mod rollout;
 
+pub use balancer::Balancer;
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{
@@ -28,7 +32,9 @@ pub use cluster::{
     token_for, verifier,
 };
 pub use eventually::eventually;
+pub use k6::{K6, K6Outcome};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
+pub use rollout::RolloutTimings;

@@ -99,6 +99,18 @@ impl Process {
         }
     }
 
+    /// Waits for the end.
+    pub async fn wait_ended(&mut self, patience: Duration) -> Result<()> {
+        let end = Instant::now() + patience;
+        while self.ended().is_none() {
+            if Instant::now() > end {
+                bail!("it did not end within {patience:?}: {}", self.log_end());
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Waits until `ready` holds; fails with the end of the log when the child ends before, or at
     /// the deadline.
     pub async fn wait_ready<F>(&mut self, deadline: Duration, mut ready: F) -> Result<()>

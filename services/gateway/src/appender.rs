@@ -43,7 +43,10 @@ impl Appender {
     /// Hands a message over. A full lane refuses it at once: nothing was stored.
     pub(crate) fn submit(&self, entry: Entry, done: Done) {
         let lane = &self.lanes[lane_of(entry.room, self.lanes.len())];
+        // Before it can be taken: the gauge never shows less than nothing.
+        metrics::append_queued();
         if let Err(refused) = lane.try_send((entry, done)) {
+            metrics::append_unqueued(1);
             metrics::append_refused();
             let (_, done) = match refused {
                 mpsc::error::TrySendError::Full(item) | mpsc::error::TrySendError::Closed(item) => {
@@ -66,6 +69,7 @@ impl Lane {
         let mut batch = Vec::new();
         while self.receiver.recv_many(&mut batch, batch_max).await > 0 {
             let (entries, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+            metrics::append_unqueued(entries.len());
             metrics::append_batch(entries.len());
             match self.backends.append(self.key, entries).await {
                 Ok(results) => {

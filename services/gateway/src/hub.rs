@@ -23,10 +23,10 @@ mod ring;
 mod room;
 mod stream;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use hubbub_domain::{Rev, RoomId, UserId};
+use hubbub_domain::{Clock, Rev, RoomId, UserId};
 use hubbub_runtime::jitter::Jitter;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -43,6 +43,7 @@ use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Backends, Heads},
     config::HubConfig,
+    metrics,
     session::{Flusher, Session},
     topics::Topics,
 };
@@ -68,12 +69,19 @@ pub(crate) enum Start {
     Anew,
 }
 
+/// Time and chance, which simulated worlds replace.
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jitter: Jitter,
+}
+
 /// The rooms of this gateway.
 pub(crate) struct Hub {
     config: HubConfig,
     rooms: DashMap<RoomId, Arc<Room>>,
     backends: Backends,
     topics: Arc<Topics>,
+    clock: Arc<dyn Clock>,
     jitter: Jitter,
     /// Tells the users' table that a room's order says somebody left.
     departures: mpsc::Sender<Departure>,
@@ -90,13 +98,14 @@ impl Hub {
         backends: Backends,
         topics: Arc<Topics>,
         departures: mpsc::Sender<Departure>,
-        jitter: Jitter,
+        Surroundings { clock, jitter }: Surroundings,
     ) -> Arc<Self> {
         Arc::new(Self {
             config,
             rooms: DashMap::new(),
             backends,
             topics,
+            clock,
             jitter,
             departures,
             misses: Misses::default(),
@@ -194,8 +203,13 @@ impl Hub {
 
     /// Puts changes from the bus or from history where they belong in their room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
-        let Delivered { departed, to_flush } = room.offer(changes);
+        let Delivered { posted_at, departed, to_flush } = room.offer(changes);
         self.flusher.flush(to_flush);
+        let now = self.clock.now().as_micros();
+        for posted_at in posted_at {
+            let micros = u64::try_from(now - posted_at.as_micros()).unwrap_or(0);
+            metrics::deliver_seconds(Duration::from_micros(micros).as_secs_f64());
+        }
         for (user, rev) in departed {
             self.ask_about(room, user, rev);
         }

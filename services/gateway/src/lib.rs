@@ -1,7 +1,8 @@
 //! The gateway: terminates client connections and fans room messages out to them.
 //!
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
-//! `rest` the one for single requests. All
+//! `rest` the one for single requests; `engineio` and `socketio` speak those protocols to what
+//! stands on them. All
 //! doors stand on `core`, which carries out requests by calling the room and history services
 //! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`). What holds
 //! for the moment only (`presence`, `typing`, `rates`) is shared with the other gateways through state
@@ -14,6 +15,7 @@ mod backends;
 mod config;
 mod core;
 pub mod edge;
+pub mod engineio;
 mod hub;
 mod metrics;
 mod native;
@@ -25,6 +27,7 @@ mod server;
 mod session;
 #[cfg(test)]
 mod simulation;
+pub mod socketio;
 mod steady;
 mod tidings;
 mod topics;

@@ -2,9 +2,73 @@
 
 use metrics::{counter, gauge, histogram};
 
+use crate::config::Config;
+
 #[expect(clippy::cast_precision_loss, reason = "gauges and histograms are floating point")]
 const fn float(count: usize) -> f64 {
     count as f64
+}
+
+/// Why a session fell behind in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Slow,
+    Entered,
+    Skipped,
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Entered => "entered",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// The counters of what should not happen begin at 0, so that the first time is seen as a rise; the
+/// bounds stand beside what they bound.
+pub(crate) fn begin(config: &Config) {
+    for cause in [Cause::Slow, Cause::Entered, Cause::Skipped] {
+        counter!("hubbub_gateway_fell_behind_total", "cause" => cause.as_str()).absolute(0);
+    }
+    for cause in ["resumed", "interval"] {
+        counter!("hubbub_gateway_rooms_compared_total", "cause" => cause).absolute(0);
+    }
+    for zero in [
+        "hubbub_gateway_append_refused_total",
+        "hubbub_gateway_bus_interruptions_total",
+        "hubbub_gateway_catch_up_fetches_total",
+        "hubbub_gateway_changes_received_total",
+        "hubbub_gateway_changes_repaired_total",
+        "hubbub_gateway_deliveries_total",
+        "hubbub_gateway_envelopes_refused_total",
+        "hubbub_gateway_gap_repairs_total",
+        "hubbub_gateway_memberships_reread_total",
+        "hubbub_gateway_resets_total",
+    ] {
+        counter!(zero).absolute(0);
+    }
+    counter!("hubbub_gateway_sessions_ended_total", "code" => "too_slow").absolute(0);
+    gauge!("hubbub_gateway_drain_remaining").set(0.0);
+    gauge!("hubbub_gateway_sessions").set(0.0);
+    gauge!("hubbub_gateway_rooms").set(0.0);
+    gauge!("hubbub_gateway_append_queued_messages").set(0.0);
+    let lanes = config.append.lanes.get();
+    gauge!("hubbub_gateway_append_queued_messages_max")
+        .set(float(lanes.saturating_mul(config.append.lane_messages_max)));
+    gauge!("hubbub_gateway_connections_max").set(f64::from(config.edge.connections_max));
+}
+
+/// Messages put into the lanes to history.
+pub(crate) fn append_queued() {
+    gauge!("hubbub_gateway_append_queued_messages").increment(1.0);
+}
+
+/// Messages taken from them.
+pub(crate) fn append_unqueued(messages: usize) {
+    gauge!("hubbub_gateway_append_queued_messages").decrement(float(messages));
 }
 
 /// Sessions open now.
@@ -47,6 +111,12 @@ pub(crate) fn delivered(count: usize) {
     counter!("hubbub_gateway_deliveries_total").increment(count as u64);
 }
 
+/// Seconds from a message's place in its room (history's clock) to the outboxes of the sessions here
+/// (ours): as exact as the two clocks agree, and never below 0. Once per message and gateway.
+pub(crate) fn deliver_seconds(seconds: f64) {
+    histogram!("hubbub_gateway_deliver_seconds").record(seconds);
+}
+
 /// Changes the bus did not bring in time and history was asked for.
 pub(crate) fn repaired(missing: u64) {
     counter!("hubbub_gateway_gap_repairs_total").increment(1);
@@ -58,9 +128,10 @@ pub(crate) fn missed_fetched() {
     counter!("hubbub_gateway_catch_up_fetches_total").increment(1);
 }
 
-/// Sessions that fell behind in a room because their outbox was full or they came back.
-pub(crate) fn fell_behind() {
-    counter!("hubbub_gateway_fell_behind_total").increment(1);
+/// Sessions that fell behind in a room; `cause` is `slow` when the client did not take what was
+/// there, `entered` when it came or came back, `skipped` when the room itself went ahead.
+pub(crate) fn fell_behind(cause: Cause) {
+    counter!("hubbub_gateway_fell_behind_total", "cause" => cause.as_str()).increment(1);
 }
 
 /// Rooms of sessions that were too far behind and got the newest page instead.
@@ -68,9 +139,10 @@ pub(crate) fn reset() {
     counter!("hubbub_gateway_resets_total").increment(1);
 }
 
-/// Rooms whose heads were compared with history.
-pub(crate) fn rooms_compared(count: usize) {
-    counter!("hubbub_gateway_rooms_compared_total").increment(count as u64);
+/// Rooms whose heads were compared with history; `cause` is `resumed` after an interruption of the
+/// bus, `interval` from time to time.
+pub(crate) fn rooms_compared(cause: &'static str, count: usize) {
+    counter!("hubbub_gateway_rooms_compared_total", "cause" => cause).increment(count as u64);
 }
 
 /// Interruptions of the bus.
@@ -116,4 +188,24 @@ pub(crate) fn presence_told(availability: &'static str) {
 /// What the other gateways were not told: the queue was full, or the bus was gone.
 pub(crate) fn tidings_lost(count: usize) {
     counter!("hubbub_gateway_tidings_lost_total").increment(count as u64);
+}
+
+/// Engine.IO sessions open now.
+pub(crate) fn engine_sessions(count: usize) {
+    gauge!("hubbub_gateway_engineio_sessions").set(float(count));
+}
+
+/// An Engine.IO session ended, and why.
+pub(crate) fn engine_session_ended(reason: &'static str) {
+    counter!("hubbub_gateway_engineio_sessions_ended_total", "reason" => reason).increment(1);
+}
+
+/// A session that polled goes on over a WebSocket.
+pub(crate) fn engine_upgraded() {
+    counter!("hubbub_gateway_engineio_upgrades_total").increment(1);
+}
+
+/// A request for a session came with another's token.
+pub(crate) fn engine_foreign_request() {
+    counter!("hubbub_gateway_engineio_foreign_requests_total").increment(1);
 }

@@ -7,7 +7,6 @@ mod codec;
 mod connection;
 mod hello;
 mod requests;
-mod wire;
 
 use std::sync::Arc;
 

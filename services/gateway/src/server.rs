@@ -21,7 +21,8 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
-    hub::{self, Hub, Listeners},
+    hub::{self, Hub, Listeners, Surroundings},
+    metrics,
     native::{self, NativeDoor},
     presence::{Grounds, Presences},
     rates::Rates,
@@ -162,11 +163,18 @@ pub(crate) fn assemble(
     foundation: Foundation,
     lifecycle: &Lifecycle,
 ) -> (Arc<Core>, Background) {
+    metrics::begin(&config);
     let Foundation { identity, bus, state, subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
     let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
-    let hub =
-        Hub::new(config.hub.clone(), backends.clone(), Arc::clone(&topics), departures_out, jitter);
+    let surroundings = Surroundings { clock: Arc::clone(&clock), jitter };
+    let hub = Hub::new(
+        config.hub.clone(),
+        backends.clone(),
+        Arc::clone(&topics),
+        departures_out,
+        surroundings,
+    );
     let (tidings, outgoing) = Tidings::new(bus);
     let grounds = Grounds {
         node: Arc::clone(&identity.id),
@@ -247,7 +255,12 @@ impl Background {
         let kept = registry::keep(self.identity, config, state, connections, drain.clone());
         support.spawn("registry", kept);
         // Behind all that has something to tell.
-        until_drained(&support.behind(), "tidings", self.outgoing.run());
+        let behind = support.behind();
+        let (drain, outgoing) = (behind.drain.clone(), self.outgoing.run());
+        // It ends as soon as nobody is left who could tell anything.
+        behind.spawn("tidings", async move {
+            drain.run_until_cancelled(outgoing).await;
+        });
     }
 }
 

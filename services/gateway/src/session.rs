@@ -8,9 +8,13 @@ mod fleeting;
 mod flusher;
 mod outbox;
 mod sessions;
+mod wire;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +28,7 @@ pub(crate) use fleeting::{Fleeting, tell_all};
 pub(crate) use flusher::Flusher;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
+pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
 /// How a door spells what the core tells.
 pub(crate) trait Codec: Send + Sync + 'static {
@@ -57,7 +62,9 @@ pub(crate) struct Session {
     id: SessionId,
     user: UserId,
     codec: &'static dyn Codec,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
+    /// The outbox is the connection's, which others use too: it outlives this session.
+    shares_outbox: bool,
     /// Followed live, the most recently opened last.
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
@@ -80,11 +87,23 @@ impl Session {
         codec: &'static dyn Codec,
         outbox_bytes_max: usize,
     ) -> Self {
+        let outbox = Arc::new(Outbox::new(outbox_bytes_max));
+        Self { shares_outbox: false, ..Self::on(id, user, codec, outbox) }
+    }
+
+    /// A session on a connection that carries others too, and whose outbox is theirs as well.
+    pub(crate) fn on(
+        id: SessionId,
+        user: UserId,
+        codec: &'static dyn Codec,
+        outbox: Arc<Outbox>,
+    ) -> Self {
         Self {
             id,
             user,
             codec,
-            outbox: Outbox::new(outbox_bytes_max),
+            outbox,
+            shares_outbox: true,
             rooms: Mutex::default(),
             behind: Mutex::default(),
             catching_up: AtomicBool::new(false),
@@ -107,8 +126,15 @@ impl Session {
         self.codec
     }
 
-    pub(crate) const fn outbox(&self) -> &Outbox {
+    pub(crate) fn outbox(&self) -> &Outbox {
         &self.outbox
+    }
+
+    /// Nothing is told any more.
+    pub(crate) fn end(&self) {
+        if !self.shares_outbox {
+            self.outbox.end();
+        }
     }
 
     /// Tells the client something that no room's order holds.

@@ -5,15 +5,18 @@
 //! at most once in a while. So however many words arrive about somebody, the others are told what it came
 //! to. The time of a typist ends in every gateway by itself: nobody has to say it for the dead.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::Duration};
 
 use hubbub_bus::Topic;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, RoomId, UserId};
-use hubbub_ephemeral::{Ephemeral, EphemeralError, TYPISTS_MAX, Typist};
+use hubbub_ephemeral::{Ephemeral, TYPISTS_MAX, Typist};
 use hubbub_proto::bus::v1::{self as wire, envelope};
 use parking_lot::Mutex;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 use crate::{
     config::TypingConfig,
@@ -23,6 +26,8 @@ use crate::{
     tidings::Tidings,
 };
 
+/// How long a request waits for the cluster's state: who types is not worth more.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Ends that wait to be written down. One more is left to end by itself.
 const ENDS_MAX: usize = 4_096;
 /// Rooms one user is remembered to type in; beyond it the throttle forgets the oldest.
@@ -69,9 +74,10 @@ impl Typing {
         if !self.is_news(room, user) {
             return Ok(());
         }
-        if let Err(error) = self.state.typing(room, user, self.config.ttl).await {
+        let written = self.state.typing(room, user, self.config.ttl);
+        if !matches!(timeout(PATIENCE, written).await, Ok(Ok(()))) {
             self.forget(room, user);
-            return Err(unavailable(&error));
+            return Err(Fault::unavailable("who types cannot be told just now"));
         }
         self.tell(room, user, whole_ms(self.config.ttl));
         Ok(())
@@ -101,9 +107,9 @@ impl Typing {
         }
     }
 
-    /// Who else types in a room that is being opened, for a short while at the most.
+    /// Who else types in a room that is being opened; none when nobody can say.
     pub(crate) async fn typists(&self, room: RoomId, me: &UserId) -> Option<Vec<UserId>> {
-        let typists = self.state.typists(room).await.ok()?;
+        let typists = timeout(PATIENCE, self.state.typists(room)).await.ok()?.ok()?;
         let users = typists.iter().map(|typist| typist.user.clone());
         let users = users.filter(|user| user != me).collect();
         self.learn(room, typists);
@@ -114,9 +120,8 @@ impl Typing {
     pub(crate) fn heard(&self, room: RoomId, typing: &wire::Typing) -> Result<(), Fault> {
         let user = UserId::parse(&typing.user_id)?;
         let now = Instant::now();
-        let ends = (typing.ttl_ms > 0).then(|| {
-            now + self.config.ttl.min(std::time::Duration::from_millis(typing.ttl_ms.into()))
-        });
+        let ends = (typing.ttl_ms > 0)
+            .then(|| now + self.config.ttl.min(Duration::from_millis(typing.ttl_ms.into())));
         let mut rooms = self.rooms.lock();
         let entry = rooms.entry(room).or_default();
         let full = entry.typists.len() >= TYPISTS_MAX;
@@ -197,7 +202,7 @@ impl Typing {
         if entry.told_at.is_some_and(|at| now < at + self.config.told_every) {
             return;
         }
-        let followers = std::cell::OnceCell::new();
+        let followers = OnceCell::new();
         for (user, known) in &mut entry.typists {
             let on = known.ends.is_some();
             if on == known.shown {
@@ -257,11 +262,6 @@ impl Typing {
     }
 }
 
-fn unavailable(error: &EphemeralError) -> Fault {
-    tracing::debug!(%error, "typing cannot be told");
-    Fault::unavailable("who types cannot be told just now")
-}
-
-fn whole_ms(duration: std::time::Duration) -> u32 {
+fn whole_ms(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -16,6 +16,7 @@ use crate::{
     changing::Changing,
     grpc::Service,
     lane::{Lane, Lanes},
+    metrics,
     publisher::publisher,
     store::{Store, StoreError},
     sweeper::Sweeper,
@@ -45,6 +46,7 @@ impl History {
         clock: Arc<dyn Clock>,
         lifecycle: &Lifecycle,
     ) -> Self {
+        metrics::begin(config.append.lanes * config.append.queue_messages_max);
         let parts = Parts { store, bus, clock };
         let lanes = (0..config.append.lanes).map(|_| start_lane(config, &parts, lifecycle));
         let lanes = Lanes::new(lanes.collect());

@@ -18,6 +18,14 @@ const DUPLICATES: &str = "hubbub_history_duplicates_total";
 const REFUSED: &str = "hubbub_history_refused_total";
 /// Messages waiting for a writer.
 const QUEUED: &str = "hubbub_history_queued_messages";
+/// The most that may wait, over all writers.
+const QUEUED_MAX: &str = "hubbub_history_queued_messages_max";
+/// Connections to Postgres: open, and those of them without work, and the most there may be.
+const POOL: [&str; 3] = [
+    "hubbub_history_postgres_connections",
+    "hubbub_history_postgres_connections_idle",
+    "hubbub_history_postgres_connections_max",
+];
 /// Edits, deletions and reactions stored, by `kind`.
 const CHANGED: &str = "hubbub_history_changed_total";
 /// Publications that the bus did not take; the sweep repeats them.
@@ -36,6 +44,27 @@ const OUTBOX_OLDEST_SECONDS: &str = "hubbub_history_outbox_oldest_seconds";
 #[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]
 const fn gauge(number: u64) -> f64 {
     number as f64
+}
+
+/// The counters of what should not happen begin at 0, so that the first time is seen as a rise; the
+/// bound stands beside what it bounds.
+pub(crate) fn begin(queued_max: usize) {
+    for zero in [APPENDED, DUPLICATES, PUBLISH_FAILURES, PUBLISH_SKIPPED, SWEPT] {
+        metrics::counter!(zero).absolute(0);
+    }
+    for result in ["published", "nothing", "store_failed", "bus_failed"] {
+        metrics::counter!(SWEEPS, "result" => result).absolute(0);
+    }
+    metrics::gauge!(QUEUED).increment(0.0);
+    metrics::gauge!(QUEUED_MAX).set(gauge(queued_max as u64));
+    outbox(Backlog::default(), Duration::ZERO);
+}
+
+/// Connections of the pool: open, idle, at the most.
+pub(crate) fn pool([open, idle]: [u32; 2], max: u32) {
+    for (name, count) in POOL.into_iter().zip([open, idle, max]) {
+        metrics::gauge!(name).set(f64::from(count));
+    }
 }
 
 pub(crate) fn committed(messages: usize, took: Duration) {

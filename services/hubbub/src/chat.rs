@@ -2,7 +2,7 @@
 //! other side says is printed. It comes back by itself after a broken connection, resumes where it
 //! was, and sends again, under the same ids, what was not acknowledged.
 
-mod link;
+pub(crate) mod link;
 mod people;
 mod talk;
 

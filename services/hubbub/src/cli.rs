@@ -8,6 +8,7 @@ use hubbub_runtime::config::ConfigError;
 use crate::{
     chat::Chat,
     settings::{Loaded, Settings},
+    smoke::Smoke,
 };
 
 /// A horizontally scalable chat cluster.
@@ -37,6 +38,8 @@ enum Subcommands {
     Token(Token),
     /// Talk with somebody in the terminal; lines piped in are sent
     Chat(Chat),
+    /// Let two people chat over a running gateway, and say whether they could
+    Smoke(Smoke),
     /// Ask the process on this host whether it is ready
     Healthcheck,
     /// Check or print the configuration
@@ -50,6 +53,7 @@ pub(crate) enum Command {
     Migrate(Migrate),
     Token(Token),
     Chat(Chat),
+    Smoke(Smoke),
     Healthcheck,
     Config(Config),
 }
@@ -132,6 +136,7 @@ impl Arguments {
             Subcommands::Migrate(how) => Command::Migrate(how),
             Subcommands::Token(wish) => Command::Token(wish),
             Subcommands::Chat(chat) => Command::Chat(chat),
+            Subcommands::Smoke(smoke) => Command::Smoke(smoke),
             Subcommands::Healthcheck => Command::Healthcheck,
             Subcommands::Config(what) => Command::Config(what),
         }

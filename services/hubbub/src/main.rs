@@ -9,6 +9,7 @@ mod healthcheck;
 mod migrate;
 mod process;
 mod settings;
+mod smoke;
 mod token;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
         Command::Migrate(how) => migrate::run(settings, how).await,
         Command::Token(wish) => token::run(settings, &wish),
         Command::Chat(chat) => Box::pin(chat::run(settings, chat)).await,
+        Command::Smoke(smoke) => Box::pin(smoke::run(settings, smoke)).await,
         Command::Healthcheck => healthcheck::run(settings).await,
         Command::Config(what) => settings::command::run(settings, what),
     };

@@ -15,7 +15,7 @@ use std::{
 
 use hubbub_runtime::{
     config::{ConfigError, Secret, Sources, duration},
-    grpc::{GrpcClientConfig, GrpcServerConfig},
+    grpc::{GrpcClientConfig, GrpcServerConfig, TlsConfig},
     telemetry::TelemetryConfig,
 };
 use serde::Deserialize;
@@ -87,6 +87,7 @@ pub(crate) struct Grpc {
     token: Secret,
     room: String,
     history: String,
+    tls: TlsConfig,
     server: GrpcServerConfig,
     client: GrpcClientConfig,
 }
@@ -170,7 +171,8 @@ impl Settings {
 
     /// How every role serves the others.
     pub(crate) fn server(&self) -> GrpcServerConfig {
-        GrpcServerConfig { token: self.grpc.token.clone(), ..self.grpc.server.clone() }
+        let Grpc { token, tls, server, .. } = self.grpc.clone();
+        GrpcServerConfig { token, tls, ..server }
     }
 
     /// The way to the room service.
@@ -184,8 +186,8 @@ impl Settings {
     }
 
     fn client(&self, address: &str) -> GrpcClientConfig {
-        let token = self.grpc.token.clone();
-        GrpcClientConfig { address: address.to_owned(), token, ..self.grpc.client.clone() }
+        let Grpc { token, tls, client, .. } = self.grpc.clone();
+        GrpcClientConfig { address: address.to_owned(), token, tls, ..client }
     }
 }
 
@@ -212,9 +214,11 @@ mod tests {
     }
 
     /// Set from elsewhere in the document, for every role alike.
-    const SHARED: [&str; 7] = [
+    const SHARED: [&str; 9] = [
         "grpc.client.address",
+        "grpc.client.tls",
         "grpc.client.token",
+        "grpc.server.tls",
         "grpc.server.token",
         "history.grpc",
         "history.postgres.migrate_on_start",
@@ -253,6 +257,7 @@ mod tests {
         let settings = defaults();
         assert_documented(&settings.telemetry, "telemetry");
         assert_documented(&settings.bus, "bus");
+        assert_documented(&settings.grpc.tls, "grpc.tls");
         assert_documented(&settings.grpc.server, "grpc.server");
         assert_documented(&settings.grpc.client, "grpc.client");
         assert_documented(&settings.gateway, "gateway");
@@ -269,6 +274,7 @@ mod tests {
         let mut settings = defaults();
         assert_default(&settings.telemetry);
         assert_default(&settings.bus());
+        assert_default(&settings.grpc.tls);
         assert_default(&settings.grpc.server);
         assert_default(&settings.grpc.client);
         // A crate cannot know where its data goes, nor whom it may listen to.

@@ -19,6 +19,29 @@ const NOTICES_REFUSED: &str = "hubbub_room_notices_refused_total";
 /// Publications that did not reach the bus, by `reason` (`bus`: it failed; `full`: our queue was).
 const PUBLISH_FAILURES: &str = "hubbub_room_publish_failures_total";
 
+/// Connections to Postgres: open, and those of them without work, and the most there may be.
+const POOL: [&str; 3] = [
+    "hubbub_room_postgres_connections",
+    "hubbub_room_postgres_connections_idle",
+    "hubbub_room_postgres_connections_max",
+];
+
+/// The counters of what should not happen begin at 0, so that the first time is seen as a rise.
+pub(crate) fn begin() {
+    metrics::counter!(NOTICES_REFUSED).absolute(0);
+    for reason in ["bus", "full"] {
+        metrics::counter!(PUBLISH_FAILURES, "reason" => reason).absolute(0);
+    }
+    backlog(Backlog { pending: 0, oldest: None }, Duration::ZERO);
+}
+
+/// Connections of the pool: open, idle, at the most.
+pub(crate) fn pool([open, idle]: [u32; 2], max: u32) {
+    for (name, count) in POOL.into_iter().zip([open, idle, max]) {
+        metrics::gauge!(name).set(f64::from(count));
+    }
+}
+
 pub(crate) fn called<T>(operation: &'static str, result: &Result<T, Fault>, took: Duration) {
     let outcome = result.as_ref().err().map_or("ok", |fault| fault.code.as_str());
     metrics::counter!(CALLS, "operation" => operation, "outcome" => outcome).increment(1);

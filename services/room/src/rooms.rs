@@ -15,7 +15,7 @@ use crate::{
     change::{Change, Command, check_group_size},
     config::Config,
     courier::{Courier, Nudge},
-    grpc,
+    grpc, metrics,
     model::{ChatFlags, Member, Membership, MembershipChange, Room, RoomName, Topic},
     rules::{Action, Scene},
     store::{
@@ -73,6 +73,7 @@ impl Rooms {
     /// Starts the background tasks. They end with the drain of `lifecycle`: give it a stage behind
     /// that of the callers.
     pub fn start(config: &Config, ports: Ports, lifecycle: &Lifecycle) -> Self {
+        metrics::begin();
         let Ports { store, bus, history, clock } = ports;
         let courier = Courier {
             store: Arc::clone(&store),

@@ -1,6 +1,6 @@
 //! One address of a service: its channel, and what its calls tell of its health.
 
-use std::{error::Error as _, net::SocketAddr, time::Instant};
+use std::{error::Error as _, net::SocketAddr, sync::Arc, time::Instant};
 
 use http::{Request, Response};
 use tonic::{
@@ -11,7 +11,8 @@ use tonic::{
 use tower::{Service as _, ServiceExt as _};
 
 use super::{
-    GrpcClientConfig, deadline, ejection::Ejection, metrics, rendezvous, resend::Unsent, server,
+    GrpcClientConfig, connector::Connector, deadline, ejection::Ejection, metrics, rendezvous,
+    resend::Unsent, server, tls::Tls,
 };
 use crate::lifecycle::causes;
 
@@ -27,8 +28,12 @@ pub(super) struct Address {
 
 impl Address {
     /// Connects at the first call, and again whenever the connection was lost.
-    pub(super) fn new(socket: SocketAddr, config: &GrpcClientConfig) -> Self {
-        let channel = Endpoint::from_shared(format!("http://{socket}"))
+    pub(super) fn new(
+        socket: SocketAddr,
+        config: &GrpcClientConfig,
+        tls: Option<&Arc<Tls>>,
+    ) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{socket}"))
             .expect("a socket address makes a URI")
             .connect_timeout(config.connect_timeout)
             .tcp_keepalive(Some(config.keepalive_interval))
@@ -36,8 +41,11 @@ impl Address {
             .keep_alive_timeout(config.keepalive_timeout)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(server::STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(server::CONNECTION_WINDOW_BYTES)
-            .connect_lazy();
+            .initial_connection_window_size(server::CONNECTION_WINDOW_BYTES);
+        let channel = match tls {
+            None => endpoint.connect_lazy(),
+            Some(tls) => endpoint.connect_with_connector_lazy(Connector::new(socket, config, tls)),
+        };
         Self {
             socket,
             identity: rendezvous::identity(&socket.to_string()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TransportError, resolver::Resolver};
+use super::{TransportError, resolver::Resolver, tls::TlsConfig};
 use crate::config::{Secret, duration};
 
 /// How a role serves gRPC to the other roles.
@@ -36,6 +36,8 @@ pub struct GrpcServerConfig {
     pub header_list_bytes_max: u32,
     /// Streams a client may open and reset before we accepted them (CVE-2023-44487).
     pub pending_resets_max: usize,
+    /// Callers must show a certificate.
+    pub tls: TlsConfig,
 }
 
 impl Default for GrpcServerConfig {
@@ -51,6 +53,7 @@ impl Default for GrpcServerConfig {
             keepalive_timeout: Duration::from_secs(10),
             header_list_bytes_max: 16 * 1024,
             pending_resets_max: 64,
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct GrpcClientConfig {
     pub keepalive_interval: Duration,
     #[serde(with = "duration")]
     pub keepalive_timeout: Duration,
+    /// Servers must show a certificate, and so do we.
+    pub tls: TlsConfig,
 }
 
 impl Default for GrpcClientConfig {
@@ -96,6 +101,7 @@ impl Default for GrpcClientConfig {
             ejection_max: Duration::from_secs(10),
             keepalive_interval: Duration::from_secs(20),
             keepalive_timeout: Duration::from_secs(5),
+            tls: TlsConfig::default(),
         }
     }
 }

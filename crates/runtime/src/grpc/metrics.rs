@@ -12,6 +12,9 @@ const SECONDS: &str = "hubbub_grpc_server_seconds";
 /// Addresses left alone after a failure, by `address`.
 const EJECTIONS: &str = "hubbub_grpc_client_ejections_total";
 
+/// Connections of others than roles, refused in their handshake.
+const HANDSHAKES_FAILED: &str = "hubbub_grpc_handshakes_failed_total";
+
 /// A call being served. Dropped before it ended, it counts as cancelled.
 pub(super) struct ServedCall {
     method: String,
@@ -46,6 +49,10 @@ impl Drop for ServedCall {
 
 pub(super) fn ejected(address: &str) {
     metrics::counter!(EJECTIONS, "address" => address.to_owned()).increment(1);
+}
+
+pub(super) fn handshake_failed() {
+    metrics::counter!(HANDSHAKES_FAILED).increment(1);
 }
 
 /// The spelling of the gRPC specification, in lower case.

@@ -11,7 +11,12 @@ use tokio::net::TcpListener;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use super::{GrpcServerConfig, call::CallLayer, connection};
+use super::{
+    GrpcServerConfig,
+    call::CallLayer,
+    connection,
+    tls::{Tls, TlsError},
+};
 use crate::lifecycle::Lifecycle;
 
 /// HTTP/2 windows: large enough that a page of history needs no round trip for more, small enough
@@ -31,9 +36,11 @@ pub fn serve(
     lifecycle: &Lifecycle,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
     let server = builder(config).layer(CallLayer::new(config));
-    let incoming = connection::incoming(listener, config, lifecycle.abort.clone());
-    let drain = lifecycle.drain.clone();
+    let tls = Tls::open(&config.tls);
+    let config = config.clone();
+    let (drain, abort) = (lifecycle.drain.clone(), lifecycle.abort.clone());
     async move {
+        let incoming = connection::incoming(listener, &config, tls?, abort);
         let (reporter, health) = tonic_health::server::health_reporter();
         let draining = async {
             drain.cancelled().await;
@@ -44,7 +51,7 @@ pub fn serve(
             .add_routes(routes.add_service(health))
             .serve_with_incoming_shutdown(incoming, draining)
             .await
-            .map_err(ServeError)
+            .map_err(ServeError::Stopped)
     }
 }
 
@@ -80,5 +87,9 @@ async fn stop_serving(mut reporter: HealthReporter) {
 
 /// The server could not go on.
 #[derive(Debug, thiserror::Error)]
-#[error("the gRPC server stopped")]
-pub struct ServeError(#[source] tonic::transport::Error);
+pub enum ServeError {
+    #[error("grpc.tls")]
+    Tls(#[from] TlsError),
+    #[error("the gRPC server stopped")]
+    Stopped(#[source] tonic::transport::Error),
+}

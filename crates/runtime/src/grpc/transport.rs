@@ -27,6 +27,7 @@ use super::{
     ejection::Admission,
     rendezvous,
     resolver::Resolver,
+    tls::{Tls, TlsError},
 };
 
 /// Every way to one service. Clones share connections and what is known of their health.
@@ -56,10 +57,12 @@ impl Transport {
     pub async fn connect(config: &GrpcClientConfig) -> Result<Self, TransportError> {
         config.validate()?;
         let mut resolver = Resolver::parse(&config.address, config.connect_timeout)?;
-        let addresses = Arc::new(Addresses::default());
-        addresses.set(&resolver.resolve().await, config);
+        let tls = Tls::open(&config.tls)?;
+        let addresses =
+            Arc::new(Addresses { known: ArcSwap::default(), config: config.clone(), tls });
+        addresses.set(&resolver.resolve().await);
         let resolving = (!resolver.is_static()).then(|| {
-            let task = keep_current(Arc::clone(&addresses), resolver, config.clone());
+            let task = keep_current(Arc::clone(&addresses), resolver);
             AbortOnDropHandle::new(tokio::spawn(task))
         });
         let remote = Remote { addresses, round: AtomicUsize::new(0), _resolving: resolving };
@@ -111,32 +114,34 @@ impl Transport {
 /// The caller in the same process sets the deadline; the server's side has none of its own.
 const NO_LIMIT: Duration = Duration::from_hours(24);
 
-async fn keep_current(addresses: Arc<Addresses>, mut resolver: Resolver, config: GrpcClientConfig) {
-    let mut ticks = tokio::time::interval(config.resolve_interval);
+async fn keep_current(addresses: Arc<Addresses>, mut resolver: Resolver) {
+    let mut ticks = tokio::time::interval(addresses.config.resolve_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await; // The first comes at once, and the names were just resolved.
     loop {
         ticks.tick().await;
-        addresses.set(&resolver.resolve().await, &config);
+        addresses.set(&resolver.resolve().await);
     }
 }
 
-/// The addresses known at the moment, sorted.
-#[derive(Default)]
+/// The addresses known at the moment, sorted, and how they are spoken to.
 struct Addresses {
     known: ArcSwap<Vec<Arc<Address>>>,
+    config: GrpcClientConfig,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Addresses {
     /// Addresses that stay keep their connection and their health.
-    fn set(&self, sockets: &BTreeSet<SocketAddr>, config: &GrpcClientConfig) {
+    fn set(&self, sockets: &BTreeSet<SocketAddr>) {
         let known = self.known.load();
         if known.iter().map(|address| &address.socket).eq(sockets) {
             return;
         }
         let keep_or_make = |socket: &SocketAddr| {
             let kept = known.iter().find(|address| address.socket == *socket);
-            kept.map_or_else(|| Arc::new(Address::new(*socket, config)), Arc::clone)
+            let make = || Arc::new(Address::new(*socket, &self.config, self.tls.as_ref()));
+            kept.map_or_else(make, Arc::clone)
         };
         let next = sockets.iter().map(keep_or_make).collect::<Vec<_>>();
         tracing::info!(addresses = ?sockets, "the addresses of a service changed");
@@ -211,4 +216,6 @@ pub enum TransportError {
     Address(String),
     #[error("token has characters that cannot be sent in a header")]
     Token,
+    #[error("tls.{0}")]
+    Tls(#[from] TlsError),
 }

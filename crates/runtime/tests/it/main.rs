@@ -5,5 +5,6 @@ mod health;
 mod lifecycle;
 mod server;
 mod support;
+mod tls;
 mod traces;
 mod transport;

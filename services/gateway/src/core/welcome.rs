@@ -115,7 +115,7 @@ impl Core {
 
     /// The end of a session.
     pub(crate) fn end(&self, session: &Session) {
-        session.outbox().end();
+        session.end();
         if self.users.leave(session) {
             self.typing.gone(session.user());
         }

@@ -31,6 +31,17 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    const ALL: [Self; 8] = [
+        Self::ConnectionsFull,
+        Self::RefusalsFull,
+        Self::AddressRate,
+        Self::SessionRate,
+        Self::Origin,
+        Self::HandshakeTimeout,
+        Self::RequestTimeout,
+        Self::BadRequest,
+    ];
+
     const fn as_str(self) -> &'static str {
         match self {
             Self::ConnectionsFull => "connections_full",
@@ -51,6 +62,11 @@ pub(super) fn describe() {
     describe_gauge!(OPEN, "Connections open now");
     describe_histogram!(HANDSHAKE, Unit::Seconds, "From accepting a connection to its WebSocket");
     describe_counter!(ACCEPT_ERRORS, "Failures to accept a connection, by kind");
+    counter!(ACCEPTED).absolute(0);
+    gauge!(OPEN).set(0.0);
+    for reason in Refused::ALL {
+        counter!(REFUSED, "reason" => reason.as_str()).absolute(0);
+    }
 }
 
 pub(super) fn accepted() {

@@ -6,7 +6,7 @@ use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
 
 use super::{Encoded, encoded::Live};
 use crate::{
-    metrics,
+    metrics::{self, Cause},
     session::{Frame, Offered, Session},
 };
 
@@ -71,8 +71,8 @@ impl Follower {
         offered
     }
 
-    pub(super) fn fall_behind(&mut self, room: RoomId) {
-        metrics::fell_behind();
+    pub(super) fn fall_behind(&mut self, room: RoomId, cause: Cause) {
+        metrics::fell_behind(cause);
         self.behind = true;
         self.session.note_behind(room);
     }

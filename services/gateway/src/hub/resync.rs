@@ -57,7 +57,7 @@ impl Hub {
 
     async fn resync(self: &Arc<Self>, trust: Trust) {
         let rooms = self.ids(|_| true);
-        metrics::rooms_compared(rooms.len());
+        metrics::rooms_compared(trust.cause(), rooms.len());
         stream::iter(rooms.chunks(ROOMS_PER_CALL))
             .for_each_concurrent(CALLS_AT_ONCE, |rooms| self.compare(rooms, trust))
             .await;
@@ -114,4 +114,14 @@ enum Trust {
     /// The bus has just confirmed all of them.
     Subscribed,
     Unknown,
+}
+
+impl Trust {
+    /// Why they are read, as the metrics put it.
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Subscribed => "resumed",
+            Self::Unknown => "interval",
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hubbub_client_protocol::CloseCode;
-use hubbub_domain::{Rev, RoomId, UserId};
+use hubbub_domain::{ChangeKind, Rev, RoomId, Timestamp, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::{
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
-    metrics,
+    metrics::{self, Cause},
     session::{Session, SessionId},
     steady::SteadyMap,
 };
@@ -97,7 +97,7 @@ impl Room {
             // The follower's head may be newer than what the bus has brought so far.
             stream.note_head(cursor);
             if follower.anew || cursor < stream.last() {
-                follower.fall_behind(self.id);
+                follower.fall_behind(self.id, Cause::Entered);
             }
         }
         state.followers.entry(session.id()).or_insert(follower);
@@ -135,7 +135,7 @@ impl Room {
             if answered && follower.session.user() == user {
                 follower.suspended = None;
                 follower.cleared = rev;
-                follower.fall_behind(self.id);
+                follower.fall_behind(self.id, Cause::Entered);
             }
         }
     }
@@ -151,7 +151,7 @@ impl Room {
                 if planted::has(Bug::RepeatedAfterResync) {
                     for follower in state.followers.values_mut() {
                         follower.cursor = Rev(follower.cursor.0.saturating_sub(1));
-                        follower.fall_behind(self.id);
+                        follower.fall_behind(self.id, Cause::Entered);
                     }
                 }
                 Vec::new()
@@ -161,7 +161,7 @@ impl Room {
                 state.phase = Phase::Live(Stream::after(head));
                 for follower in state.followers.values_mut() {
                     if follower.anew || follower.cursor < head {
-                        follower.fall_behind(self.id);
+                        follower.fall_behind(self.id, Cause::Entered);
                     }
                 }
                 early
@@ -233,7 +233,7 @@ impl Room {
         state.ring.clear();
         for follower in state.followers.values_mut() {
             if follower.cursor < head && !follower.behind {
-                follower.fall_behind(self.id);
+                follower.fall_behind(self.id, Cause::Skipped);
             }
         }
     }
@@ -286,6 +286,9 @@ impl State {
             }
             self.deliver(room, run, &mut delivered.to_flush);
         }
+        if !self.followers.is_empty() {
+            delivered.posted_at = ready.iter().filter_map(posted_at).collect();
+        }
         for live in ready {
             self.ring.push(live.change);
         }
@@ -309,12 +312,12 @@ impl State {
             let known = (follower.cursor.0 + 1).saturating_sub(first.0);
             let new = changes.get(usize::try_from(known).unwrap_or(usize::MAX)..).unwrap_or(&[]);
             if missed {
-                follower.fall_behind(room);
+                follower.fall_behind(room, Cause::Skipped);
                 continue;
             }
             let offered = follower.give(new.iter().map(Next::from));
             if offered.taken < new.len() {
-                follower.fall_behind(room);
+                follower.fall_behind(room, Cause::Slow);
             }
             if offered.to_flush {
                 to_flush.push(Arc::clone(&follower.session));
@@ -347,9 +350,19 @@ impl State {
     }
 }
 
+/// When a message got its place; `None` for changes to one that had it already.
+fn posted_at(live: &Live) -> Option<Timestamp> {
+    match &live.change.change().kind {
+        ChangeKind::Posted(message) => Some(message.created_at),
+        _ => None,
+    }
+}
+
 /// What came of a delivery, to be seen to without the room's lock.
 #[derive(Default)]
 pub(super) struct Delivered {
+    /// When the messages that somebody here follows got their places.
+    pub(super) posted_at: SmallVec<[Timestamp; 1]>,
     /// Users whose departure it told of and who follow the room here, and where it stands.
     pub(super) departed: SmallVec<[(UserId, Rev); 1]>,
     /// Sessions whose outboxes are to be written.

@@ -1,10 +1,13 @@
 //! How the native door spells events and replies: JSON in a text frame.
 
 use bytes::Bytes;
-use hubbub_client_protocol::{Event, Reply, RequestId};
+use hubbub_client_protocol::{CloseCode, Event, Reply, RequestId};
 use hubbub_domain::{Change, Fault, RoomId};
 
-use crate::{session::Codec, ws::encode};
+use crate::{
+    session::{Codec, Ending},
+    ws::encode,
+};
 
 /// The codec of `hubbub.v1+json`.
 pub(crate) struct NativeCodec;
@@ -36,8 +39,14 @@ pub(super) fn answer(id: &RequestId, outcome: &Result<Reply, Fault>) -> Bytes {
 }
 
 /// The answer to something that cannot be told apart from other requests.
-pub(super) fn complaint(fault: &Fault) -> Bytes {
+fn complaint(fault: &Fault) -> Bytes {
     frame(&Reply::encode_fault(None, fault))
+}
+
+/// What cannot be answered ends the connection, after saying what was wrong.
+pub(super) fn broken(wire_reply: &mut impl FnMut(Bytes), fault: Fault) -> Ending {
+    wire_reply(complaint(&fault));
+    Ending::Code(CloseCode::Protocol, fault.message)
 }
 
 fn frame(json: &[u8]) -> Bytes {

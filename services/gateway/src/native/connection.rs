@@ -14,13 +14,12 @@ use super::{
     NativeDoor,
     hello::{self, Admitted},
     requests::{Requests, Work},
-    wire::{Ending, Reading, Wire},
 };
 use crate::{
     core::Caller,
     edge::ConnectionGuard,
     metrics,
-    session::{Session, Wake},
+    session::{Ending, Reading, Session, Wake, Wire},
     ws::{Socket, encode},
 };
 
@@ -32,8 +31,6 @@ pub(super) struct Connection {
     pub(super) requests: Requests,
     pub(super) expiry: Expiry,
     pinged_at: Option<Instant>,
-    /// What is delivered to many may be written past this task.
-    line_open: bool,
     _counted: ConnectionGuard,
 }
 
@@ -78,7 +75,6 @@ impl Connection {
             requests: Requests::default(),
             expiry: Expiry { at: expires_at, told: false },
             pinged_at: None,
-            line_open: false,
             _counted: guard,
         };
         let ending = connection.live().await;
@@ -152,24 +148,7 @@ impl Connection {
     }
 
     fn flush(&mut self) -> Result<(), Ending> {
-        loop {
-            if !self.wire.has_pending() {
-                let frames = self.session.outbox().take();
-                if frames.is_empty() {
-                    if !self.line_open {
-                        self.session.outbox().open_line(self.wire.writer());
-                        self.line_open = true;
-                    }
-                    return Ok(());
-                }
-                self.wire.take(frames);
-            }
-            let written = self.wire.flush()?;
-            self.session.outbox().written(written);
-            if self.wire.has_pending() {
-                return Ok(());
-            }
-        }
+        self.wire.flush_from(self.session.outbox())
     }
 
     /// Says what waits to be said before the end.

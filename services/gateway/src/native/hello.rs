@@ -9,13 +9,12 @@ use hubbub_domain::{Code, Fault, Timestamp};
 
 use super::{
     NativeDoor,
-    codec::{self, NativeCodec},
-    wire::{Ending, Incoming, Reading, Wire, broken},
+    codec::{self, NativeCodec, broken},
 };
 use crate::{
     core::{Caller, Plan, WelcomeHead},
     edge::ConnectionGuard,
-    session::Session,
+    session::{Ending, Incoming, Reading, Session, Wire},
     ws::encode,
 };
 
@@ -100,7 +99,7 @@ async fn read_hello(wire: &mut Wire) -> Result<(RequestId, Hello), Ending> {
         wire.read(|incoming| {
             match incoming {
                 Incoming::Text(hello) => text = Some(Ok(hello.to_owned())),
-                Incoming::Binary => {
+                Incoming::Binary(_) => {
                     text = Some(Err(Fault::bad_request("binary messages are not understood")));
                 }
                 Incoming::Ping(payload) => pong = Some(encode::pong(payload)),

@@ -10,15 +10,16 @@ use hubbub_domain::{Code, Fault};
 use tracing::Instrument as _;
 
 use super::{
-    NativeDoor, codec,
+    NativeDoor,
+    codec::{self, broken},
     connection::Connection,
     hello::refusal,
-    wire::{Ending, Incoming, broken},
 };
 use crate::{
     appender::Done,
     core::{Caller, Core},
     metrics,
+    session::{Ending, Incoming},
     ws::encode,
 };
 
@@ -131,7 +132,7 @@ impl Connection {
             let taken = match incoming {
                 Incoming::Ping(payload) => Ok(Some(encode::pong(payload))),
                 Incoming::Text(text) => requests.take(text, caller, &door.core),
-                Incoming::Binary => {
+                Incoming::Binary(_) => {
                     Err(Refused::Broken(Fault::bad_request("binary messages are not understood")))
                 }
             };

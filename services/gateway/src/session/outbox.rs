@@ -251,6 +251,19 @@ impl Outbox {
         .await
     }
 
+    /// As [`woken`](Self::woken) when no frames can be taken for now: they wait.
+    pub(crate) async fn alerted(&self) -> Wake {
+        std::future::poll_fn(|context| {
+            self.waker.register(context.waker());
+            let mut state = self.state.lock();
+            if let Some(closing) = &state.closing {
+                return Poll::Ready(Wake::Close(closing.clone()));
+            }
+            if std::mem::take(&mut state.nudged) { Poll::Ready(Wake::Work) } else { Poll::Pending }
+        })
+        .await
+    }
+
     /// Waits until the session is to end, whatever else there is to do.
     pub(crate) async fn closed(&self) -> Closing {
         std::future::poll_fn(|context| {

@@ -57,6 +57,33 @@ pub const fn close_without_code() -> Bytes {
     Bytes::from_static(&[0x88, 0])
 }
 
+/// What one of these frames says, and where the next one begins in `frames`, which begins with one.
+pub(crate) fn split_frame(frames: &[u8]) -> Option<(Said<'_>, &[u8])> {
+    let (&[first, length], rest) = frames.split_first_chunk()?;
+    let (length, rest) = match length {
+        126 => {
+            rest.split_first_chunk().map(|(&it, rest)| (u64::from(u16::from_be_bytes(it)), rest))?
+        }
+        127 => rest.split_first_chunk().map(|(&it, rest)| (u64::from_be_bytes(it), rest))?,
+        length => (u64::from(length), rest),
+    };
+    let (payload, next) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    let said = match OpCode::try_from(first & 0x0f).ok()? {
+        OpCode::Text => Said::Text(std::str::from_utf8(payload).ok()?),
+        OpCode::Binary => Said::Binary(payload),
+        _ => Said::Control,
+    };
+    Some((said, next))
+}
+
+/// What a frame of ours says, to those who are told by other means than WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Control,
+}
+
 fn frame(opcode: OpCode, payload: &[u8]) -> Bytes {
     let (head, head_bytes) = server_head(opcode, payload.len());
     let mut frame = Vec::with_capacity(head_bytes + payload.len());
@@ -67,7 +94,7 @@ fn frame(opcode: OpCode, payload: &[u8]) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{close, ping, pong, text, text_with};
+    use super::{Said, binary, close, ping, pong, split_frame, text, text_with};
 
     #[test]
     fn lengths_take_their_shortest_form() {
@@ -95,6 +122,20 @@ mod tests {
         let frame = close(4000, &"é".repeat(100));
         assert_eq!(frame[1], 2 + 122);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());
+    }
+
+    #[test]
+    fn frames_are_taken_apart_again() {
+        for length in [0, 125, 126, 65_535, 65_536] {
+            let payload = "x".repeat(length);
+            let frames = [text(&payload), binary(payload.as_bytes()), ping()].concat();
+            let (said, rest) = split_frame(&frames).unwrap();
+            assert_eq!(said, Said::Text(&payload));
+            let (said, rest) = split_frame(rest).unwrap();
+            assert_eq!(said, Said::Binary(payload.as_bytes()));
+            assert_eq!(split_frame(rest), Some((Said::Control, &[][..])));
+            assert_eq!(split_frame(&frames[..length]), None, "cut");
+        }
     }
 
     #[test]

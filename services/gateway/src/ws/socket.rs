@@ -137,6 +137,32 @@ impl Socket {
     where
         F: FnMut(Message<'_>) -> ControlFlow<()>,
     {
+        self.read_by(Self::read, decoder, handle)
+    }
+
+    /// As [`read_into`](Self::read_into), and asks the kernel even if it has not said that there is
+    /// anything: for those who must know what was sent before something else happened.
+    pub(crate) fn read_unasked<F>(
+        &mut self,
+        decoder: &mut Decoder,
+        handle: F,
+    ) -> Result<Received, ReadError>
+    where
+        F: FnMut(Message<'_>) -> ControlFlow<()>,
+    {
+        let read = |socket: &Self, buffer: &mut [u8]| (&*SockRef::from(&*socket.io)).read(buffer);
+        self.read_by(read, decoder, handle)
+    }
+
+    fn read_by<F>(
+        &mut self,
+        read: impl FnOnce(&Self, &mut [u8]) -> io::Result<usize>,
+        decoder: &mut Decoder,
+        handle: F,
+    ) -> Result<Received, ReadError>
+    where
+        F: FnMut(Message<'_>) -> ControlFlow<()>,
+    {
         if decoder.has_unread() {
             return Ok(hand_over(decoder.feed(&mut []), handle)?);
         }
@@ -146,7 +172,7 @@ impl Socket {
         }
         let mut buffer = READ_BUFFER.take();
         buffer.resize(READ_BYTES, 0);
-        let received = match self.read(&mut buffer) {
+        let received = match read(self, &mut buffer) {
             Ok(0) => Ok(Received::End),
             Ok(bytes) => hand_over(decoder.feed(&mut buffer[..bytes]), handle).map_err(Into::into),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Received::Nothing),

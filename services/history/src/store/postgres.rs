@@ -24,7 +24,7 @@ use super::{
     Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, Heads, Marker,
     OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Store, StoreError,
 };
-use crate::{config::PostgresConfig, rules::Window};
+use crate::{config::PostgresConfig, metrics, rules::Window};
 
 /// A connection that was idle for longer is asked whether it still stands before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -204,6 +204,8 @@ impl Store for PostgresStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let connections = [self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(0)];
+        metrics::pool(connections, self.pool.options().get_max_connections());
         self.call(|| outbox::backlog(&self.pool)).await
     }
 }

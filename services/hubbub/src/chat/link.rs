@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the server may be silent: it pings more often than that.
 const SILENCE_MAX: Duration = Duration::from_mins(1);
 
-pub(super) struct Link {
+pub(crate) struct Link {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     next_id: u64,
 }
 
 /// What the server said.
-pub(super) enum Heard {
+pub(crate) enum Heard {
     Answer {
         id: u64,
         outcome: Result<Box<RawValue>, ErrorView>,
@@ -47,7 +47,7 @@ struct Answer {
 }
 
 impl Link {
-    pub(super) async fn open(url: &str, token: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(url: &str, token: &str) -> anyhow::Result<Self> {
         let mut request = format!("{}/v1/connect", url.trim_end_matches('/'))
             .into_client_request()
             .context("--url is not a WebSocket URL such as ws://127.0.0.1:8080")?;
@@ -65,7 +65,7 @@ impl Link {
     }
 
     /// Sends a request; its id.
-    pub(super) async fn ask(&mut self, command: Command) -> anyhow::Result<u64> {
+    pub(crate) async fn ask(&mut self, command: Command) -> anyhow::Result<u64> {
         let id = self.next_id;
         self.next_id += 1;
         let text = Request { id: RequestId::Number(id), command }.encode();
@@ -77,12 +77,12 @@ impl Link {
     }
 
     /// Says goodbye. A server that is gone already does not mind.
-    pub(super) async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         let _gone = tokio::time::timeout(PATIENCE, self.socket.close(None)).await;
     }
 
     /// Waits for what the server says next. May be dropped while it waits.
-    pub(super) async fn hear(&mut self) -> anyhow::Result<Heard> {
+    pub(crate) async fn hear(&mut self) -> anyhow::Result<Heard> {
         let message = tokio::time::timeout(SILENCE_MAX, self.socket.next())
             .await
             .context("the server is silent")?
@@ -100,7 +100,7 @@ impl Link {
     }
 
     /// Asks, and waits for the answer. Events that come before it go to `event`.
-    pub(super) async fn call<T: for<'a> Deserialize<'a>>(
+    pub(crate) async fn call<T: for<'a> Deserialize<'a>>(
         &mut self,
         command: Command,
         mut event: impl FnMut(Event),

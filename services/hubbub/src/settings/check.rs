@@ -59,6 +59,9 @@ impl Settings {
 
     /// Roles in processes of their own share Postgres and Redis, and must find each other.
     fn check_cluster(&self, role: Role, problems: &mut Vec<Problem>) {
+        if let Err(error) = self.server().tls.validate() {
+            problems.push(Problem::sentence(format_args!("grpc.tls.{error}")));
+        }
         if self.bus.urls.is_empty() {
             problems.push(Problem::new("bus.urls", "is not set (or REDIS_URL)"));
         }

@@ -2,7 +2,10 @@
 
 use tempfile::tempdir;
 
-use crate::process::{Serving, hubbub, output, text};
+use crate::{
+    line::Standalone,
+    process::{Serving, hubbub, output, text},
+};
 
 #[tokio::test]
 async fn help_names_every_command() {
@@ -11,7 +14,7 @@ async fn help_names_every_command() {
     assert!(help.status.success());
     let help = text(&help.stdout);
     let commands =
-        ["standalone", "gateway", "room", "history", "migrate", "token", "healthcheck", "config"];
+        ["standalone", "gateway", "room", "history", "migrate", "token", "smoke", "healthcheck"];
     for command in commands {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing:\n{help}");
     }
@@ -72,4 +75,22 @@ async fn the_healthcheck_asks_the_process() {
     serving.stop().await;
     let unhealthy = output(&mut check).await;
     assert_eq!(unhealthy.status.code(), Some(1), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn smoke_chats_over_a_running_process_and_fails_without_one() {
+    let standalone = Standalone::start(&[]).await;
+    let url = format!("ws://{}", standalone.address());
+    let good = output(&mut hubbub(standalone.dir(), &["smoke", "--url", &url])).await;
+    assert!(good.status.success(), "{}", text(&good.stderr));
+    assert!(text(&good.stdout).contains("two people chatted"), "{}", text(&good.stdout));
+    let tokens = format!("{},x", standalone.token("alice").await);
+    let mut bad = hubbub(standalone.dir(), &["smoke", "--url", &url]);
+    let refused = output(bad.env("HUBBUB_SMOKE_TOKENS", tokens)).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("the second user"), "{}", text(&refused.stderr));
+    standalone.serving.stop().await;
+    let dir = tempdir().expect("a directory");
+    let nobody = output(&mut hubbub(dir.path(), &["smoke", "--url", &url])).await;
+    assert_eq!(nobody.status.code(), Some(1));
 }

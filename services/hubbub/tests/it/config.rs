@@ -12,7 +12,7 @@ const GOOD_GATEWAY: [(&str, &str); 2] = [
     ("REDIS_URL", "redis://127.0.0.1:1"),
 ];
 
-const BAD: [Case; 18] = [
+const BAD: [Case; 20] = [
     (&["gateway"], &[("REDIS_URL", "redis://127.0.0.1:1")], "auth.secret is not set"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "0123456789abcdef0123456789abcdef")], "bus.urls"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "short")], "auth.secret has fewer than 32 bytes"),
@@ -30,6 +30,12 @@ const BAD: [Case; 18] = [
     (&[], &[("HUBBUB_TELEMETRY__SAMPLE_RATIO", "2")], "telemetry.sample_ratio"),
     (&[], &[("RUST_LOG", "hubbub=loud=very")], "telemetry.log_filter"),
     (&[], &[("HUBBUB_AUTH__PUBLIC_KEY_FILES", "/nowhere.pem")], "/nowhere.pem"),
+    (&["room"], &[("HUBBUB_GRPC__TLS__ENABLED", "true")], "grpc.tls.ca_file: no file is named"),
+    (
+        &["gateway"],
+        &[("HUBBUB_GRPC__TLS__ENABLED", "true"), ("HUBBUB_GRPC__TLS__CA_FILE", "/nowhere/ca.crt")],
+        "grpc.tls.ca_file: /nowhere/ca.crt cannot be used",
+    ),
     (&["--config", "nowhere.toml"], &[], "nowhere.toml cannot be read"),
 ];
 

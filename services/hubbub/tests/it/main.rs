@@ -8,6 +8,7 @@ mod config;
 mod direct_rooms;
 mod drain;
 mod faults;
+mod k6;
 mod line;
 mod membership;
 mod native_door;

@@ -24,6 +24,7 @@ use crate::{
     change::Change,
     config::PostgresConfig,
     error::StoreError,
+    metrics,
     model::{ChatFlags, ChatRecord, Member, Membership, Room},
 };
 
@@ -159,6 +160,8 @@ impl Store for PostgresStore {
     }
 
     async fn backlog(&self) -> Result<Backlog> {
+        let connections = [self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(0)];
+        metrics::pool(connections, self.pool.options().get_max_connections());
         notices::backlog(&self.pool).await
     }
 

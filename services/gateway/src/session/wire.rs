@@ -4,35 +4,35 @@ use std::{borrow::Cow, collections::VecDeque, ops::ControlFlow, time::Duration};
 
 use bytes::Bytes;
 use hubbub_client_protocol::CloseCode;
-use hubbub_domain::Fault;
 use tokio::{io::Interest, time::Instant};
 
-use super::codec;
-use crate::{
-    session::{Closing, Frame},
-    ws::{Decoder, Limits, Message, ReadError, Received, Socket, Writer, Written, encode},
-};
+use super::{Closing, Frame, Outbox};
+use crate::ws::{Decoder, Limits, Message, ReadError, Received, Socket, Written, encode};
 
 /// How long a client may take to answer our close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: Socket,
     decoder: Decoder,
     /// Taken from the outbox, not yet taken by the socket.
     pending: VecDeque<Frame>,
-    pub(super) last_heard: Instant,
+    pub(crate) last_heard: Instant,
     /// Since when the socket has taken nothing of what is pending.
-    pub(super) blocked_since: Option<Instant>,
+    pub(crate) blocked_since: Option<Instant>,
+    /// What is delivered to many may be written past the connection's task.
+    line_open: bool,
 }
 
 /// How a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     /// We close, with one of our codes.
     Code(CloseCode, Cow<'static, str>),
     /// The client broke RFC 6455: closed with one of its codes.
     Violation(u16, String),
+    /// We close, without a code: the client's library knows why from what was said before.
+    Done,
     /// The client said goodbye; its code is repeated to it.
     Goodbye(Option<u16>),
     /// Nobody is there any more.
@@ -41,9 +41,9 @@ pub(super) enum Ending {
 
 /// What arrived.
 #[derive(Clone, Copy)]
-pub(super) enum Incoming<'a> {
+pub(crate) enum Incoming<'a> {
     Text(&'a str),
-    Binary,
+    Binary(&'a [u8]),
     /// To be answered with the same payload.
     Ping(&'a [u8]),
 }
@@ -62,7 +62,7 @@ impl From<Closing> for Ending {
 
 impl Ending {
     /// For the metrics.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Code(code, _) => match code {
                 CloseCode::GoingAway => "going_away",
@@ -77,6 +77,7 @@ impl Ending {
                 CloseCode::TooManyConnections => "too_many_connections",
             },
             Self::Violation(..) => "violation",
+            Self::Done => "done",
             Self::Goodbye(_) => "goodbye",
             Self::Gone => "gone",
         }
@@ -84,7 +85,7 @@ impl Ending {
 }
 
 impl Wire {
-    pub(super) fn new(socket: Socket, message_bytes_max: usize) -> Self {
+    pub(crate) fn new(socket: Socket, message_bytes_max: usize) -> Self {
         let limits = Limits { message_bytes_max, ..Limits::default() };
         Self {
             socket,
@@ -92,11 +93,12 @@ impl Wire {
             pending: VecDeque::new(),
             last_heard: Instant::now(),
             blocked_since: None,
+            line_open: false,
         }
     }
 
     /// Waits until something can be read (if wanted) or written (if something is pending).
-    pub(super) async fn ready(&self, reading: Reading) -> Result<(), Ending> {
+    pub(crate) async fn ready(&self, reading: Reading) -> Result<(), Ending> {
         let wanted = match (reading, self.pending.is_empty()) {
             (Reading::Open, true) => Interest::READABLE,
             (Reading::Open, false) => Interest::READABLE | Interest::WRITABLE,
@@ -110,22 +112,35 @@ impl Wire {
     }
 
     /// Reads once and hands over what arrived, until `handle` pauses.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
+        handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Ending> {
+        self.read_when(Asked::WhenReady, handle)
+    }
+
+    /// As [`read`](Self::read), or whatever the kernel has said of it.
+    pub(crate) fn read_when(
+        &mut self,
+        asked: Asked,
         mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
     ) -> Result<(), Ending> {
         let Self { socket, decoder, .. } = self;
         let mut goodbye = None;
-        let received = socket.read_into(decoder, |message| match message {
+        let hand_over = |message: Message<'_>| match message {
             Message::Text(text) => handle(Incoming::Text(text)),
-            Message::Binary(_) => handle(Incoming::Binary),
+            Message::Binary(bytes) => handle(Incoming::Binary(bytes)),
             Message::Ping(payload) => handle(Incoming::Ping(payload)),
             Message::Pong(_) => ControlFlow::Continue(()),
             Message::Close { code, .. } => {
                 goodbye = Some(code);
                 ControlFlow::Break(())
             }
-        });
+        };
+        let received = match asked {
+            Asked::WhenReady => socket.read_into(decoder, hand_over),
+            Asked::Now => socket.read_unasked(decoder, hand_over),
+        };
         if let Some(code) = goodbye {
             return Err(Ending::Goodbye(code));
         }
@@ -140,21 +155,38 @@ impl Wire {
         Ok(())
     }
 
-    pub(super) fn push(&mut self, frame: Bytes) {
+    pub(crate) fn push(&mut self, frame: Bytes) {
         self.pending.push_back(frame.into());
     }
 
-    /// For the session's outbox: nothing must be pending here when somebody else begins to write.
-    pub(super) fn writer(&self) -> Writer {
-        self.socket.writer()
-    }
-
-    pub(super) fn has_pending(&self) -> bool {
+    pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }
 
+    /// Writes what the outbox holds, as far as the socket takes it. Once nothing is left, what is
+    /// delivered to many may be written past this task.
+    pub(crate) fn flush_from(&mut self, outbox: &Outbox) -> Result<(), Ending> {
+        loop {
+            if !self.has_pending() {
+                let frames = outbox.take();
+                if frames.is_empty() {
+                    if !std::mem::replace(&mut self.line_open, true) {
+                        outbox.open_line(self.socket.writer());
+                    }
+                    return Ok(());
+                }
+                self.take(frames);
+            }
+            let written = self.flush()?;
+            outbox.written(written);
+            if self.has_pending() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Puts what the outbox gave behind what is pending.
-    pub(super) fn take(&mut self, mut frames: VecDeque<Frame>) {
+    pub(crate) fn take(&mut self, mut frames: VecDeque<Frame>) {
         if self.pending.is_empty() {
             self.pending = frames;
         } else {
@@ -163,7 +195,7 @@ impl Wire {
     }
 
     /// Writes what the socket takes; how many bytes that was.
-    pub(super) fn flush(&mut self) -> Result<usize, Ending> {
+    pub(crate) fn flush(&mut self) -> Result<usize, Ending> {
         match self.socket.try_write(&mut self.pending).map_err(|_| Ending::Gone)? {
             Written::All { bytes } => {
                 // A burst must not leave its room behind.
@@ -181,12 +213,12 @@ impl Wire {
     }
 
     /// Ends the connection, with a close frame when there is anybody to read it.
-    pub(super) async fn close(mut self, ending: Ending) {
+    pub(crate) async fn close(mut self, ending: Ending) {
         let frame = match ending {
             Ending::Code(code, reason) => encode::close(code.code(), &reason),
             Ending::Violation(code, reason) => encode::close(code, &reason),
             Ending::Goodbye(Some(code)) => encode::close(code, ""),
-            Ending::Goodbye(None) => encode::close_without_code(),
+            Ending::Goodbye(None) | Ending::Done => encode::close_without_code(),
             Ending::Gone => return,
         };
         self.pending.push_back(frame.into());
@@ -194,15 +226,19 @@ impl Wire {
     }
 }
 
-/// Whether requests are taken from the socket.
+/// When the kernel is asked for what has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
-    Open,
-    Paused,
+pub(crate) enum Asked {
+    /// If it has said that there is something.
+    WhenReady,
+    /// Even if not: for those who must know what was sent before something else happened. It is said
+    /// again then.
+    Now,
 }
 
-/// What cannot be answered ends the connection, after saying what was wrong.
-pub(super) fn broken(wire_reply: &mut impl FnMut(Bytes), fault: Fault) -> Ending {
-    wire_reply(codec::complaint(&fault));
-    Ending::Code(CloseCode::Protocol, fault.message)
+/// Whether requests are taken from the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Open,
+    Paused,
 }

@@ -1,0 +1,142 @@
+//! A server for protocol test suites: `/engine.io/` echoes every message; on `/socket.io/` the
+//! namespaces `/` and `/custom` greet with `auth` and echo `message` and `message-with-ack`. What the
+//! tests here talk to, and what `examples/socketio_fixture.rs` offers to public suites.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::Router;
+use hubbub_gateway::{
+    edge::{Config, Listener},
+    engineio::{self, Broken, Engine, Host, Message, Opening, Outgoing, Protocol, Reason, Session},
+    socketio::{
+        self, Ack, Admitted, Args, Connect, Departure, Event, Namespace, Participant, Refusal,
+        Socket, SocketIo,
+    },
+};
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+const GREETING_AFTER: Duration = Duration::from_millis(20);
+
+/// Suites connect as fast as they can, and some as pages of another host.
+pub(crate) fn edge(port: u16) -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], port).into(),
+        connects_per_address_per_second: NonZeroU32::MAX,
+        connects_per_second: NonZeroU32::MAX,
+        connects_burst: NonZeroU32::MAX,
+        allowed_origins: vec!["*".into()],
+        ..Config::default()
+    }
+}
+
+pub(crate) fn router(
+    listener: &Listener,
+    tasks: &TaskTracker,
+    abort: &CancellationToken,
+) -> Router {
+    let config = engineio::Config {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+        payload_bytes_max: 1_000_000,
+        ..engineio::Config::default()
+    };
+    let host = || Host {
+        node: "fixture".to_owned(),
+        admission: listener.admission(),
+        tasks: tasks.clone(),
+        abort: abort.clone(),
+    };
+    let greeter: Arc<dyn Namespace> = Arc::new(Greeter);
+    let protocol = SocketIo::new(
+        socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() },
+        [("/", Arc::clone(&greeter)), ("/custom", greeter)],
+    );
+    let echo = Engine::new(config.clone(), host(), Echo).router("/engine.io/");
+    Engine::new(config, host(), protocol).router("/socket.io/").merge(echo)
+}
+
+/// Says every message back.
+struct Echo;
+
+struct EchoSession(Outgoing);
+
+impl Protocol for Echo {
+    type Session = EchoSession;
+
+    fn open(&self, opening: Opening) -> EchoSession {
+        EchoSession(opening.outgoing)
+    }
+}
+
+impl Session for EchoSession {
+    fn message(&mut self, message: Message<'_>) -> Result<(), Broken> {
+        match message {
+            Message::Text(text) => self.0.text(text),
+            Message::Binary(bytes) => self.0.binary(&bytes),
+        }
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    async fn work(&mut self) {
+        std::future::pending().await
+    }
+
+    fn look(&mut self) {}
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn tick(&mut self, _now: Instant) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    fn farewell(&mut self, _come_back: bool) {}
+
+    async fn close(self, _reason: Reason) {}
+}
+
+/// Greets with what the client called `auth`, and says messages back.
+struct Greeter;
+
+struct Guest {
+    socket: Socket,
+    auth: Value,
+}
+
+#[async_trait]
+impl Namespace for Greeter {
+    async fn connect(&self, connect: Connect) -> Result<Admitted, Refusal> {
+        let auth = Value::Object(connect.auth.unwrap_or_default());
+        let participant = Arc::new(Guest { socket: connect.socket, auth });
+        Ok(Admitted { participant, pid: None })
+    }
+}
+
+#[async_trait]
+impl Participant for Guest {
+    async fn opened(&self) {
+        // Suites wait for one event after the other, and miss the greeting when it arrives in one
+        // segment with the packet that lets them in.
+        tokio::time::sleep(GREETING_AFTER).await;
+        self.socket.emit("auth", &[&self.auth]);
+    }
+
+    async fn event(&self, event: Event, ack: Option<Ack>) {
+        let Args { values, attachments } = &event.args;
+        match (&*event.name, ack) {
+            ("message", _) => self.socket.emit_with("message-back", values, attachments),
+            ("message-with-ack", Some(ack)) => ack.send_args(&event.args),
+            _ => {}
+        }
+    }
+
+    async fn closed(&self, _departure: Departure) {}
+}
