@@ -9,6 +9,7 @@ use crate::{command, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
+    tools::stock_clients()?;
     tools::go::k6()?;
     tools::go::grpcurl()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();

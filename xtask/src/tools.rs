@@ -95,6 +95,55 @@ pub(crate) fn servers() -> Result<()> {
     install_packages(&missing, "Postgres 15 and Redis 7.0 or newer (the tests start their own)")
 }
 
+/// The stock clients of other languages that the tests of the Socket.IO door drive, in the versions
+/// that `package-lock.json` and `requirements.txt` name, and a browser for the examples.
+pub(crate) fn stock_clients() -> Result<()> {
+    npm("npm (it brings the stock Socket.IO client)")?;
+    let folder = root().join("services/hubbub/tests/stock");
+    if is_older(&folder.join("node_modules/.package-lock.json"), &folder.join("package-lock.json"))
+    {
+        println!("installing the stock JavaScript clients (once)");
+        command::run_in(&folder, "npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
+    }
+    let (python, wanted) = (folder.join(".venv/bin/python"), folder.join("requirements.txt"));
+    let installed = folder.join(".venv/installed.txt");
+    if is_older(&installed, &wanted) {
+        println!("installing the stock Python client (once)");
+        python_venv(&folder)?;
+        command::run_in(
+            &folder,
+            &python,
+            &["-m", "pip", "install", "--quiet", "-r", "requirements.txt"],
+        )?;
+        fs::copy(&wanted, &installed)?;
+    }
+    if !BROWSERS.iter().any(|browser| Path::new(browser).exists()) {
+        install_packages(&["chromium"], "Chromium (the tests open the examples in it)")?;
+    }
+    Ok(())
+}
+
+/// Where `tests/stock/pages.mjs` looks.
+const BROWSERS: [&str; 3] =
+    ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/// Python with a folder for packages of its own. Debian has what makes one in another package.
+fn python_venv(folder: &Path) -> Result<()> {
+    if command::output("python3", &["-c", "import ensurepip"]).is_none() {
+        install_packages(&["python3-venv"], "Python 3 with venv (the tests drive its client)")?;
+    }
+    command::run_in(folder, "python3", &["-m", "venv", "--clear", ".venv"])
+}
+
+/// Whether `made` is not there, or was made before `source` was last changed.
+fn is_older(made: &Path, source: &Path) -> bool {
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    match (changed(made), changed(source)) {
+        (Some(made), Some(source)) => made < source,
+        _ => true,
+    }
+}
+
 /// On the search path, or where Debian keeps each version's programs.
 fn has_postgres() -> bool {
     let by_version = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

@@ -60,6 +60,8 @@ pub enum Topic {
     User(UserId),
     /// Whether one user is online; the gateways where somebody watches them listen.
     Presence(UserId),
+    /// What guests of the lobby say to each other; every gateway that has a lobby listens.
+    Lobby,
 }
 
 impl fmt::Display for Topic {
@@ -68,6 +70,7 @@ impl fmt::Display for Topic {
             Self::Room(room) => write!(f, "room:{room}"),
             Self::User(user) => write!(f, "user:{user}"),
             Self::Presence(user) => write!(f, "presence:{user}"),
+            Self::Lobby => f.write_str("lobby"),
         }
     }
 }
@@ -80,7 +83,8 @@ impl FromStr for Topic {
             Some(("room", room)) => Ok(Self::Room(room.parse()?)),
             Some(("user", user)) => Ok(Self::User(user.parse()?)),
             Some(("presence", user)) => Ok(Self::Presence(user.parse()?)),
-            _ => Err(Fault::bad_request("topic is none of room:…, user:… and presence:…")),
+            None if text == "lobby" => Ok(Self::Lobby),
+            _ => Err(Fault::bad_request("topic is none of room:…, user:…, presence:… and lobby")),
         }
     }
 }

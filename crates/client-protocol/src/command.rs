@@ -2,6 +2,9 @@
 //! and the command's fields beside them. Fields nobody knows are ignored; what is missing or of
 //! the wrong type is refused with a text that names it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, collections::HashMap};
 
 use hubbub_domain::{
@@ -73,6 +76,12 @@ commands! {
     React = "react",
     History = "history",
     Read = "read",
+    /// One of the user's devices has received the room's messages so far.
+    Delivered = "delivered",
+    /// How far a message has come with everybody it was meant for.
+    Receipts = "receipts",
+    /// What a message said before and after each edit.
+    Edits = "edits",
     OpenDirect = "open_direct",
     CreateRoom = "create_room",
     UpdateRoom = "update_room",
@@ -162,6 +171,29 @@ pub struct Read {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    pub room: RoomId,
+    pub seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipts {
+    pub room: RoomId,
+    pub seq: Seq,
+}
+
+/// The newest versions, or those before a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edits {
+    pub room: RoomId,
+    pub seq: Seq,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_rev: Option<Rev>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenDirect {
     pub peer: UserId,
 }
@@ -193,6 +225,9 @@ pub struct UpdateRoom {
     pub topic: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<RoomState>,
+    /// Seconds between two messages of a member; 0 ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_mode_seconds: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -328,81 +363,5 @@ fn shortened(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use hubbub_domain::{Body, ClientId, RoomId};
-    use proptest::prelude::*;
-
-    use super::{Command, Request, RequestId, Send};
-
-    fn refusal(text: &str) -> (Option<RequestId>, String) {
-        let error = Request::parse(text).expect_err("should be refused");
-        (error.id, error.fault.message.into_owned())
-    }
-
-    #[test]
-    fn a_request_reads_back() {
-        let request = Request {
-            id: RequestId::Number(7),
-            command: Command::Send(Send {
-                room: RoomId::generate(),
-                client_id: ClientId::parse("c-1").expect("valid"),
-                body: Body::text("hi"),
-            }),
-        };
-        assert_eq!(Request::parse(&request.encode()), Ok(request));
-    }
-
-    #[test]
-    fn refusals_name_what_was_wrong() {
-        let one = Some(RequestId::Number(1));
-        for (text, id, words) in [
-            ("{", None, "not a request: EOF while parsing an object"),
-            ("[1]", None, "not a request"),
-            (r#"{"type":"chats"}"#, None, "id is missing"),
-            (r#"{"id":1}"#, one.clone(), "type is missing"),
-            (r#"{"id":-1,"type":"chats"}"#, None, "not a request"),
-            (r#"{"id":1,"type":"dance"}"#, one.clone(), "unknown command \"dance\""),
-            (r#"{"id":1,"type":"join"}"#, one.clone(), "missing field `room`"),
-            (r#"{"id":1,"type":"join","room":"x"}"#, one.clone(), "room is not a UUID"),
-            (
-                r#"{"id":1,"type":"join","room":7}"#,
-                one.clone(),
-                "invalid type: integer `7`, expected a string",
-            ),
-            (
-                r#"{"id":1,"type":"chats","limit":-1}"#,
-                one.clone(),
-                "invalid value: integer `-1`, expected u32",
-            ),
-            (r#"{"id":1,"type":"open_direct","peer":""}"#, one, "user is empty"),
-        ] {
-            let (got_id, got) = refusal(text);
-            assert_eq!(got_id, id, "{text}");
-            assert!(got.contains(words), "{text}: {got}");
-        }
-    }
-
-    #[test]
-    fn unknown_fields_are_ignored_and_text_ids_are_kept() {
-        let request = Request::parse(r#"{"id":"a","type":"chats","colour":"red"}"#).expect("valid");
-        assert_eq!(request.id, RequestId::Text("a".into()));
-    }
-
-    #[test]
-    fn depth_does_not_grow_the_stack() {
-        let nested = "[".repeat(100_000);
-        refusal(&format!(r#"{{"id":1,"type":"chats","x":{nested}}}"#));
-        refusal(&format!(r#"{{"id":1,"type":"send","body":{nested}}}"#));
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_panics(text in ".{0,200}") {
-            let _ = Request::parse(&text);
-        }
     }
 }

@@ -8,9 +8,23 @@ use crate::{MessageView, PresenceView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 14] = [
-    "message", "edited", "deleted", "reacted", "joined", "left", "role", "room", "chat", "typing",
-    "presence", "reset", "moving", "expiring",
+pub(crate) const EVENT_NAMES: [&str; 16] = [
+    "message",
+    "edited",
+    "deleted",
+    "reacted",
+    "joined",
+    "left",
+    "role",
+    "room",
+    "chat",
+    "read",
+    "delivered",
+    "typing",
+    "presence",
+    "reset",
+    "moving",
+    "expiring",
 ];
 
 /// An event, as the native door spells it.
@@ -42,6 +56,10 @@ pub enum Event {
     Room(Box<RoomView>),
     /// Your chatRecord changed (on another device).
     Chat { room: RoomId, pinned: bool, muted: bool, last_read_seq: Seq },
+    /// Ephemeral: another member has read so far, and so has received it. Only the newest counts.
+    Read { room: RoomId, user: UserId, seq: Seq },
+    /// Ephemeral: the room's messages have reached another member's device so far.
+    Delivered { room: RoomId, user: UserId, seq: Seq },
     /// Somebody else in the room began to type, or stopped.
     Typing { room: RoomId, user: UserId, on: bool },
     /// Somebody you watch is online, away or offline now.
@@ -65,6 +83,28 @@ impl Event {
             ChangeKind::Reacted { seq, reaction, on } => {
                 Self::Reacted { room, rev, seq, user: reaction.user, emoji: reaction.emoji, on }
             }
+        }
+    }
+
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Edited { .. } => "edited",
+            Self::Deleted { .. } => "deleted",
+            Self::Reacted { .. } => "reacted",
+            Self::Joined(_) => "joined",
+            Self::Left { .. } => "left",
+            Self::Role { .. } => "role",
+            Self::Room(_) => "room",
+            Self::Chat { .. } => "chat",
+            Self::Read { .. } => "read",
+            Self::Delivered { .. } => "delivered",
+            Self::Typing { .. } => "typing",
+            Self::Presence(_) => "presence",
+            Self::Reset { .. } => "reset",
+            Self::Moving { .. } => "moving",
+            Self::Expiring { .. } => "expiring",
         }
     }
 

@@ -1,12 +1,14 @@
 //! What a request is answered with: `{"re": id, "ok": …}` or `{"re": id, "error": …}`.
 
 use hubbub_domain::{
-    Fault, MessageId, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
+    Body, Fault, MessageId, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView, Watched};
+use crate::{
+    ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView, Watched, view::is_zero,
+};
 
 /// The answer to a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +20,8 @@ pub enum Reply {
     Reacted(Reacted),
     Page(Page),
     Unread(Unread),
+    Receipts(ReceiptsView),
+    Edits(EditsPage),
     Opened(Opened),
     Room(RoomView),
     Created(Created),
@@ -86,9 +90,15 @@ pub struct WelcomeRoom {
     pub seq: Seq,
     pub rev: Rev,
     pub unread: u64,
+    /// How many of the unread messages mention the user.
+    #[serde(default)]
+    pub mentions: u64,
     pub last_read_seq: Seq,
     pub pinned: bool,
     pub muted: bool,
+    /// The least time between two messages of a member; left out when there is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slow_mode_seconds: u32,
 }
 
 /// The bounds this server holds a client to.
@@ -148,6 +158,34 @@ pub struct Page {
 pub struct Unread {
     pub last_read_seq: Seq,
     pub unread: u64,
+    #[serde(default)]
+    pub mentions: u64,
+}
+
+/// The answer to `receipts`: everybody who was a member when the message came and still is, except its
+/// sender, in exactly one of three lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReceiptsView {
+    pub sender: UserId,
+    pub sent: Vec<UserId>,
+    pub delivered: Vec<UserId>,
+    pub read: Vec<UserId>,
+}
+
+/// The answer to `edits`: newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EditsPage {
+    pub versions: Vec<VersionView>,
+    /// There are older ones.
+    pub has_more: bool,
+}
+
+/// What a message said from a revision on: that of the edit, or of the message itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VersionView {
+    pub rev: Rev,
+    pub at: Timestamp,
+    pub body: Body,
 }
 
 /// The answer to `open_direct` and `join`: the room and where it stands.

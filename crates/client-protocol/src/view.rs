@@ -67,11 +67,19 @@ pub struct RoomView {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub topic: String,
     pub state: RoomState,
+    /// The least time between two messages of a member; left out when there is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slow_mode_seconds: u32,
     pub member_count: u32,
     pub created_at: Timestamp,
     /// The two people of a direct room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<UserId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+pub(crate) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A member of a room.
@@ -98,6 +106,9 @@ pub struct ChatView {
     pub seq: Seq,
     pub rev: Rev,
     pub unread: u64,
+    /// How many of the unread messages mention the user.
+    #[serde(default)]
+    pub mentions: u64,
     pub last_read_seq: Seq,
     pub pinned: bool,
     pub muted: bool,

@@ -80,6 +80,11 @@ pub enum SystemNotice {
         state: RoomState,
         by: UserId,
     },
+    /// Members may speak once in so many seconds; 0: as often as they like.
+    SlowModeSet {
+        seconds: u32,
+        by: UserId,
+    },
     /// A text from another service, sent through the internal API.
     Announced {
         text: String,

@@ -146,6 +146,9 @@ impl From<SystemNotice> for history::SystemNotice {
                 state: state.as_str().to_owned(),
                 by: by.into(),
             }),
+            SystemNotice::SlowModeSet { seconds, by } => {
+                Event::SlowModeSet(history::SlowModeSet { seconds, by: by.into() })
+            }
             SystemNotice::Announced { text } => Event::Announced(history::Announcement { text }),
         };
         Self { event: Some(event) }
@@ -169,6 +172,7 @@ impl TryFrom<history::SystemNotice> for SystemNotice {
             Event::Renamed(e) => Self::Renamed { name: e.name, by: user(&e.by)? },
             Event::TopicSet(e) => Self::TopicSet { topic: e.topic, by: user(&e.by)? },
             Event::StateSet(e) => Self::StateSet { state: e.state.parse()?, by: user(&e.by)? },
+            Event::SlowModeSet(e) => Self::SlowModeSet { seconds: e.seconds, by: user(&e.by)? },
             Event::Announced(e) => Self::Announced { text: e.text },
         })
     }
@@ -344,6 +348,7 @@ mod tests {
             SystemNotice::Renamed { name: "n".into(), by: by.clone() },
             SystemNotice::TopicSet { topic: "t".into(), by: by.clone() },
             SystemNotice::StateSet { state: RoomState::ReadOnly, by: by.clone() },
+            SystemNotice::SlowModeSet { seconds: 30, by: by.clone() },
             SystemNotice::Announced { text: "hello".into() },
         ];
         let at = Timestamp::from_micros(5);

@@ -23,6 +23,7 @@ pub mod process;
 mod redis;
 mod redis_cluster;
 mod rollout;
+mod round_robin;
 
 pub use balancer::Balancer;
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
@@ -38,3 +39,4 @@ pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
 pub use rollout::RolloutTimings;
+pub use round_robin::RoundRobin;

@@ -8,7 +8,7 @@ use std::{
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::edge;
+use crate::{edge, engineio, lobby, socketio};
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("more than zero")
@@ -27,6 +27,54 @@ pub struct Config {
     pub presence: PresenceConfig,
     pub typing: TypingConfig,
     pub drain: DrainConfig,
+    /// The Socket.IO door.
+    pub socketio: SocketIoConfig,
+    /// The public room for guests behind it.
+    pub lobby: lobby::Config,
+    /// Whether the pages of `examples/socketio` are served under `/examples/`.
+    pub examples: Switch,
+}
+
+/// On, off, or what suits the way the gateway runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switch {
+    /// On when all roles run in one process, off in a cluster.
+    #[default]
+    Auto,
+    On,
+    Off,
+}
+
+impl Switch {
+    /// Whether it is on, if all roles run in one process or not.
+    pub const fn is_on(self, standalone: bool) -> bool {
+        match self {
+            Self::Auto => standalone,
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
+/// The door at `/socket.io/`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SocketIoConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    pub engine: engineio::Config,
+    pub protocol: socketio::Config,
+}
+
+impl Default for SocketIoConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            engine: engineio::Config::default(),
+            protocol: socketio::Config::default(),
+        }
+    }
 }
 
 impl Config {
@@ -114,6 +162,9 @@ pub struct UsersConfig {
     /// Other requests of one user. Over it: `rate_limited`.
     pub requests_per_second: NonZeroU32,
     pub requests_burst: NonZeroU32,
+    /// Within what time delivery markers are stored, of each user and room the newest.
+    #[serde(with = "duration")]
+    pub delivered_interval: Duration,
     /// How often versions of membership lists are compared, whatever the bus says.
     #[serde(with = "duration")]
     pub check_interval: Duration,
@@ -132,6 +183,7 @@ impl Default for UsersConfig {
             sends_burst: at_least_one(20),
             requests_per_second: at_least_one(20),
             requests_burst: at_least_one(100),
+            delivered_interval: Duration::from_secs(1),
             check_interval: Duration::from_secs(15),
             idle_user_kept: Duration::from_secs(30),
             retry: Duration::from_millis(500),

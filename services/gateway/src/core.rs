@@ -2,8 +2,10 @@
 //! carries out what clients ask for. A door authenticates, decodes and encodes; the rules are here.
 
 mod chats;
+mod entering;
 mod messages;
 mod people;
+mod receipts;
 mod rooms;
 mod welcome;
 
@@ -13,9 +15,7 @@ use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 use hubbub_ephemeral::Ephemeral;
 
-#[cfg(test)]
-pub(crate) use welcome::Welcomed;
-pub(crate) use welcome::{Plan, WelcomeHead};
+pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
 use crate::{
     appender::Appender,
@@ -24,6 +24,7 @@ use crate::{
     hub::Hub,
     presence::Presences,
     rates::Rates,
+    receipts::Receipts,
     session::{Session, Sessions},
     typing::Typing,
     users::{User, Users},
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) presences: Arc<Presences>,
     pub(crate) typing: Arc<Typing>,
     pub(crate) state: Arc<dyn Ephemeral>,
+    pub(crate) receipts: Arc<Receipts>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -74,6 +76,9 @@ impl Core {
             Command::React(react) => self.react(caller, react).await,
             Command::History(history) => self.history(caller, &history).await,
             Command::Read(read) => self.read(caller, &read).await,
+            Command::Delivered(delivered) => self.delivered(caller, &delivered).await,
+            Command::Receipts(receipts) => self.receipts(caller, &receipts).await,
+            Command::Edits(edits) => self.edits(caller, &edits).await,
             Command::OpenDirect(open) => self.open_direct(caller, &open).await,
             Command::CreateRoom(create) => self.create_room(caller, create).await,
             Command::UpdateRoom(update) => self.update_room(caller, update).await,

@@ -26,7 +26,7 @@ mod stream;
 use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use hubbub_domain::{Clock, Rev, RoomId, UserId};
+use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -160,6 +160,11 @@ impl Hub {
     /// The sessions that follow a room, without those whose user may have left it.
     pub(crate) fn audience(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.audience()).unwrap_or_default()
+    }
+
+    /// The newest message of a room that was delivered here lately: there may be newer ones.
+    pub(crate) fn newest_seq(&self, room: RoomId) -> Option<Seq> {
+        self.get(room)?.lock().ring.newest_seq()
     }
 
     /// The end of a session.

@@ -2,25 +2,29 @@
 //!
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
 //! `rest` the one for single requests; `engineio` and `socketio` speak those protocols to what
-//! stands on them. All
-//! doors stand on `core`, which carries out requests by calling the room and history services
-//! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`). What holds
-//! for the moment only (`presence`, `typing`, `rates`) is shared with the other gateways through state
-//! that expires by itself, and told over the bus (`tidings`).
+//! stands on them: `chat_door`, the namespace for conversations, and `lobby`, the public room for
+//! guests, which knows nothing of the rest. All other doors stand on `core`, which carries out requests
+//! by calling the room and history services (`backends`, `appender`) and keeps sessions true to their
+//! rooms (`hub`) and users (`users`). What holds for the moment only (`presence`, `typing`, `rates`) is
+//! shared with the other gateways through state that expires by itself, and told over the bus (`tidings`).
 //!
 //! Nothing here cannot be rebuilt: a client may go to any other gateway and continue.
 
 mod appender;
 mod backends;
+mod chat_door;
 mod config;
 mod core;
 pub mod edge;
 pub mod engineio;
+mod examples;
 mod hub;
+mod lobby;
 mod metrics;
 mod native;
 mod presence;
 mod rates;
+mod receipts;
 mod registry;
 mod rest;
 mod server;
@@ -28,6 +32,7 @@ mod session;
 #[cfg(test)]
 mod simulation;
 pub mod socketio;
+mod socketio_door;
 mod steady;
 mod tidings;
 mod topics;
@@ -36,5 +41,5 @@ mod users;
 mod views;
 pub mod ws;
 
-pub use config::Config;
+pub use config::{Config, Switch};
 pub use server::{BindError, Dependencies, Server};

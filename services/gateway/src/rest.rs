@@ -8,6 +8,7 @@ mod chats;
 mod extract;
 mod messages;
 mod people;
+mod receipts;
 mod rooms;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ fn described() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(rooms::routes())
         .merge(messages::routes())
+        .merge(receipts::routes())
         .merge(chats::routes())
         .merge(people::routes())
 }

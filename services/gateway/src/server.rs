@@ -14,6 +14,7 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use crate::{
     appender::Appender,
@@ -21,14 +22,17 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
+    engineio::Host,
     hub::{self, Hub, Listeners, Surroundings},
     metrics,
     native::{self, NativeDoor},
     presence::{Grounds, Presences},
     rates::Rates,
+    receipts::{Reads, Receipts},
     registry::{self, Identity},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio_door::{self, Behind},
     tidings::{Outgoing, Tidings},
     topics::Topics,
     typing::Typing,
@@ -46,6 +50,8 @@ pub struct Dependencies {
     pub history: Transport,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
+    /// All roles run in this process: what is `auto` suits that.
+    pub standalone: bool,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -55,6 +61,8 @@ pub struct Server {
     verifier: Verifier,
     caps: ConnectionCaps,
     background: Background,
+    behind: Behind,
+    examples: bool,
 }
 
 /// What a core stands on.
@@ -75,6 +83,7 @@ pub(crate) struct Background {
     identity: Identity,
     outgoing: Outgoing,
     typing_ends: mpsc::Receiver<(RoomId, UserId)>,
+    reads: Reads,
 }
 
 /// Why a gateway cannot be put together.
@@ -93,10 +102,14 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, ephemeral, room, history, verifier, clock } = dependencies;
+        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+            dependencies;
         let listener = Listener::bind(config.edge.clone())?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
+        let behind =
+            Behind::open(&config, standalone, Arc::clone(&bus), Arc::clone(&ephemeral)).await?;
+        let examples = config.socketio.enabled && config.examples.is_on(standalone);
         let backends = Backends::new(room, history, RetryPolicy::default());
         let identity = Identity {
             id: uuid::Uuid::new_v4().to_string().into(),
@@ -113,7 +126,7 @@ impl Server {
             jitter: Jitter::default(),
         };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background })
+        Ok(Self { listener, core, verifier, caps, background, behind, examples })
     }
 
     /// Where clients connect to.
@@ -124,13 +137,24 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background } = self;
+        let Self { listener, core, verifier, caps, background, behind, examples } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
+        let host = Host {
+            node: Uuid::new_v4().simple().to_string(),
+            admission: listener.admission(),
+            tasks: tasks.clone(),
+            abort: lifecycle.abort.clone(),
+        };
+        let socketio = core
+            .config
+            .socketio
+            .enabled
+            .then(|| behind.door(&core, (verifier.clone(), caps.clone()), host, &support));
         let door = NativeDoor {
             core: Arc::clone(&core),
             verifier,
@@ -138,8 +162,11 @@ impl Server {
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
-        let router =
+        let mut router =
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
+        if let Some(engine) = &socketio {
+            router = router.merge(socketio_door::router(engine, examples));
+        }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
@@ -149,7 +176,13 @@ impl Server {
             let config = &core.config.drain;
             abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
             closing.cancel();
-            abort.run_until_cancelled(core.sessions.move_away(config)).await;
+            let others = async {
+                if let Some(engine) = socketio {
+                    engine.move_away(config).await;
+                }
+            };
+            let all = async { tokio::join!(core.sessions.move_away(config), others) };
+            abort.run_until_cancelled(all).await;
             tasks.close();
             tasks.wait().await;
         });
@@ -199,6 +232,7 @@ pub(crate) fn assemble(
         Arc::clone(&rates),
     );
     let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
         backends,
@@ -207,13 +241,14 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        receipts,
         presences,
         typing,
         state,
         clock,
     });
     let feed = subscriber.feed;
-    (core, Background { feed, departures, identity, outgoing, typing_ends })
+    (core, Background { feed, departures, identity, outgoing, typing_ends, reads })
 }
 
 impl Background {
@@ -232,6 +267,8 @@ impl Background {
         for shard in hub.flusher().shards() {
             until_drained(support, "flusher", shard.run());
         }
+        let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
+        support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", users.keep_true());
 
@@ -265,7 +302,7 @@ impl Background {
 }
 
 /// Runs until the lifecycle drains. What ends before has failed.
-fn until_drained(
+pub(crate) fn until_drained(
     lifecycle: &Lifecycle,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,

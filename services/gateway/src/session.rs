@@ -6,6 +6,7 @@
 
 mod fleeting;
 mod flusher;
+mod held;
 mod outbox;
 mod sessions;
 mod wire;
@@ -20,12 +21,13 @@ use std::{
 
 use bytes::Bytes;
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Change, RoomId, UserId};
+use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub(crate) use fleeting::{Fleeting, tell_all};
 pub(crate) use flusher::Flusher;
+use held::Held;
 pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
@@ -40,6 +42,48 @@ pub(crate) trait Codec: Send + Sync + 'static {
 
     /// An event for one client, ready for the socket.
     fn event(&self, event: &Event) -> Bytes;
+}
+
+/// What only one session's frames have, beyond what all sessions of a door share. While a method runs
+/// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
+pub(crate) trait Tailor: Send + Sync + 'static {
+    /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
+    /// bytes or in others made from them.
+    fn offer(
+        &self,
+        outbox: &Outbox,
+        room: RoomId,
+        after: Rev,
+        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+    ) -> Offered;
+
+    /// Puts the newest page of a room in, from where its changes continue after `rev`.
+    fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
+}
+
+/// Which rooms a session follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of its user's, as they come and go.
+    All,
+    /// Those that it entered.
+    Entered,
+}
+
+/// How a door talks with a session.
+pub(crate) struct Manner {
+    pub(crate) codec: &'static dyn Codec,
+    pub(crate) scope: Scope,
+    /// The outbox is the connection's, which others use too: it outlives the session.
+    pub(crate) shares_outbox: bool,
+    pub(crate) tailor: Option<Arc<dyn Tailor>>,
+}
+
+impl Manner {
+    /// Of a session that follows all of its user's rooms and shares all of its frames.
+    pub(crate) fn plain(codec: &'static dyn Codec) -> Self {
+        Self { codec, scope: Scope::All, shares_outbox: false, tailor: None }
+    }
 }
 
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
@@ -61,14 +105,14 @@ impl SessionId {
 pub(crate) struct Session {
     id: SessionId,
     user: UserId,
-    codec: &'static dyn Codec,
+    manner: Manner,
     outbox: Arc<Outbox>,
-    /// The outbox is the connection's, which others use too: it outlives this session.
-    shares_outbox: bool,
     /// Followed live, the most recently opened last.
     rooms: Mutex<Vec<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
     behind: Mutex<Vec<RoomId>>,
+    /// What is told once the client has read what waits.
+    held: Mutex<Held>,
     /// Somebody is catching this session up.
     catching_up: AtomicBool,
     /// The client was asked to move.
@@ -81,31 +125,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox_bytes_max: usize,
-    ) -> Self {
-        let outbox = Arc::new(Outbox::new(outbox_bytes_max));
-        Self { shares_outbox: false, ..Self::on(id, user, codec, outbox) }
-    }
-
-    /// A session on a connection that carries others too, and whose outbox is theirs as well.
-    pub(crate) fn on(
-        id: SessionId,
-        user: UserId,
-        codec: &'static dyn Codec,
-        outbox: Arc<Outbox>,
-    ) -> Self {
+    pub(crate) fn new(id: SessionId, user: UserId, manner: Manner, outbox: Arc<Outbox>) -> Self {
         Self {
             id,
             user,
-            codec,
+            manner,
             outbox,
-            shares_outbox: true,
             rooms: Mutex::default(),
             behind: Mutex::default(),
+            held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
             began: Instant::now(),
@@ -123,7 +151,15 @@ impl Session {
     }
 
     pub(crate) fn codec(&self) -> &'static dyn Codec {
-        self.codec
+        self.manner.codec
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.manner.scope
+    }
+
+    pub(crate) fn tailor(&self) -> Option<&dyn Tailor> {
+        self.manner.tailor.as_deref()
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
@@ -132,14 +168,37 @@ impl Session {
 
     /// Nothing is told any more.
     pub(crate) fn end(&self) {
-        if !self.shares_outbox {
+        if !self.manner.shares_outbox {
             self.outbox.end();
         }
     }
 
     /// Tells the client something that no room's order holds.
     pub(crate) fn tell(&self, event: &Event) {
-        self.outbox.event(self.codec.event(event));
+        self.outbox.event(self.manner.codec.event(event));
+    }
+
+    /// Tells the client something that the next word of the same kind about the same user and room
+    /// makes void. While the client is slow only the newest is kept, until it has caught up.
+    pub(crate) fn tell_newest(&self, about: (RoomId, &UserId), event: &Event) {
+        let mut held = self.held.lock();
+        if held.is_empty() && self.outbox.has_drained() {
+            drop(held);
+            return self.tell(event);
+        }
+        held.put(about, event.clone());
+        drop(held);
+        self.outbox.nudge();
+    }
+
+    /// Tells what was held back, if the client has read enough.
+    pub(crate) fn tell_held(&self) {
+        let mut held = self.held.lock();
+        while self.outbox.has_drained()
+            && let Some(event) = held.next()
+        {
+            self.tell(&event);
+        }
     }
 
     /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and
@@ -184,8 +243,9 @@ impl Session {
         self.behind.lock().pop()
     }
 
+    /// There is something to be told once the outbox has drained.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.behind.lock().is_empty()
+        !self.behind.lock().is_empty() || !self.held.lock().is_empty()
     }
 
     /// The client asks for something. True when it had been idle.

@@ -30,7 +30,7 @@ use crate::{
     hub::{Departure, Hub, Start},
     metrics,
     rates::Rates,
-    session::Session,
+    session::{Scope, Session},
     steady::SteadySet,
     topics::Topics,
     views,
@@ -246,7 +246,9 @@ impl Users {
                 continue;
             }
             session.tell(&Event::Joined(Box::new(views::welcome_room(&membership, head, from))));
-            self.hub.follow(&session, room, Start::After(from));
+            if session.scope() == Scope::All {
+                self.hub.follow(&session, room, Start::After(from));
+            }
         }
         if user.membership(room).is_none() {
             // They left while this was under way: whoever told so may have come too early.

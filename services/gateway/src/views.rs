@@ -11,6 +11,7 @@ pub(crate) fn room(room: wire::Room) -> Result<RoomView, Fault> {
         room: room.room_id.parse()?,
         kind: room.kind().to_domain()?,
         state: room.state().to_domain()?,
+        slow_mode_seconds: room.slow_mode_seconds,
         member_count: room.member_count,
         created_at: room.created_at.map(from_timestamp).unwrap_or_default(),
         users: room.direct_user_ids.iter().map(|user| user.parse()).collect::<Result<_, _>>()?,
@@ -40,6 +41,7 @@ pub(crate) fn chat(chat: wire::Chat) -> Result<ChatView, Fault> {
         seq: head.head.seq,
         rev: head.head.rev,
         unread: head.unread,
+        mentions: head.mentions,
         last_read_seq: head.read,
         pinned: chat.pinned,
         muted: chat.muted,
@@ -58,9 +60,11 @@ pub(crate) fn welcome_room(membership: &Membership, head: RoomHead, rev: Rev) ->
         seq: head.head.seq,
         rev,
         unread: head.unread,
+        mentions: head.mentions,
         last_read_seq: head.read.max(Seq::ZERO),
         pinned: membership.pinned,
         muted: membership.muted,
+        slow_mode_seconds: membership.slow_mode_seconds,
     }
 }
 

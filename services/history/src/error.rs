@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hubbub_domain::{Code, Fault};
+use hubbub_domain::{Code, Fault, Timestamp};
 
 use crate::{
     rules::ChangeRefused,
@@ -36,8 +36,10 @@ impl From<ChangeRefused> for Fault {
             ChangeRefused::NoSuchMessage => Code::NotFound,
             ChangeRefused::NotTheSender => Code::Forbidden,
             ChangeRefused::Deleted | ChangeRefused::SystemNotice => Code::Conflict,
-            ChangeRefused::NoSuchReply => Code::BadRequest,
-            ChangeRefused::TooManyReactions => Code::LimitReached,
+            ChangeRefused::NoSuchReply | ChangeRefused::ReplyDeleted => Code::BadRequest,
+            ChangeRefused::TooManyReactions
+            | ChangeRefused::TooManyEmoji
+            | ChangeRefused::TooManyOfOne => Code::LimitReached,
         };
         Self::new(code, refused.to_string())
     }
@@ -50,6 +52,15 @@ impl From<ChangeError> for Fault {
             ChangeError::Store(error) => error.into(),
         }
     }
+}
+
+/// Slow mode: from when on the message would be taken.
+pub(crate) fn too_soon(until: Timestamp, now: Timestamp) -> Fault {
+    let micros = u64::try_from(until.as_micros() - now.as_micros()).unwrap_or_default();
+    let delay = Duration::from_micros(micros).max(Duration::from_millis(1));
+    let seconds = delay.as_millis().div_ceil(1_000);
+    Fault::new(Code::RateLimited, format!("slow mode: speak again in {seconds} s"))
+        .retry_after(delay)
 }
 
 /// The queue is at its bound.

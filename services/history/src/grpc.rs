@@ -1,6 +1,6 @@
 //! The transport: requests in, answers out. What they mean is decided elsewhere.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hubbub_domain::{Code, Fault};
 use hubbub_proto::{
@@ -114,6 +114,20 @@ impl HistoryService for Service {
     ) -> Answer<wire::RankRoomsResponse> {
         answer(self.rank(&request.into_inner()).await)
     }
+
+    async fn list_edits(
+        &self,
+        request: Request<wire::ListEditsRequest>,
+    ) -> Answer<wire::ListEditsResponse> {
+        answer(self.edits(&request.into_inner()).await)
+    }
+
+    async fn list_senders(
+        &self,
+        request: Request<wire::ListSendersRequest>,
+    ) -> Answer<wire::ListSendersResponse> {
+        answer(self.senders(&request.into_inner()).await)
+    }
 }
 
 impl Service {
@@ -212,6 +226,37 @@ impl Service {
     }
 }
 
+impl Service {
+    async fn edits(
+        &self,
+        request: &wire::ListEditsRequest,
+    ) -> Result<wire::ListEditsResponse, Fault> {
+        let wish = validate::edits(request)?;
+        let mut versions = self.store.edits(&wish).await?;
+        let has_more = versions.len() > wish.limit as usize;
+        versions.truncate(wish.limit as usize);
+        let versions = versions.into_iter().map(|version| wire::Version {
+            rev: version.rev.0,
+            at: Some(timestamp(version.at)),
+            body: Some(version.body.into()),
+        });
+        Ok(wire::ListEditsResponse { versions: versions.collect(), has_more })
+    }
+
+    async fn senders(
+        &self,
+        request: &wire::ListSendersRequest,
+    ) -> Result<wire::ListSendersResponse, Fault> {
+        let (room, seq) = validate::senders(request)?;
+        let senders = self.store.senders(room, seq).await?;
+        let senders = senders.ok_or(rules::ChangeRefused::NoSuchMessage)?;
+        Ok(wire::ListSendersResponse {
+            sender_id: senders.sender.into(),
+            user_ids: senders.since.into_iter().map(String::from).collect(),
+        })
+    }
+}
+
 fn answer<T>(result: Result<T, Fault>) -> Answer<T> {
     result.map(Response::new).map_err(|fault| status_from_fault(&fault))
 }
@@ -219,7 +264,9 @@ fn answer<T>(result: Result<T, Fault>) -> Answer<T> {
 /// When nothing was stored and the same request may succeed later, the call as a whole says so: that
 /// carries the delay, and clients repeat calls more readily than entries.
 fn whole_failure(answers: &[Appending]) -> Option<Fault> {
-    let retryable = |answer: &Appending| answer.as_ref().is_err_and(|it| it.code.retryable());
+    // Slow mode is each message's own matter: the others of a batch have not heard of it.
+    let retryable =
+        |answer: &Appending| answer.as_ref().is_err_and(|it| it.code == Code::Unavailable);
     let defect =
         |answer: &Appending| answer.as_ref().is_err_and(|fault| fault.code == Code::Internal);
     let failed = answers.iter().all(retryable) || answers.iter().all(defect);
@@ -236,19 +283,26 @@ fn append_response(answers: Vec<Appending>) -> wire::AppendResponse {
                 created_at: Some(timestamp(appended.place.created_at)),
                 duplicate: appended.duplicate,
             }),
-            Err(fault) => append_result::Result::Refusal(wire::Refusal {
-                code: fault.code.as_str().to_owned(),
-                message: fault.message.into_owned(),
-            }),
+            Err(fault) => append_result::Result::Refusal(refusal(fault)),
         }),
     });
     wire::AppendResponse { results: results.collect() }
+}
+
+fn refusal(fault: Fault) -> wire::Refusal {
+    let millis = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    wire::Refusal {
+        code: fault.code.as_str().to_owned(),
+        message: fault.message.into_owned(),
+        retry_after_ms: fault.retry_after.map_or(0, |delay| millis(delay).max(1)),
+    }
 }
 
 fn room_head(head: store::RoomHead) -> wire::RoomHead {
     wire::RoomHead {
         head: Some(wire::Head::of(head.room, head.head)),
         unread: head.unread,
+        mentions: head.mentions,
         read_seq: head.read.0,
         last_at: head.last_at.map(timestamp),
     }

@@ -147,6 +147,7 @@ mod tests {
             client_id: ClientId::parse(&n.to_string()).expect("valid"),
             id: MessageId::generate(),
             content: Content::User(Body::text("x")),
+            pause: std::time::Duration::ZERO,
             traceparent: String::new(),
         };
         (0..count).map(post).collect()

@@ -93,8 +93,14 @@ pub enum ChangeRefused {
     SystemNotice,
     #[error("reply_to is not an earlier message of the room")]
     NoSuchReply,
+    #[error("reply_to was deleted")]
+    ReplyDeleted,
     #[error("the message has {} reactions already", limits::REACTIONS_PER_MESSAGE_MAX)]
     TooManyReactions,
+    #[error("the message has {} different emoji already", limits::EMOJI_PER_MESSAGE_MAX)]
+    TooManyEmoji,
+    #[error("you have {} reactions to the message already", limits::REACTIONS_PER_USER_MAX)]
+    TooManyOfOne,
 }
 
 /// Only the sender, and only what somebody said and is still there.
@@ -113,6 +119,22 @@ pub fn may_edit(
         return Err(ChangeRefused::NoSuchReply);
     }
     Ok(())
+}
+
+/// The sender and moderators see what a message said before; what was deleted nobody sees.
+pub fn may_see_edits(
+    target: &Target,
+    actor: &UserId,
+    standing: Standing,
+) -> Result<(), ChangeRefused> {
+    match target.state {
+        TargetState::System => Err(ChangeRefused::SystemNotice),
+        _ if target.sender != *actor && standing == Standing::Member => {
+            Err(ChangeRefused::NotTheSender)
+        }
+        TargetState::Deleted => Err(ChangeRefused::Deleted),
+        TargetState::User => Ok(()),
+    }
 }
 
 /// What a deletion has to do.
@@ -148,11 +170,18 @@ pub enum React {
     Nothing,
 }
 
-/// A reaction as it stands: whether the actor has it, and how many the message has.
-#[derive(Clone, Copy, Debug)]
+/// A message's reactions as they stand.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Reacted {
+    /// The actor has this very one.
     pub present: bool,
     pub count: u64,
+    /// Of the actor.
+    pub own: u64,
+    /// Different emoji.
+    pub emoji: u64,
+    /// Somebody has reacted with this emoji.
+    pub known: bool,
 }
 
 /// Anybody may react to what is there; what is already so takes no revision.
@@ -161,11 +190,22 @@ pub fn may_react(target: &Target, reacted: Reacted, on: bool) -> Result<React, C
         (true, _) if target.state == TargetState::Deleted => Err(ChangeRefused::Deleted),
         (true, true) | (false, false) => Ok(React::Nothing),
         (false, true) => Ok(React::Unset),
-        (true, false) if reacted.count >= limits::REACTIONS_PER_MESSAGE_MAX as u64 => {
-            Err(ChangeRefused::TooManyReactions)
-        }
-        (true, false) => Ok(React::Set),
+        (true, false) => may_add(reacted).map(|()| React::Set),
     }
+}
+
+fn may_add(reacted: Reacted) -> Result<(), ChangeRefused> {
+    let Reacted { count, own, emoji, known, .. } = reacted;
+    if count >= limits::REACTIONS_PER_MESSAGE_MAX as u64 {
+        return Err(ChangeRefused::TooManyReactions);
+    }
+    if own >= limits::REACTIONS_PER_USER_MAX as u64 {
+        return Err(ChangeRefused::TooManyOfOne);
+    }
+    if !known && emoji >= limits::EMOJI_PER_MESSAGE_MAX as u64 {
+        return Err(ChangeRefused::TooManyEmoji);
+    }
+    Ok(())
 }
 
 /// Whether changes follow `after` without a gap.
@@ -185,7 +225,7 @@ mod tests {
 
     use super::{
         Anchor, Beyond, ChangeRefused, Delete, React, Reacted, Target, TargetState, Top, beyond,
-        contiguous, may_delete, may_edit, may_react, window,
+        contiguous, may_delete, may_edit, may_react, may_see_edits, window,
     };
     use crate::store::Standing;
 
@@ -273,8 +313,9 @@ mod tests {
 
     #[test]
     fn reactions_are_idempotent_and_bounded() {
-        let react =
-            |state, present, count, on| may_react(&target(state), Reacted { present, count }, on);
+        let react = |state, present, count, on| {
+            may_react(&target(state), Reacted { present, count, ..Reacted::default() }, on)
+        };
         let (user, gone) = (TargetState::User, TargetState::Deleted);
         assert_eq!(react(user, false, 0, true), Ok(React::Set));
         assert_eq!(react(user, true, 500, true), Ok(React::Nothing));
@@ -283,6 +324,30 @@ mod tests {
         assert_eq!(react(user, false, 500, true), Err(ChangeRefused::TooManyReactions));
         assert_eq!(react(gone, false, 0, true), Err(ChangeRefused::Deleted));
         assert_eq!(react(gone, false, 0, false), Ok(React::Nothing));
+    }
+
+    #[test]
+    fn one_person_and_the_emoji_have_bounds_of_their_own() {
+        let react = |own, emoji, known| {
+            let reacted = Reacted { own, emoji, known, ..Reacted::default() };
+            may_react(&target(TargetState::User), reacted, true)
+        };
+        assert_eq!(react(19, 49, false), Ok(React::Set));
+        assert_eq!(react(20, 1, true), Err(ChangeRefused::TooManyOfOne));
+        assert_eq!(react(0, 50, false), Err(ChangeRefused::TooManyEmoji));
+        assert_eq!(react(0, 50, true), Ok(React::Set), "others may agree");
+    }
+
+    #[test]
+    fn senders_and_moderators_see_edits() {
+        let see = |state, who: &str, standing| may_see_edits(&target(state), &user(who), standing);
+        let (user, system, gone) = (TargetState::User, TargetState::System, TargetState::Deleted);
+        assert_eq!(see(user, "alice", Standing::Member), Ok(()));
+        assert_eq!(see(user, "bob", Standing::Moderator), Ok(()));
+        assert_eq!(see(user, "bob", Standing::Member), Err(ChangeRefused::NotTheSender));
+        assert_eq!(see(gone, "bob", Standing::Member), Err(ChangeRefused::NotTheSender));
+        assert_eq!(see(gone, "alice", Standing::Member), Err(ChangeRefused::Deleted));
+        assert_eq!(see(system, "bob", Standing::Moderator), Err(ChangeRefused::SystemNotice));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub mod postgres;
 mod record;
 pub mod sqlite;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hubbub_domain::{
@@ -57,6 +57,10 @@ pub trait Store: Send + Sync + 'static {
     async fn changes(&self, room: RoomId, after: Rev, limit: u32) -> Result<Changes, StoreError>;
     /// Heads in the order of the markers; what is unread is counted only for a user.
     async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError>;
+    /// What a message said, newest first, for those who may see it: at most `limit + 1` versions.
+    async fn edits(&self, wish: &EditsWish) -> Result<Vec<Version>, ChangeError>;
+    /// Who sent a message, and who has spoken since (10,000 at the most); `None` when it is absent.
+    async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError>;
     /// At most `limit + 1` rooms by activity, newest first, then by id. No room may be named twice.
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError>;
 
@@ -134,6 +138,9 @@ pub struct Post {
     pub client_id: ClientId,
     pub id: MessageId,
     pub content: Content,
+    /// The least time since the sender's last message in the room; zero for none. Sooner it is
+    /// refused, whichever process asks.
+    pub pause: Duration,
     /// For the bus alone; no store keeps it.
     pub traceparent: String,
 }
@@ -198,6 +205,10 @@ pub enum Fate {
     Duplicate(Place),
     /// It answers a message that does not exist.
     NoSuchReply,
+    /// It answers a message that was deleted.
+    ReplyDeleted,
+    /// Its sender spoke less than the pause ago; from this moment on it would be taken.
+    TooSoon(Timestamp),
 }
 
 /// Where a message stands.
@@ -245,6 +256,33 @@ pub struct Reacting {
     pub emoji: String,
     pub on: bool,
     pub now: Timestamp,
+}
+
+/// Whose look at which versions of a message.
+#[derive(Clone, Debug)]
+pub struct EditsWish {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub actor: UserId,
+    pub standing: Standing,
+    /// Only what it said before this revision.
+    pub before: Rev,
+    pub limit: u32,
+}
+
+/// What a message said from a revision on: that of the edit, or of the message itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub rev: Rev,
+    pub at: Timestamp,
+    pub body: Body,
+}
+
+/// Who sent a message, and whose own newest message stands after it, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Senders {
+    pub sender: UserId,
+    pub since: Vec<UserId>,
 }
 
 /// What became of an edit, a deletion or a reaction.
@@ -298,7 +336,10 @@ pub struct Heads {
 pub struct RoomHead {
     pub room: RoomId,
     pub head: Head,
+    /// What people said after the marker; notices and deleted messages do not count.
     pub unread: u64,
+    /// How many of those mention the reader.
+    pub mentions: u64,
     pub read: Seq,
     /// When the newest message was stored.
     pub last_at: Option<Timestamp>,

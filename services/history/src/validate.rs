@@ -1,6 +1,6 @@
 //! Requests become domain values here, or are refused with a fault that names the field.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use hubbub_domain::{
     Body, Fault, MessageId, Rev, RoomId, Seq, SystemNotice, Timestamp, UserId, limits,
@@ -13,7 +13,7 @@ use hubbub_proto::{
 
 use crate::{
     rules::Anchor,
-    store::{Content, Deletion, Edit, Marker, Post, Rank, Ranking, Reacting, Standing},
+    store::{Content, Deletion, Edit, EditsWish, Marker, Post, Rank, Ranking, Reacting, Standing},
 };
 
 /// Messages of one append.
@@ -44,6 +44,7 @@ pub(crate) fn post(message: wire::NewMessage) -> Result<Post, Fault> {
         client_id: parse_client_id(&message.client_id)?,
         id: MessageId::generate(),
         content,
+        pause: Duration::from_millis(u64::from(message.pause_ms)),
         traceparent: traceparent(message.traceparent),
     })
 }
@@ -92,7 +93,7 @@ pub(crate) fn deletion(request: &wire::DeleteRequest, now: Timestamp) -> Result<
         room: parse_room_id(&request.room_id)?,
         seq: seq(request.seq)?,
         actor: parse_user_id(&request.actor_id)?,
-        standing: if request.moderator { Standing::Moderator } else { Standing::Member },
+        standing: standing(request.moderator),
         now,
     })
 }
@@ -114,6 +115,27 @@ pub(crate) fn reacting(request: wire::ReactRequest, now: Timestamp) -> Result<Re
         on: request.on,
         now,
     })
+}
+
+/// Which versions of which message, and who asks.
+pub(crate) fn edits(request: &wire::ListEditsRequest) -> Result<EditsWish, Fault> {
+    Ok(EditsWish {
+        room: parse_room_id(&request.room_id)?,
+        seq: seq(request.seq)?,
+        actor: parse_user_id(&request.actor_id)?,
+        standing: standing(request.moderator),
+        before: Rev(if request.before_rev == 0 { u64::MAX } else { request.before_rev }),
+        limit: limit(request.limit, limits::PAGE_DEFAULT, limits::PAGE_MAX)?,
+    })
+}
+
+/// Which message of which room.
+pub(crate) fn senders(request: &wire::ListSendersRequest) -> Result<(RoomId, Seq), Fault> {
+    Ok((parse_room_id(&request.room_id)?, seq(request.seq)?))
+}
+
+const fn standing(moderator: bool) -> Standing {
+    if moderator { Standing::Moderator } else { Standing::Member }
 }
 
 /// Which page of which room, and how many messages.

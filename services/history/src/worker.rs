@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use hubbub_domain::{Body, ClientId, Clock, Fault, RoomId, UserId};
+use hubbub_domain::{Body, ClientId, Clock, Fault, RoomId, Timestamp, UserId};
 use hubbub_runtime::lifecycle::Lifecycle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use crate::{
     config::AppendConfig,
     envelope::Traced,
+    error::too_soon,
     lane::{Appended, Appending, Job},
     metrics,
     publisher::{Commit, Publisher},
@@ -89,8 +90,9 @@ impl Worker {
     /// Answers everybody, then hands what is new to the publisher.
     fn settle(&self, gathered: Gathered, committed: Committed) {
         let Gathered { posts, waiting, bytes, .. } = gathered;
+        let now = self.clock.now();
         for waiting in waiting {
-            waiting.answer(&committed.fates);
+            waiting.answer(&committed.fates, now);
         }
         let Some(outbox) = committed.outbox else { return };
         let stored = posts.into_iter().zip(committed.fates).filter_map(|(mut post, fate)| {
@@ -173,20 +175,23 @@ impl Gathered {
 }
 
 impl Waiting {
-    fn answer(self, fates: &[Fate]) {
+    fn answer(self, fates: &[Fate], now: Timestamp) {
+        let indices = self.indices.into_iter();
         let answers: Vec<_> =
-            self.indices.into_iter().map(|(index, copy)| appending(fates[index], copy)).collect();
+            indices.map(|(index, copy)| appending(fates[index], copy, now)).collect();
         count(&answers);
         // Nobody may be waiting any more; a repetition finds the same places.
         drop(self.reply.send(answers));
     }
 }
 
-fn appending(fate: Fate, copy: Copy) -> Appending {
+fn appending(fate: Fate, copy: Copy, now: Timestamp) -> Appending {
     match fate {
         Fate::Stored(place) => Ok(Appended { place, duplicate: copy == Copy::Again }),
         Fate::Duplicate(place) => Ok(Appended { place, duplicate: true }),
         Fate::NoSuchReply => Err(ChangeRefused::NoSuchReply.into()),
+        Fate::ReplyDeleted => Err(ChangeRefused::ReplyDeleted.into()),
+        Fate::TooSoon(until) => Err(too_soon(until, now)),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use hubbub_bus::{Bus, Publication, Topic};
+use hubbub_domain::RoomId;
 use hubbub_proto::bus::v1::Envelope;
 use hubbub_runtime::lifecycle::Lifecycle;
 use prost::Message as _;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     metrics,
     model::{ChatFlags, MembershipChange, Room},
+    store::Marked,
     wire,
 };
 
@@ -75,6 +77,12 @@ impl Announcer {
             .map(|flags| publication(Topic::User(flags.user.clone()), &wire::chat_changed(flags)));
         // Nobody is let in or shut out by it: nobody waits.
         drop(self.send(publications.collect()));
+    }
+
+    /// A room's members learn of each other's markers. What is lost the next one tells.
+    pub(crate) fn receipts(&self, room: RoomId, moved: &[&Marked]) {
+        let envelope = wire::receipts_moved(room, moved.iter().copied());
+        drop(self.send(vec![publication(Topic::Room(room), &envelope)]));
     }
 
     fn send(&self, publications: Vec<Publication>) -> Told {

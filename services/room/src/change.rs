@@ -29,6 +29,8 @@ pub enum Command {
         name: Option<RoomName>,
         topic: Option<Topic>,
         state: Option<RoomState>,
+        /// Seconds between two messages of a member; 0 ends it.
+        slow_mode: Option<u32>,
     },
     /// `head` is the room's newest message: what came before it is not unread.
     Join {
@@ -72,6 +74,7 @@ pub struct Plan {
     pub name: Option<String>,
     pub topic: Option<String>,
     pub state: Option<RoomState>,
+    pub slow_mode: Option<u32>,
     pub added: Vec<UserId>,
     /// Where the read markers of `added` begin.
     pub head: Seq,
@@ -103,6 +106,7 @@ impl Plan {
         room.name = self.name.clone().unwrap_or(room.name);
         room.topic = self.topic.clone().unwrap_or(room.topic);
         room.state = self.state.unwrap_or(room.state);
+        room.slow_mode_seconds = self.slow_mode.unwrap_or(room.slow_mode_seconds);
         room.member_count =
             (room.member_count + count(&self.added)).saturating_sub(count(&self.removed));
         room
@@ -133,9 +137,10 @@ impl Change {
         let actor = view.role_of(&self.actor);
         let scene = Scene { kind: view.room.kind, state: view.room.state, actor };
         match &self.command {
-            Command::Update { name, topic, state } => {
+            Command::Update { name, topic, state, slow_mode } => {
                 let wish = (name.as_ref(), topic.as_ref(), *state);
-                self.update(scene, &view.room, wish)
+                let plan = self.update(scene, &view.room, wish)?;
+                self.pace(scene, &view.room, *slow_mode, plan)
             }
             Command::Join { head } => self.join(scene, *head),
             Command::Leave => self.leave(scene, view),
@@ -176,6 +181,22 @@ impl Change {
                 plan.notices.push(SystemNotice::StateSet { state, by: by.clone() });
                 plan.state = Some(state);
             }
+        }
+        Ok(plan)
+    }
+
+    fn pace(
+        &self,
+        scene: Scene,
+        room: &Room,
+        slow_mode: Option<u32>,
+        mut plan: Plan,
+    ) -> Result<Plan, Fault> {
+        let Some(seconds) = slow_mode else { return Ok(plan) };
+        scene.permit(Action::SetSlowMode)?;
+        if seconds != room.slow_mode_seconds {
+            plan.notices.push(SystemNotice::SlowModeSet { seconds, by: self.actor.clone() });
+            plan.slow_mode = Some(seconds);
         }
         Ok(plan)
     }

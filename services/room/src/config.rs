@@ -21,6 +21,9 @@ pub struct Config {
     pub sqlite: SqliteConfig,
     /// Members a group may have. At the bound: `limit_reached`. Public rooms have no bound.
     pub group_members_max: u32,
+    /// Members a room may have for them to be told of each other's read and delivery markers as they
+    /// move. In larger rooms: nobody is told, and receipts can be asked for.
+    pub receipts_members_max: u32,
     /// The most a call may take before it is answered `unavailable`.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -74,6 +77,7 @@ impl Default for Config {
             postgres: PostgresConfig::default(),
             sqlite: SqliteConfig::default(),
             group_members_max: 1_000,
+            receipts_members_max: 50,
             call_timeout: Duration::from_secs(5),
             history_timeout: Duration::from_secs(4),
             sweep_interval: Duration::from_secs(1),

@@ -229,6 +229,7 @@ fn message(notice: &PendingNotice) -> NewMessage {
         sender_id: UserId::SYSTEM.to_owned(),
         client_id: format!("notice-{}", notice.position),
         content: Some(new_message::Content::System(notice.notice.clone().into())),
+        pause_ms: 0,
         traceparent: String::new(),
     }
 }

@@ -11,11 +11,12 @@ use hubbub_domain::Fault;
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     room::v1::{
-        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckVersionsRequest,
-        CheckVersionsResponse, CreateRoomRequest, CreateRoomResponse, GetMembershipRequest,
-        GetMembershipResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
-        LeaveRequest, LeaveResponse, ListChatsRequest, ListChatsResponse, ListMembersRequest,
-        ListMembersResponse, ListPublicRoomsRequest, ListPublicRoomsResponse, MarkReadRequest,
+        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckMembersRequest,
+        CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse, CreateRoomRequest,
+        CreateRoomResponse, GetMembershipRequest, GetMembershipResponse, InviteRequest,
+        InviteResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse, ListChatsRequest,
+        ListChatsResponse, ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest,
+        ListPublicRoomsResponse, ListReceiptsRequest, ListReceiptsResponse, MarkReadRequest,
         MarkReadResponse, OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse,
         SetRoleRequest, SetRoleResponse, StreamMembershipsRequest, StreamMembershipsResponse,
         UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest, UpdateRoomResponse,
@@ -92,4 +93,6 @@ operations! {
     update_chat(UpdateChatRequest) -> UpdateChatResponse => do_update_chat;
     mark_read(MarkReadRequest) -> MarkReadResponse => do_mark_read;
     list_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse => do_list_public_rooms;
+    list_receipts(ListReceiptsRequest) -> ListReceiptsResponse => do_list_receipts;
+    check_members(CheckMembersRequest) -> CheckMembersResponse => do_check_members;
 }

@@ -56,11 +56,22 @@ pub(crate) fn role(number: i32) -> Result<Role, Fault> {
 }
 
 pub(crate) fn marker(marker: &wire::ReadMarker) -> Result<Marker, Fault> {
-    if i64::try_from(marker.seq).is_err() {
-        return Err(Fault::bad_request("seq is beyond every message"));
+    for (field, seq) in [("seq", marker.seq), ("delivered_seq", marker.delivered_seq)] {
+        if i64::try_from(seq).is_err() {
+            return Err(Fault::bad_request(format!("{field} is beyond every message")));
+        }
     }
     let (user, room) = (user("user_id", &marker.user_id)?, room(&marker.room_id)?);
-    Ok(Marker { user, room, seq: Seq(marker.seq) })
+    Ok(Marker { user, room, seq: Seq(marker.seq), delivered: Seq(marker.delivered_seq) })
+}
+
+/// Seconds between two messages of a member.
+pub(crate) fn slow_mode(seconds: u32) -> Result<u32, Fault> {
+    if seconds > limits::SLOW_MODE_SECONDS_MAX {
+        let most = limits::SLOW_MODE_SECONDS_MAX;
+        return Err(Fault::bad_request(format!("slow_mode_seconds is more than {most}")));
+    }
+    Ok(seconds)
 }
 
 /// The size of a page of chats or rooms.

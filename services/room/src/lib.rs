@@ -18,6 +18,7 @@ mod input;
 mod joining;
 mod metrics;
 pub mod model;
+mod receipts;
 mod rooms;
 pub mod rules;
 mod server;

@@ -13,6 +13,8 @@ pub struct Room {
     pub name: String,
     pub topic: String,
     pub state: RoomState,
+    /// The least time between two messages of a member; 0: none.
+    pub slow_mode_seconds: u32,
     pub member_count: u32,
     pub created_at: Timestamp,
     /// The two people of a direct room, in the order of `direct_pair`.
@@ -34,6 +36,7 @@ pub struct Membership {
     pub room: RoomId,
     pub kind: RoomKind,
     pub state: RoomState,
+    pub slow_mode_seconds: u32,
     pub role: Role,
     pub last_read: Seq,
     pub joined_at: Timestamp,

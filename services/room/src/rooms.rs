@@ -18,10 +18,7 @@ use crate::{
     grpc, metrics,
     model::{ChatFlags, Member, Membership, MembershipChange, Room, RoomName, Topic},
     rules::{Action, Scene},
-    store::{
-        Changed, FlagWish, Made, Marked, Marker, MemberPlace, NewDirect, NewRoom, Page, PublicWish,
-        Store,
-    },
+    store::{Changed, FlagWish, Made, MemberPlace, NewDirect, NewRoom, Page, PublicWish, Store},
 };
 
 /// People brought in by one request. At the bound: `limit_reached`.
@@ -101,6 +98,15 @@ impl Rooms {
 
     pub(crate) fn store(&self) -> &dyn Store {
         self.inner.store.as_ref()
+    }
+
+    pub(crate) fn announcer(&self) -> &Announcer {
+        &self.inner.announcer
+    }
+
+    /// Up to so many members are told of each other's markers.
+    pub(crate) fn receipts_members_max(&self) -> u32 {
+        self.inner.config.receipts_members_max
     }
 
     pub(crate) fn history(&self) -> &Transport {
@@ -252,16 +258,6 @@ impl Rooms {
         let flags = self.store().set_flags(wish).await?.ok_or_else(Fault::no_such_room)?;
         self.inner.announcer.chats(std::iter::once(&flags));
         Ok(flags)
-    }
-
-    pub(crate) async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>, Fault> {
-        if markers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let marked = self.store().mark_read(markers).await?;
-        let moved = marked.iter().filter(|marked| marked.moved);
-        self.inner.announcer.chats(moved.map(|marked| &marked.flags));
-        Ok(marked)
     }
 
     pub(crate) async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>, Fault> {

@@ -14,6 +14,7 @@ pub enum Action {
     Rename,
     SetTopic,
     SetState { to: RoomState },
+    SetSlowMode,
     Join,
     Leave,
     Invite,
@@ -46,9 +47,11 @@ impl Scene {
         match action {
             Action::ListMembers | Action::Join | Action::Leave => Ok(()),
             Action::SetState { to: RoomState::Dissolved } => at_least(role, Role::Owner),
-            Action::Rename | Action::SetTopic | Action::SetState { .. } | Action::Invite => {
-                at_least(role, Role::Admin)
-            }
+            Action::Rename
+            | Action::SetTopic
+            | Action::SetState { .. }
+            | Action::SetSlowMode
+            | Action::Invite => at_least(role, Role::Admin),
             Action::Remove { target } => permit_remove(role, target),
             Action::SetRole { target, to } => permit_set_role(role, target, to),
         }
@@ -106,6 +109,7 @@ mod tests {
             Action::ListMembers,
             Action::Rename,
             Action::SetTopic,
+            Action::SetSlowMode,
             Action::Join,
             Action::Leave,
             Action::Invite,
@@ -177,6 +181,7 @@ mod tests {
             (A::Leave, ["yes", "yes", "yes"]),
             (A::Rename, [NO, "yes", "yes"]),
             (A::SetTopic, [NO, "yes", "yes"]),
+            (A::SetSlowMode, [NO, "yes", "yes"]),
             (A::Invite, [NO, "yes", "yes"]),
             (A::SetState { to: RoomState::Open }, [NO, "yes", "yes"]),
             (A::SetState { to: RoomState::ReadOnly }, [NO, "yes", "yes"]),

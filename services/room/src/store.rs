@@ -99,8 +99,14 @@ pub trait Store: Send + Sync + 'static {
     /// Sets what is named and answers all as it is now; `None` unless the user is a member.
     async fn set_flags(&self, wish: &FlagWish) -> Result<Option<ChatFlags>>;
 
-    /// Moves read markers forward, never back, and answers those of members, one per user and room.
+    /// Moves markers forward, never back, and answers those of members, one per user and room.
     async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>>;
+
+    /// How far each member has come, in order of their ids; at most `limit`.
+    async fn progress(&self, room: RoomId, limit: u32) -> Result<Vec<Progress>>;
+
+    /// Those of the users who are members, in order.
+    async fn members_among(&self, room: RoomId, users: &[UserId]) -> Result<Vec<UserId>>;
 
     /// Public rooms, not dissolved, whose folded name starts with the prefix, by folded name.
     async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>>;
@@ -191,20 +197,42 @@ pub struct FlagWish {
     pub muted: Option<bool>,
 }
 
-/// How far a user has read in a room.
+/// How far a user has read in a room, and how far the room has reached them; 0 leaves a marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
     pub user: UserId,
     pub room: RoomId,
     pub seq: Seq,
+    pub delivered: Seq,
 }
 
-/// Where a marker stands now.
+/// Where a user's markers stand now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
     pub flags: ChatFlags,
-    /// By this very call.
-    pub moved: bool,
+    /// Never less than what was read.
+    pub delivered: Seq,
+    pub moved: Moved,
+    /// Of the room.
+    pub member_count: u32,
+}
+
+/// Which markers were moved by this very call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    pub read: bool,
+    pub delivered: bool,
+}
+
+/// How far a member has come in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub user: UserId,
+    pub read: Seq,
+    /// Never less than what was read.
+    pub delivered: Seq,
+    /// The newest message when they came: nothing up to it was meant for them.
+    pub joined: Seq,
 }
 
 /// Which public rooms.

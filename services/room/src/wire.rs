@@ -1,13 +1,19 @@
 //! The model as messages.
 
-use hubbub_domain::{RoomId, UserId};
+use hubbub_domain::{RoomId, Seq, UserId};
 use hubbub_proto::{
-    bus::v1::{ChatChanged, Envelope, MembershipChanged, RoomUpdated, envelope::Event},
+    bus::v1::{
+        ChatChanged, Envelope, MembershipChanged, Receipt, ReceiptsMoved, RoomUpdated,
+        envelope::Event,
+    },
     room::v1 as wire,
     timestamp,
 };
 
-use crate::model::{ChatFlags, Member, Membership, MembershipChange, Room};
+use crate::{
+    model::{ChatFlags, Member, Membership, MembershipChange, Room},
+    store::{Marked, Marker},
+};
 
 fn text(user: Option<&UserId>) -> String {
     user.map(UserId::to_string).unwrap_or_default()
@@ -27,6 +33,7 @@ impl From<&Room> for wire::Room {
             direct_user_ids: pair
                 .map(|(low, high)| vec![low.to_string(), high.to_string()])
                 .unwrap_or_default(),
+            slow_mode_seconds: room.slow_mode_seconds,
         }
     }
 }
@@ -54,6 +61,7 @@ impl From<&Membership> for wire::Membership {
             pinned: membership.pinned,
             peer_id: text(membership.peer.as_ref()),
             name: membership.name.clone(),
+            slow_mode_seconds: membership.slow_mode_seconds,
         }
     }
 }
@@ -86,7 +94,28 @@ pub(crate) fn chat_changed(flags: &ChatFlags) -> Envelope {
     Envelope { event: Some(Event::ChatChanged(event)) }
 }
 
+/// For the topic of the room: markers that moved, of others to each who hears it.
+pub(crate) fn receipts_moved<'a>(
+    room: RoomId,
+    moved: impl Iterator<Item = &'a Marked>,
+) -> Envelope {
+    let receipt = |marked: &Marked| Receipt {
+        user_id: marked.flags.user.to_string(),
+        delivered_seq: if marked.moved.delivered { marked.delivered.0 } else { 0 },
+        read_seq: if marked.moved.read { marked.flags.last_read.0 } else { 0 },
+    };
+    let receipts = moved.map(receipt).collect();
+    let event = ReceiptsMoved { room_id: room.to_string(), receipts };
+    Envelope { event: Some(Event::ReceiptsMoved(event)) }
+}
+
 /// A marker as it stands now.
-pub(crate) fn marker(user: &UserId, room: RoomId, seq: u64) -> wire::ReadMarker {
-    wire::ReadMarker { user_id: user.to_string(), room_id: room.to_string(), seq }
+pub(crate) fn marker(marker: &Marker, stands: Option<(Seq, Seq)>) -> wire::ReadMarker {
+    let (read, delivered) = stands.unwrap_or_default();
+    wire::ReadMarker {
+        user_id: marker.user.to_string(),
+        room_id: marker.room.to_string(),
+        seq: read.0,
+        delivered_seq: delivered.0,
+    }
 }

@@ -63,8 +63,9 @@ mod tests {
             let topic = Topic::User(UserId::parse(id).unwrap());
             assert_eq!(channels.topic(channels.name(&topic).as_bytes()), Some(topic));
         }
-        let topic = Topic::Room(RoomId::generate());
-        assert_eq!(channels.topic(channels.name(&topic).as_bytes()), Some(topic));
+        for topic in [Topic::Room(RoomId::generate()), Topic::Lobby] {
+            assert_eq!(channels.topic(channels.name(&topic).as_bytes()), Some(topic));
+        }
         assert_eq!(channels.topic(b"hub:{b1}:else:x"), None);
         assert_eq!(channels.topic(b"other:{b1}:user:alice"), None);
     }

@@ -179,6 +179,7 @@ fn message(room: RoomId, due: Due) -> NewMessage {
         sender_id: sender(due.client),
         client_id: client_id(due.client),
         content: Some(new_message::Content::Body(body)),
+        pause_ms: 0,
         traceparent: String::new(),
     }
 }

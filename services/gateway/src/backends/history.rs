@@ -1,5 +1,7 @@
 //! Calls to the history service.
 
+use std::time::Duration;
+
 use hubbub_domain::{
     Body, Change, ClientId, Fault, Head, Message, MessageId, Reaction, Rev, RoomId, Seq, Timestamp,
     UserId,
@@ -21,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) sender: UserId,
     pub(crate) client_id: ClientId,
     pub(crate) body: Body,
+    /// Slow mode: the least time since the sender's last message in the room; 0 for none.
+    pub(crate) pause_ms: u32,
     pub(crate) traceparent: String,
 }
 
@@ -46,6 +50,7 @@ pub(crate) struct Marker {
 pub(crate) struct RoomHead {
     pub(crate) head: Head,
     pub(crate) unread: u64,
+    pub(crate) mentions: u64,
     pub(crate) read: Seq,
     pub(crate) last_at: Option<Timestamp>,
 }
@@ -236,6 +241,32 @@ impl Backends {
     }
 }
 
+/// What a message said from a revision on.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) rev: Rev,
+    pub(crate) at: Timestamp,
+    pub(crate) body: Body,
+}
+
+impl Backends {
+    /// Versions of a message, newest first, and whether there are older ones.
+    pub(crate) async fn edits(
+        &self,
+        request: wire::ListEditsRequest,
+    ) -> Result<(Vec<Version>, bool), Fault> {
+        let response = repeatable!(self, self.history_any(), list_edits, request);
+        let versions = response.versions.into_iter().map(|version| {
+            Ok(Version {
+                rev: Rev(version.rev),
+                at: version.at.map(from_timestamp).unwrap_or_default(),
+                body: version.body.unwrap_or_default().try_into()?,
+            })
+        });
+        Ok((versions.collect::<Result<_, Fault>>()?, response.has_more))
+    }
+}
+
 /// Whether somebody may delete what others said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -250,6 +281,7 @@ impl From<Entry> for wire::NewMessage {
             sender_id: entry.sender.into(),
             client_id: entry.client_id.into(),
             content: Some(new_message::Content::Body(entry.body.into())),
+            pause_ms: entry.pause_ms,
             traceparent: entry.traceparent,
         }
     }
@@ -272,7 +304,11 @@ fn appended(result: wire::AppendResult) -> Result<Appended, Fault> {
         }),
         append_result::Result::Refusal(refusal) => {
             let code = hubbub_domain::Code::parse(&refusal.code);
-            Err(Fault::new(code.unwrap_or(hubbub_domain::Code::Internal), refusal.message))
+            let fault = Fault::new(code.unwrap_or(hubbub_domain::Code::Internal), refusal.message);
+            Err(match refusal.retry_after_ms {
+                0 => fault,
+                millis => fault.retry_after(Duration::from_millis(millis)),
+            })
         }
     }
 }
@@ -281,6 +317,7 @@ pub(crate) fn room_head(head: &wire::RoomHead) -> RoomHead {
     RoomHead {
         head: head.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
         unread: head.unread,
+        mentions: head.mentions,
         read: Seq(head.read_seq),
         last_at: head.last_at.map(from_timestamp),
     }

@@ -12,6 +12,8 @@ pub(crate) struct Membership {
     pub(crate) room: RoomId,
     pub(crate) kind: RoomKind,
     pub(crate) state: RoomState,
+    /// The least time between two messages of a member; 0: none.
+    pub(crate) slow_mode_seconds: u32,
     pub(crate) role: Role,
     pub(crate) last_read: Seq,
     pub(crate) joined_at: Timestamp,
@@ -95,19 +97,16 @@ impl Backends {
         if acquainted.len() == pairs.len() { Ok(acquainted) } else { Err(malformed()) }
     }
 
-    /// Moves a read marker forward; where it stands now.
+    /// Moves markers forward; where the read markers stand now, in the order of the request.
     pub(crate) async fn mark_read(
         &self,
-        user: &UserId,
-        room: RoomId,
-        seq: Seq,
-    ) -> Result<Seq, Fault> {
-        let marker =
-            wire::ReadMarker { user_id: user.to_string(), room_id: room.to_string(), seq: seq.0 };
-        let request = wire::MarkReadRequest { markers: vec![marker] };
+        markers: Vec<wire::ReadMarker>,
+    ) -> Result<Vec<Seq>, Fault> {
+        let count = markers.len();
+        let request = wire::MarkReadRequest { markers };
         let response = repeatable!(self, self.room(), mark_read, request);
-        let marker = response.markers.into_iter().next().ok_or_else(malformed)?;
-        Ok(Seq(marker.seq))
+        let markers: Vec<_> = response.markers.iter().map(|marker| Seq(marker.seq)).collect();
+        if markers.len() == count { Ok(markers) } else { Err(malformed()) }
     }
 }
 
@@ -144,6 +143,8 @@ passed_on! {
     repeatable list_chats(ListChatsRequest) -> ListChatsResponse;
     repeatable update_chat(UpdateChatRequest) -> UpdateChatResponse;
     repeatable list_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    repeatable list_receipts(ListReceiptsRequest) -> ListReceiptsResponse;
+    repeatable check_members(CheckMembersRequest) -> CheckMembersResponse;
 }
 
 impl TryFrom<wire::Membership> for Membership {
@@ -154,6 +155,7 @@ impl TryFrom<wire::Membership> for Membership {
             room: membership.room_id.parse()?,
             kind: membership.kind().to_domain()?,
             state: membership.state().to_domain()?,
+            slow_mode_seconds: membership.slow_mode_seconds,
             role: membership.role().to_domain()?,
             last_read: Seq(membership.last_read_seq),
             joined_at: membership.joined_at.map(from_timestamp).unwrap_or_default(),

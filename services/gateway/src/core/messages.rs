@@ -1,7 +1,7 @@
 //! Requests about messages.
 
 use hubbub_client_protocol::{
-    Appended, Delete, Edit, History, Page, React, Reacted, Read, Reply, Revised, Send, Unread,
+    Appended, Delete, Edit, History, Page, React, Reacted, Reply, Revised, Send,
 };
 use hubbub_domain::{Code, Fault, Reaction, Role, RoomState, limits};
 use hubbub_runtime::trace;
@@ -11,11 +11,12 @@ use crate::{
     appender::{Done, submit_and_wait},
     backends::{Anchor, Entry, Marker, Membership, PageRequest, Standing},
     hub::Start,
+    session::Scope,
 };
 
 impl Core {
     /// Checks a message and hands it to history; `done` hears where it was stored. Waits only when
-    /// the membership has to be asked for, so that a sender's messages keep their order.
+    /// the membership or who is mentioned has to be asked for, so that a sender's messages keep their order.
     pub(crate) async fn submit(&self, caller: &Caller, send: Send, done: Done) {
         self.note_request(caller);
         match self.entry(caller, send).await {
@@ -37,16 +38,18 @@ impl Core {
             Caller::Session { user, .. } => user.check(send.room, may_post),
             Caller::Request { .. } => None,
         };
-        match known {
+        let pause_ms = match known {
             Some(allowed) => allowed?,
             None => may_post(&self.membership(caller, send.room).await?)?,
-        }
+        };
+        self.check_mentions(send.room, &send.body).await?;
         self.typing.posts(send.room, caller.id());
         Ok(Entry {
             room: send.room,
             sender: caller.id().clone(),
             client_id: send.client_id,
             body: send.body,
+            pause_ms,
             traceparent: trace::current_traceparent(),
         })
     }
@@ -54,6 +57,7 @@ impl Core {
     pub(super) async fn edit(&self, caller: &Caller, edit: Edit) -> Result<Reply, Fault> {
         edit.body.validate(self.config.session.text_chars_max)?;
         may_post(&self.membership(caller, edit.room).await?)?;
+        self.check_mentions(edit.room, &edit.body).await?;
         let place = (edit.room, edit.seq);
         let (rev, at) = self.backends.edit(place, caller.id(), edit.body).await?;
         Ok(Reply::Revised(Revised { rev, at }))
@@ -93,7 +97,9 @@ impl Core {
         };
         let (page, typing) = tokio::join!(self.backends.page(request), typing);
         let page = page?;
-        if let Caller::Session { user, session } = caller {
+        if let Caller::Session { user, session } = caller
+            && session.scope() == Scope::All
+        {
             // A room beyond those followed from the start is followed from its opening on.
             if !session.follows(history.room) {
                 self.hub.prepare(&[history.room]).await;
@@ -117,31 +123,6 @@ impl Core {
             typing,
         }))
     }
-
-    /// Moves the caller's read marker, never beyond the newest message.
-    pub(super) async fn read(&self, caller: &Caller, read: &Read) -> Result<Reply, Fault> {
-        self.membership(caller, read.room).await?;
-        let marker = Marker { room: read.room, last_read: read.seq };
-        let heads = self.backends.heads(Some(caller.id()), &[marker]).await?;
-        let head = heads.rooms.get(&read.room).copied().unwrap_or_default();
-        if read.seq > head.head.seq {
-            let newest = head.head.seq;
-            return Err(Fault::bad_request(format!("seq is beyond the newest message ({newest})")));
-        }
-        let last_read = self.backends.mark_read(caller.id(), read.room, read.seq).await?;
-        if let Caller::Session { user, .. } = caller {
-            user.note_read(read.room, last_read);
-        }
-        let unread = if last_read == read.seq {
-            head
-        } else {
-            // The marker stood further already.
-            let marker = Marker { room: read.room, last_read };
-            let heads = self.backends.heads(Some(caller.id()), &[marker]).await?;
-            heads.rooms.get(&read.room).copied().unwrap_or_default()
-        };
-        Ok(Reply::Unread(Unread { last_read_seq: unread.read, unread: unread.unread }))
-    }
 }
 
 impl From<crate::backends::Appended> for Appended {
@@ -156,9 +137,11 @@ impl From<crate::backends::Appended> for Appended {
     }
 }
 
-pub(super) fn may_post(membership: &Membership) -> Result<(), Fault> {
+/// How long a member has to be silent before, in milliseconds: slow mode is not for admins and owners.
+pub(super) fn may_post(membership: &Membership) -> Result<u32, Fault> {
     match membership.state {
-        RoomState::Open => Ok(()),
+        RoomState::Open if membership.role >= Role::Admin => Ok(0),
+        RoomState::Open => Ok(membership.slow_mode_seconds.saturating_mul(1_000)),
         RoomState::ReadOnly => Err(Fault::new(Code::Conflict, "the room is read-only")),
         RoomState::Dissolved => Err(Fault::new(Code::Conflict, "the room is dissolved")),
     }

@@ -55,11 +55,15 @@ impl Core {
             name: update.name,
             topic: update.topic,
             state: update.state.map(|state| wire::RoomState::from(state).into()),
+            slow_mode_seconds: update.slow_mode_seconds,
         };
         let answer = self.backends.update_room(request).await?;
         let room = views::room(answer.room.unwrap_or_default())?;
         if let Caller::Session { user, .. } = caller {
-            user.update(room.room, |membership| membership.state = room.state);
+            user.update(room.room, |membership| {
+                membership.state = room.state;
+                membership.slow_mode_seconds = room.slow_mode_seconds;
+            });
         }
         Ok(Reply::Room(room))
     }

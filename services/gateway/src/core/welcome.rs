@@ -16,7 +16,7 @@ use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
     hub::Start,
     presence::Welcoming,
-    session::{Codec, Session},
+    session::{Codec, Manner, Outbox, Scope, Session},
     steady::SteadySet,
     users::User,
     views,
@@ -24,6 +24,27 @@ use crate::{
 
 /// Rooms whose heads are read on connecting. A user with more sees the most recently joined.
 const ROOMS_RANKED_MAX: usize = 5_000;
+
+/// How a session begins.
+pub(crate) struct Opening {
+    pub(crate) manner: Manner,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) resume: Option<Resume>,
+    /// Entered from the start, by a session that follows only what it [enters](Scope::Entered).
+    pub(crate) entered: Vec<RoomId>,
+}
+
+impl Opening {
+    /// Of a session that follows all of its user's rooms, over a connection of its own.
+    pub(crate) fn plain(
+        codec: &'static dyn Codec,
+        outbox_bytes_max: usize,
+        resume: Option<Resume>,
+    ) -> Self {
+        let outbox = Arc::new(Outbox::new(outbox_bytes_max));
+        Self { manner: Manner::plain(codec), outbox, resume, entered: Vec::new() }
+    }
+}
 
 /// A session that may be told `welcome`. Then [`Core::start`] carries out the plan.
 pub(crate) struct Welcomed {
@@ -45,18 +66,17 @@ pub(crate) struct Plan {
 }
 
 impl Core {
-    pub(crate) async fn welcome(
-        &self,
-        user: &UserId,
-        resume: Option<Resume>,
-        codec: &'static dyn Codec,
-    ) -> Result<Welcomed, Fault> {
+    pub(crate) async fn welcome(&self, user: &UserId, opening: Opening) -> Result<Welcomed, Fault> {
+        let Opening { manner, outbox, resume, entered } = opening;
         let id = self.sessions.next_id();
         let (user, welcoming) =
             tokio::try_join!(self.users.enter(user), self.presences.enter(user, id))?;
         let mut rooms = user.memberships();
         let rooms_total = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
         let known = rooms.iter().map(|membership| membership.room).collect();
+        if manner.scope == Scope::Entered {
+            rooms.retain(|membership| entered.contains(&membership.room));
+        }
         rooms.truncate(ROOMS_RANKED_MAX);
         let rooms = self.recent(&user, rooms).await?;
 
@@ -85,12 +105,7 @@ impl Core {
                 )
             })
             .collect();
-        let session = Arc::new(Session::new(
-            id,
-            user.id().clone(),
-            codec,
-            self.config.session.outbox_bytes_max,
-        ));
+        let session = Arc::new(Session::new(id, user.id().clone(), manner, outbox));
         Ok(Welcomed {
             caller: Caller::Session { user: Arc::clone(&user), session: Arc::clone(&session) },
             session,

@@ -110,7 +110,8 @@ impl<P: Protocol> Engine<P> {
         let pause = config.window / u32::try_from(outboxes.len().max(1)).unwrap_or(u32::MAX);
         for outbox in outboxes {
             outbox.close(hubbub_client_protocol::CloseCode::Moved);
-            tokio::time::sleep(pause.mul_f64(rand::rng().random_range(0.5..1.5))).await;
+            let factor = rand::rng().random_range(0.5..1.5);
+            tokio::time::sleep(pause.mul_f64(factor)).await;
         }
     }
 
@@ -346,7 +347,7 @@ fn known(parts: &Parts, query: Vec<(String, String)>) -> Result<Request, Respons
     // The listener's gate puts it there.
     let address = parts.extensions.get::<ClientAddress>();
     let address = address.ok_or_else(|| Refused::BadRequest.into_response())?.0;
-    let ours = ["EIO", "transport", "t", "b64"];
+    let ours = ["EIO", "transport", "b64"];
     let query = query.into_iter().filter(|(name, _)| !ours.contains(&&**name)).collect();
     Ok(Request { query, bearer: native::bearer(&parts.headers).map(str::to_owned), address })
 }

@@ -40,6 +40,7 @@ impl Hub {
     /// Catches a session up in every room where it is behind, until its outbox is full again. One
     /// at a time per session; the session's task calls it whenever the outbox has drained.
     pub(crate) fn catch_up(self: &Arc<Self>, session: &Arc<Session>) {
+        session.tell_held();
         if session.is_behind() && session.begin_catch_up() {
             let (hub, session) = (Arc::clone(self), Arc::clone(session));
             self.tasks.spawn(async move {
@@ -162,7 +163,10 @@ impl Hub {
             stream.note_head(rev);
         }
         if let Some(follower) = state.followers.get_mut(&session.id()) {
-            session.outbox().reply(session.codec().event(&event));
+            match session.tailor() {
+                None => session.outbox().reply(session.codec().event(&event)),
+                Some(tailor) => tailor.reset(session.outbox(), room.id(), rev, &event),
+            }
             (follower.cursor, follower.anew) = (rev, false);
         }
         Ok(())
@@ -206,7 +210,7 @@ mod tests {
     use crate::{
         hub::{Start, room::Room},
         native::NativeCodec,
-        session::{Session, Sessions},
+        session::{Manner, Outbox, Session, Sessions},
     };
 
     fn alice() -> UserId {
@@ -238,7 +242,8 @@ mod tests {
     fn catching_up_stops_at_ones_own_departure_until_that_is_confirmed() {
         let room = Room::new(RoomId::generate());
         let id = Sessions::default().next_id();
-        let session = Arc::new(Session::new(id, alice(), &NativeCodec, 1_000_000));
+        let manner = Manner::plain(&NativeCodec);
+        let session = Arc::new(Session::new(id, alice(), manner, Arc::new(Outbox::new(1_000_000))));
         assert!(room.attach(&session, Start::After(Rev(1))));
         room.settle(Rev(4));
         let said = |rev| told(room.id(), rev, SystemNotice::Announced { text: "x".into() });

@@ -39,6 +39,10 @@ impl Encoded {
         Arc::new(Self { room, change, weight, frames: Default::default() })
     }
 
+    pub(crate) const fn room(&self) -> RoomId {
+        self.room
+    }
+
     pub(crate) const fn rev(&self) -> Rev {
         self.change.rev
     }

@@ -69,6 +69,9 @@ impl Listeners {
                 self.users.room_updated(*room, updated.room.unwrap_or_default())
             }
             (Topic::Room(room), Some(Event::Typing(typing))) => self.typing.heard(*room, &typing),
+            (Topic::Room(room), Some(Event::ReceiptsMoved(moved))) => {
+                self.users.receipts_moved(*room, &moved)
+            }
             (Topic::User(user), Some(Event::MembershipChanged(change))) => {
                 self.users.membership_changed(user, change)
             }

@@ -56,17 +56,31 @@ impl Follower {
             return Given::Suspended;
         }
         let next = Next { change, trace: None };
-        if self.give(std::iter::once(next)).taken > 0 { Given::Yes } else { Given::Full }
+        if self.give(change.room(), std::iter::once(next)).taken > 0 {
+            Given::Yes
+        } else {
+            Given::Full
+        }
     }
 
     /// Gives changes that follow the cursor without a gap; they leave in one write.
-    pub(super) fn give<'a>(&mut self, changes: impl Iterator<Item = Next<'a>>) -> Offered {
+    pub(super) fn give<'a>(
+        &mut self,
+        room: RoomId,
+        changes: impl Iterator<Item = Next<'a>>,
+    ) -> Offered {
         let codec = self.session.codec();
-        let frames = changes.map(|Next { change, trace }| Frame {
-            bytes: change.bytes(codec),
-            trace: trace.cloned(),
+        let frames = changes.map(|Next { change, trace }| {
+            (change, Frame { bytes: change.bytes(codec), trace: trace.cloned() })
         });
-        let offered = self.session.outbox().offer(frames);
+        let outbox = self.session.outbox();
+        let offered = match self.session.tailor() {
+            None => outbox.offer(frames.map(|(_, frame)| frame)),
+            Some(tailor) => {
+                let mut frames = frames.map(|(change, frame)| (change.change(), frame));
+                tailor.offer(outbox, room, self.cursor, &mut frames)
+            }
+        };
         self.cursor = Rev(self.cursor.0 + offered.taken as u64);
         offered
     }

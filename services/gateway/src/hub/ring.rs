@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use hubbub_domain::Rev;
+use hubbub_domain::{ChangeKind, Rev, Seq};
 
 use super::Encoded;
 
@@ -34,6 +34,14 @@ impl Ring {
         let first = self.changes.front()?.rev();
         let skip = usize::try_from((rev.0 + 1).checked_sub(first.0)?).ok()?;
         Some(self.changes.iter().skip(skip))
+    }
+
+    /// The newest message among them, if any of them is one.
+    pub(crate) fn newest_seq(&self) -> Option<Seq> {
+        self.changes.iter().rev().find_map(|change| match &change.change().kind {
+            ChangeKind::Posted(message) => Some(message.seq),
+            _ => None,
+        })
     }
 
     pub(crate) fn clear(&mut self) {

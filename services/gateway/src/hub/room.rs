@@ -302,7 +302,7 @@ impl State {
         for follower in self.followers.values_mut() {
             #[cfg(test)]
             if planted::has(Bug::CatchUpOvertaken) && follower.behind {
-                follower.give(changes.iter().map(Next::from));
+                follower.give(room, changes.iter().map(Next::from));
                 continue;
             }
             if follower.behind || follower.suspended.is_some() {
@@ -315,7 +315,7 @@ impl State {
                 follower.fall_behind(room, Cause::Skipped);
                 continue;
             }
-            let offered = follower.give(new.iter().map(Next::from));
+            let offered = follower.give(room, new.iter().map(Next::from));
             if offered.taken < new.len() {
                 follower.fall_behind(room, Cause::Slow);
             }

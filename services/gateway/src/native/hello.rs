@@ -1,7 +1,7 @@
 //! The first exchange: who the client is, and `welcome`. Nothing is asked of other services before
 //! the client's token was verified; the connection's time-out bounds all of it.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use hubbub_auth::{AuthError, Claims};
 use hubbub_client_protocol::{CloseCode, Command, Hello, Reply, Request, RequestError, RequestId};
@@ -12,7 +12,7 @@ use super::{
     codec::{self, NativeCodec, broken},
 };
 use crate::{
-    core::{Caller, Plan, WelcomeHead},
+    core::{Caller, Opening, Plan, WelcomeHead},
     edge::ConnectionGuard,
     session::{Ending, Incoming, Reading, Session, Wire},
     ws::encode,
@@ -21,7 +21,7 @@ use crate::{
 /// A client that was welcomed; the answer to its `hello` waits in its outbox.
 pub(super) struct Admitted {
     pub(super) caller: Caller,
-    pub(super) session: std::sync::Arc<Session>,
+    pub(super) session: Arc<Session>,
     pub(super) plan: Plan,
     pub(super) expires_at: Timestamp,
     /// Counts the connection as one of its user's.
@@ -49,7 +49,9 @@ pub(super) async fn greet(
         .caps
         .enter(&claims.sub)
         .map_err(|fault| Ending::Code(CloseCode::TooManyConnections, fault.message))?;
-    let welcomed = door.core.welcome(&claims.sub, hello.resume, &NativeCodec).await;
+    let opening =
+        Opening::plain(&NativeCodec, door.core.config.session.outbox_bytes_max, hello.resume);
+    let welcomed = door.core.welcome(&claims.sub, opening).await;
     let mut welcomed = welcomed.map_err(|fault| {
         tracing::debug!(%fault, "a client could not be welcomed");
         wire.push(codec::answer(&id, &Err(fault.clone())));

@@ -2,8 +2,7 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Appended, Command, Delete, Edit, ErrorView, History, Page, React, Reacted, Read, Reply,
-    Revised, Send, Unread,
+    Appended, Command, Delete, Edit, ErrorView, History, Page, React, Reacted, Reply, Revised, Send,
 };
 use hubbub_domain::{Body as MessageBody, ClientId, RoomId, Seq, Timestamp};
 use serde::Deserialize;
@@ -21,7 +20,6 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
         .routes(routes!(history, send))
         .routes(routes!(edit, delete))
         .routes(routes!(react, unreact))
-        .routes(routes!(read))
 }
 
 /// Which page; at most one of the anchors.
@@ -127,23 +125,4 @@ async fn unreact(
     Path((room, seq, emoji)): Path<(RoomId, Seq, String)>,
 ) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::React(React { room, seq, emoji, on: false })).await
-}
-
-/// How far the caller has read.
-#[derive(Deserialize, ToSchema)]
-struct ReadMarker {
-    seq: Seq,
-}
-
-/// Moves the caller's read marker forward; it never goes back.
-#[utoipa::path(put, path = "/v1/rooms/{room}/read", operation_id = "read", tag = "messages",
-    params(("room" = RoomId, Path)), request_body = ReadMarker,
-    responses((status = 200, body = Unread), (status = "4XX", body = ErrorView)))]
-async fn read(
-    State(door): State<RestDoor>,
-    caller: Caller,
-    Path(room): Path<RoomId>,
-    Body(ReadMarker { seq }): Body<ReadMarker>,
-) -> Result<Json<Reply>, Refused> {
-    door.execute(&caller, Command::Read(Read { room, seq })).await
 }

@@ -107,9 +107,11 @@ struct RoomChange {
     name: Option<String>,
     topic: Option<String>,
     state: Option<RoomState>,
+    /// Seconds between two messages of a member, at most 21,600; 0 ends slow mode.
+    slow_mode_seconds: Option<u32>,
 }
 
-/// Renames a room, sets its topic, or opens, closes or dissolves it.
+/// Renames a room, sets its topic or slow mode, or opens, closes or dissolves it.
 #[utoipa::path(patch, path = "/v1/rooms/{room}", operation_id = "update_room", tag = "rooms",
     params(("room" = RoomId, Path)), request_body = RoomChange,
     responses((status = 200, body = RoomView), (status = "4XX", body = ErrorView)))]
@@ -117,9 +119,11 @@ async fn update_room(
     State(door): State<RestDoor>,
     caller: Caller,
     Path(room): Path<RoomId>,
-    Body(RoomChange { name, topic, state }): Body<RoomChange>,
+    Body(change): Body<RoomChange>,
 ) -> Result<Json<Reply>, Refused> {
-    door.execute(&caller, Command::UpdateRoom(UpdateRoom { room, name, topic, state })).await
+    let RoomChange { name, topic, state, slow_mode_seconds } = change;
+    let update = UpdateRoom { room, name, topic, state, slow_mode_seconds };
+    door.execute(&caller, Command::UpdateRoom(update)).await
 }
 
 /// Becomes a member of a public room.

@@ -33,7 +33,6 @@ use crate::ws::{FrameQueue, Writer, Written};
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
     /// The span of a sampled message: it ends when the last recipient's frame was written.
-    #[expect(dead_code, reason = "it is kept for its drop: the last one ends the span")]
     pub(crate) trace: Option<Arc<tracing::Span>>,
 }
 

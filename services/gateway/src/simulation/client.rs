@@ -27,7 +27,7 @@ use super::{
     door::{Connection, Door, PlainCodec},
     trace::Trace,
 };
-use crate::core::Core;
+use crate::core::{Core, Opening};
 
 /// How long the door gives a client to say hello, and the gateway to welcome it.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
@@ -144,7 +144,8 @@ impl Client {
             // A client that has lost what it knew.
             self.forget();
         }
-        let welcome = core.welcome(&self.user, resume, &PlainCodec);
+        let opening = Opening::plain(&PlainCodec, core.config.session.outbox_bytes_max, resume);
+        let welcome = core.welcome(&self.user, opening);
         let welcomed = timeout(WELCOME_PATIENCE, welcome).await;
         let Ok(Ok(mut welcomed)) = welcomed else {
             self.around.trace.note(format_args!("{} is not let in at {number}", self.name));

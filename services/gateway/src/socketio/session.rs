@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use hubbub_client_protocol::socketio::{Body, Decoder, Event, Limits, Packet};
@@ -24,7 +25,8 @@ pub struct SocketSession {
     decoder: Decoder,
     packets_queued_max: usize,
     calls_max: usize,
-    /// Over while the client is in some namespace, or about to be.
+    connect_timeout: Duration,
+    /// None while the client is in some namespace, or asks for one.
     connect_by: Option<Instant>,
     /// One for each namespace it has ever asked for; there are as many as namespaces at most.
     places: SmallVec<[Place; 1]>,
@@ -95,6 +97,7 @@ impl SocketSession {
             decoder: Decoder::new(limits),
             packets_queued_max: config.packets_queued_max,
             calls_max: config.calls_max,
+            connect_timeout: config.connect_timeout,
             connect_by: Some(opening.at + config.connect_timeout),
             places: SmallVec::new(),
             waiting: VecDeque::new(),
@@ -162,6 +165,7 @@ impl SocketSession {
             inside.socket.leave();
             self.waiting.push_front(Job::Closed(inside, departure));
         }
+        self.note_outside();
     }
 
     /// The next job's future; what needs no waiting is done at once.
@@ -226,7 +230,15 @@ impl SocketSession {
             Err(Refusal { message, data }) => {
                 self.outgoing.reply(frames::refused(namespace, &message, data.as_ref()));
                 self.note(namespace, Standing::Left);
+                self.note_outside();
             }
+        }
+    }
+
+    /// Who is nowhere any more has as long as at first.
+    fn note_outside(&mut self) {
+        if self.places.iter().all(|place| matches!(place.standing, Standing::Left)) {
+            self.connect_by = Some(Instant::now() + self.connect_timeout);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, RoomId, Seq, UserId};
 use hubbub_proto::{
-    bus::v1::{ChatChanged, MembershipChanged},
+    bus::v1::{ChatChanged, MembershipChanged, ReceiptsMoved},
     room::v1 as wire,
 };
 
@@ -42,10 +42,29 @@ impl Users {
             if let Some(user) = self.get(session.user()) {
                 user.update(room, |membership| {
                     membership.state = view.state;
+                    membership.slow_mode_seconds = view.slow_mode_seconds;
                     membership.name = view.name.as_str().into();
                 });
             }
             session.tell(&event);
+        }
+        Ok(())
+    }
+
+    /// Markers of a room's members moved: the others are told, each of the newest only.
+    pub(crate) fn receipts_moved(&self, room: RoomId, moved: &ReceiptsMoved) -> Result<(), Fault> {
+        let sessions = self.hub.followers(room);
+        for receipt in &moved.receipts {
+            let user: UserId = receipt.user_id.parse()?;
+            // What was read was delivered: that needs no telling of its own.
+            let event = match (receipt.read_seq, receipt.delivered_seq) {
+                (0, 0) => continue,
+                (0, seq) => Event::Delivered { room, user: user.clone(), seq: Seq(seq) },
+                (seq, _) => Event::Read { room, user: user.clone(), seq: Seq(seq) },
+            };
+            for session in sessions.iter().filter(|session| *session.user() != user) {
+                session.tell_newest((room, &user), &event);
+            }
         }
         Ok(())
     }

@@ -272,6 +272,7 @@ mod tests {
             room,
             kind: RoomKind::Group,
             state: RoomState::Open,
+            slow_mode_seconds: 0,
             role: Role::Member,
             last_read: Seq::ZERO,
             joined_at: Timestamp::default(),

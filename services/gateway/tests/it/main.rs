@@ -1,6 +1,11 @@
 //! The gateway over real sockets.
 
 mod edge;
+mod engine_client;
+mod engineio;
+mod engineio_upgrade;
+mod socketio;
+mod socketio_fixture;
 mod ws;
 mod ws_client;
 mod ws_echo;

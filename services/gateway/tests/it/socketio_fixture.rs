@@ -32,17 +32,22 @@ pub(crate) fn edge(port: u16) -> Config {
     }
 }
 
-pub(crate) fn router(
-    listener: &Listener,
-    tasks: &TaskTracker,
-    abort: &CancellationToken,
-) -> Router {
-    let config = engineio::Config {
+/// What the suites know the server by.
+pub(crate) fn engine_config() -> engineio::Config {
+    engineio::Config {
         ping_interval: Duration::from_millis(300),
         ping_timeout: Duration::from_millis(200),
         payload_bytes_max: 1_000_000,
         ..engineio::Config::default()
-    };
+    }
+}
+
+pub(crate) fn router(
+    config: &engineio::Config,
+    listener: &Listener,
+    tasks: &TaskTracker,
+    abort: &CancellationToken,
+) -> Router {
     let host = || Host {
         node: "fixture".to_owned(),
         admission: listener.admission(),
@@ -52,10 +57,10 @@ pub(crate) fn router(
     let greeter: Arc<dyn Namespace> = Arc::new(Greeter);
     let protocol = SocketIo::new(
         socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() },
-        [("/", Arc::clone(&greeter)), ("/custom", greeter)],
+        [("/", Arc::clone(&greeter)), ("/custom", greeter), ("/server", Arc::new(Initiative))],
     );
     let echo = Engine::new(config.clone(), host(), Echo).router("/engine.io/");
-    Engine::new(config, host(), protocol).router("/socket.io/").merge(echo)
+    Engine::new(config.clone(), host(), protocol).router("/socket.io/").merge(echo)
 }
 
 /// Says every message back.
@@ -134,6 +139,41 @@ impl Participant for Guest {
         match (&*event.name, ack) {
             ("message", _) => self.socket.emit_with("message-back", values, attachments),
             ("message-with-ack", Some(ack)) => ack.send_args(&event.args),
+            _ => {}
+        }
+    }
+
+    async fn closed(&self, _departure: Departure) {}
+}
+
+/// What a server does of itself: refuses, asks, and shows the door.
+struct Initiative;
+
+struct Asked(Socket);
+
+#[async_trait]
+impl Namespace for Initiative {
+    async fn connect(&self, connect: Connect) -> Result<Admitted, Refusal> {
+        if connect.token() != Some("good") {
+            let data = Some(serde_json::json!({ "code": "unauthenticated" }));
+            return Err(Refusal { message: "a bad token".to_owned(), data });
+        }
+        let offset = connect.recovery().map(|(pid, offset)| format!("{pid}+{offset}"));
+        let pid = offset.or_else(|| Some("private".to_owned()));
+        Ok(Admitted { participant: Arc::new(Asked(connect.socket)), pid })
+    }
+}
+
+#[async_trait]
+impl Participant for Asked {
+    async fn event(&self, event: Event, ack: Option<Ack>) {
+        match (&*event.name, ack) {
+            ("ask", Some(ack)) => {
+                let answer = self.0.call("question", &[1], Duration::from_secs(5)).await;
+                let answer = answer.map_err(|error| error.to_string());
+                ack.send(&[answer.map(|args| args.values)]);
+            }
+            ("leave", _) => self.0.disconnect(),
             _ => {}
         }
     }

@@ -31,10 +31,19 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(config: Config, router: Router) -> Self {
+        Self::start_with(config, |_, _| router)
+    }
+
+    /// For what needs the listener, or the token that stops everything.
+    pub(crate) fn start_with(
+        config: Config,
+        router: impl FnOnce(&Listener, &CancellationToken) -> Router,
+    ) -> Self {
         let listener = Listener::bind(config).expect("a free port");
         let address = listener.local_address().expect("bound");
         let open = listener.open_connections();
         let (drain, abort) = (CancellationToken::new(), CancellationToken::new());
+        let router = router(&listener, &abort);
         let served = tokio::spawn(listener.serve(router, drain.clone(), abort.clone()));
         Self { address, open, drain, served, _abort: abort.drop_guard() }
     }
@@ -69,8 +78,13 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and shakes hands.
     pub(crate) async fn open(address: SocketAddr) -> Self {
+        Self::open_at(address, "/").await
+    }
+
+    /// The same, at another path.
+    pub(crate) async fn open_at(address: SocketAddr, path: &str) -> Self {
         let mut client = Self { stream: TcpStream::connect(address).await.expect("connects") };
-        client.write(HANDSHAKE.as_bytes()).await;
+        client.write(HANDSHAKE.replacen("GET / ", &format!("GET {path} "), 1).as_bytes()).await;
         let head = client.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         client

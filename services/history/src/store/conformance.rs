@@ -17,9 +17,12 @@ mod model;
 mod outbox;
 mod paging;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use hubbub_domain::{
@@ -77,6 +80,7 @@ fn post(room: RoomId, sender: &str, text: &str) -> Post {
         client_id: ClientId::parse(&client_id).expect("valid"),
         id: MessageId::generate(),
         content: Content::User(Body::text(text)),
+        pause: Duration::ZERO,
         traceparent: String::new(),
     }
 }
@@ -162,6 +166,8 @@ mod on {
             replies_need_what_they_answer,
             content_reads_back,
             time_rises_strictly,
+            a_reply_needs_what_is_still_there,
+            slow_mode_lets_one_pass,
         }
         changing {
             edits_are_the_senders,
@@ -169,6 +175,8 @@ mod on {
             deleting_again_answers_the_first,
             reactions_are_idempotent_and_bounded,
             absent_messages_are_absent,
+            edits_are_kept_until_deletion,
+            an_edit_may_keep_its_reply,
             changes_follow_a_model,
         }
         paging {
@@ -180,6 +188,8 @@ mod on {
         heads {
             heads_come_as_asked,
             unread_is_what_a_recount_says,
+            mentions_are_what_a_recount_says,
+            senders_since_a_message,
             ranking_pages_through_all,
             epochs_change_on_demand,
         }

@@ -12,7 +12,7 @@ mod read;
 use std::{str::FromStr as _, time::Duration};
 
 use async_trait::async_trait;
-use hubbub_domain::{Rev, RoomId, Timestamp, UserId};
+use hubbub_domain::{Rev, RoomId, Seq, Timestamp, UserId};
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     migrate::Migrator,
@@ -21,8 +21,9 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, Heads, Marker,
-    OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Store, StoreError,
+    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish, Heads,
+    Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store, StoreError,
+    Version,
 };
 use crate::{config::PostgresConfig, metrics, rules::Window};
 
@@ -172,6 +173,14 @@ impl Store for PostgresStore {
 
     async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError> {
         self.call(|| read::heads(&self.pool, markers, user)).await
+    }
+
+    async fn edits(&self, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
+        self.call(|| read::edits(&self.pool, wish)).await
+    }
+
+    async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError> {
+        self.call(|| read::senders(&self.pool, room, seq)).await
     }
 
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {

@@ -10,8 +10,8 @@ use hubbub_domain::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Content, StoreError};
-use crate::rules::{Target, TargetState};
+use super::{Content, Post, StoreError, Version};
+use crate::rules::{Reacted, Target, TargetState};
 
 /// A row of messages, with its reactions as a JSON array.
 #[derive(sqlx::FromRow)]
@@ -109,6 +109,73 @@ pub(super) struct ReactPayload {
     pub on: bool,
 }
 
+/// What an edit's change says: the new body, and beside it what the message said first, with its first
+/// edit alone. Both go when the message is deleted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EditPayload {
+    #[serde(flatten)]
+    pub body: Body,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Body>,
+}
+
+/// What a message says now.
+#[derive(sqlx::FromRow)]
+pub(super) struct BodyRow {
+    text: Option<String>,
+    extra: Option<String>,
+    is_edited: bool,
+}
+
+impl BodyRow {
+    /// The body, and what an edit of it has to keep.
+    pub(super) fn before(self) -> Result<(Body, Option<Body>), StoreError> {
+        let body = body(self.text, self.extra.as_deref())?;
+        let kept = (!self.is_edited).then(|| body.clone());
+        Ok((body, kept))
+    }
+}
+
+/// A row of `edits.sql`: the message, and one of its versions.
+#[derive(sqlx::FromRow)]
+pub(super) struct VersionRow {
+    #[sqlx(flatten)]
+    pub target: TargetRow,
+    rev: Option<i64>,
+    at_us: Option<i64>,
+    body: Option<String>,
+}
+
+impl VersionRow {
+    /// `None` when there is none on this page.
+    pub(super) fn version(self) -> Result<Option<Version>, StoreError> {
+        let (Some(rev), Some(at_us), Some(body)) = (self.rev, self.at_us, self.body) else {
+            return Ok(None);
+        };
+        let at = Timestamp::from_micros(at_us);
+        Ok(Some(Version { rev: Rev(unsigned(rev)?), at, body: from_json(&body)? }))
+    }
+}
+
+/// The reactions of a message, counted.
+#[derive(sqlx::FromRow)]
+pub(super) struct ReactedRow {
+    count: i64,
+    own: i64,
+    emoji: i64,
+    present: bool,
+    known: bool,
+}
+
+impl ReactedRow {
+    pub(super) fn reacted(&self) -> Result<Reacted, StoreError> {
+        let Self { present, known, .. } = *self;
+        let (count, own, emoji) =
+            (unsigned(self.count)?, unsigned(self.own)?, unsigned(self.emoji)?);
+        Ok(Reacted { present, count, own, emoji, known })
+    }
+}
+
 /// What the rules ask about a message, and where its room stands.
 #[derive(sqlx::FromRow)]
 pub(super) struct TargetRow {
@@ -126,6 +193,11 @@ impl TargetRow {
         };
         Ok(Target { seq, sender: stored(UserId::parse(&self.sender_id))?, state })
     }
+}
+
+/// For how long a message's sender must have been silent, in microseconds.
+pub(super) fn pause_us(post: &Post) -> i64 {
+    i64::try_from(post.pause.as_micros()).unwrap_or(COUNTER_MAX)
 }
 
 /// What a new message is stored as.
@@ -177,7 +249,7 @@ fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Defect("stored JSON does not parse".into()))
 }
 
-fn stored<T>(parsed: Result<T, Fault>) -> Result<T, StoreError> {
+pub(super) fn stored<T>(parsed: Result<T, Fault>) -> Result<T, StoreError> {
     parsed.map_err(|_| StoreError::Defect("a stored id does not parse".into()))
 }
 

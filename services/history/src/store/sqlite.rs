@@ -12,7 +12,7 @@ mod read;
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use hubbub_domain::{Rev, RoomId, Timestamp, UserId};
+use hubbub_domain::{Rev, RoomId, Seq, Timestamp, UserId};
 use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -21,8 +21,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
-    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, Heads, Marker,
-    OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Store, StoreError,
+    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish, Heads,
+    Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store, StoreError,
+    Version,
 };
 use crate::{config::SqliteConfig, rules::Window};
 
@@ -89,6 +90,14 @@ impl Store for SqliteStore {
 
     async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError> {
         read::heads(&self.readers, markers, user).await
+    }
+
+    async fn edits(&self, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
+        read::edits(&self.readers, wish).await
+    }
+
+    async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError> {
+        read::senders(&self.readers, room, seq).await
     }
 
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {

@@ -105,6 +105,7 @@ pub(crate) fn message(room: RoomId, sender: &str, text: &str) -> NewMessage {
         sender_id: sender.to_owned(),
         client_id: format!("c{}", NEXT.fetch_add(1, Ordering::Relaxed)),
         content: Some(new_message::Content::Body(body(text))),
+        pause_ms: 0,
         traceparent: String::new(),
     }
 }

@@ -329,6 +329,10 @@ fn describe(notice: &SystemNotice) -> String {
         SystemNotice::Renamed { name, by } => format!("{by} named this room {}", printable(name)),
         SystemNotice::TopicSet { topic, by } => format!("{by} set the topic: {}", printable(topic)),
         SystemNotice::StateSet { state, by } => format!("{by} made this room {}", state.as_str()),
+        SystemNotice::SlowModeSet { seconds: 0, by } => format!("{by} ended slow mode"),
+        SystemNotice::SlowModeSet { seconds, by } => {
+            format!("{by} set slow mode: one message every {seconds} s")
+        }
         SystemNotice::Announced { text } => printable(text),
     }
 }

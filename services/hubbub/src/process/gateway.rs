@@ -29,6 +29,7 @@ impl Process {
             history,
             verifier: self.verifier(&self.settings)?,
             clock: Arc::clone(&self.clock),
+            standalone: false,
         };
         self.serve_clients(dependencies).await?;
         Ok(())

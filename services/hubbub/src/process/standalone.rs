@@ -29,6 +29,7 @@ impl Process {
             history,
             verifier: self.verifier(&settings)?,
             clock: Arc::clone(&self.clock),
+            standalone: true,
         };
         let client = self.serve_clients(dependencies).await?;
         announce::welcome(client, self.stores());

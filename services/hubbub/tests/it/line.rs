@@ -46,7 +46,7 @@ impl Standalone {
     }
 
     pub(crate) async fn connect(&self) -> Line {
-        Line::to(&format!("ws://{}", self.address())).await
+        Line::open(&format!("ws://{}", self.address())).await
     }
 
     /// Connected and welcomed.
@@ -65,11 +65,23 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Connected to a gateway, and not yet welcomed.
-    pub(crate) async fn to(url: &str) -> Self {
+    /// To a gateway, without a word so far.
+    pub(crate) async fn open(url: &str) -> Self {
         let request = format!("{url}/v1/connect").into_client_request();
         let (socket, _) = connect_async(request.expect("a request")).await.expect("connected");
         Self { socket, next_id: 1 }
+    }
+
+    /// To a gateway, and welcomed; with the welcome.
+    pub(crate) async fn welcomed(url: &str, token: &str, resume: Value) -> (Self, Value) {
+        let mut line = Self::open(url).await;
+        let mut hello = json!({"type": "hello", "token": token});
+        if !resume.is_null() {
+            hello["resume"] = resume;
+        }
+        let welcome = line.ask(hello).await;
+        assert!(welcome["ok"].is_object(), "{welcome}");
+        (line, welcome["ok"].clone())
     }
 
     /// Sends a request and waits for its answer; what was heard before it.

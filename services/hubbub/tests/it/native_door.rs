@@ -32,7 +32,7 @@ async fn two_people_talk() {
     let chat = &chats["ok"]["chats"][0];
     assert_eq!((&chat["unread"], &chat["last_message"]["seq"]), (&json!(1), &json!(1)), "{chats}");
     let read = bob.ask(json!({"type": "read", "room": room, "seq": 1})).await;
-    assert_eq!(read["ok"], json!({"last_read_seq": 1, "unread": 0}));
+    assert_eq!(read["ok"], json!({"last_read_seq": 1, "unread": 0, "mentions": 0}));
 
     let react = json!({"type": "react", "room": room, "seq": 1, "emoji": "👍"});
     assert_eq!(bob.ask(react.clone()).await["ok"], json!({"rev": 2, "changed": true}));

@@ -49,7 +49,7 @@ impl Place {
             Self::Alone(hubbub) => (format!("ws://{}", hubbub.address()), hubbub.token(user).await),
             Self::Cluster(cluster) => (cluster.urls()[gateway].clone(), token(user)),
         };
-        let mut line = Line::to(&url).await;
+        let mut line = Line::open(&url).await;
         let welcome = line.ask(json!({"type": "hello", "token": token})).await;
         assert_eq!(welcome["ok"]["user"], user, "{welcome}");
         line
@@ -240,7 +240,7 @@ async fn bounds_hold_across_gateways_and_an_outage_of_redis_is_unknown() {
     room_of(&mut eva, "max").await;
     let max = (place.line("max", 0).await, place.line("max", 1).await, place.line("max", 0).await);
     let Place::Cluster(cluster) = &place else { unreachable!("it is one") };
-    let mut fourth = Line::to(&cluster.urls()[1]).await;
+    let mut fourth = Line::open(&cluster.urls()[1]).await;
     fourth.say(&json!({"id": 1, "type": "hello", "token": token("max")}).to_string()).await;
     let refused = fourth.hear().await;
     assert_eq!(refused["error"]["code"], "limit_reached", "{refused}");
@@ -248,7 +248,7 @@ async fn bounds_hold_across_gateways_and_an_outage_of_redis_is_unknown() {
     drop(max.1);
     // The grace of the one that went has to pass.
     let room_for_one = || async {
-        let mut line = Line::to(&cluster.urls()[1]).await;
+        let mut line = Line::open(&cluster.urls()[1]).await;
         line.say(&json!({"id": 1, "type": "hello", "token": token("max")}).to_string()).await;
         line.hear().await["ok"].is_object()
     };

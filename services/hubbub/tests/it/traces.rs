@@ -66,10 +66,12 @@ impl Roles {
             let dependencies = Dependencies {
                 ephemeral: Arc::clone(&state),
                 bus: Arc::clone(&bus),
+                ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
                 room: room.clone(),
                 history: history.clone(),
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
+                standalone: false,
             };
             let server = hubbub_gateway::Server::bind(config, dependencies, &lifecycle)
                 .await

@@ -59,10 +59,13 @@ impl Rooms {
         let name = request.name.as_deref().map(RoomName::parse).transpose()?;
         let topic = request.topic.as_deref().map(Topic::parse).transpose()?;
         let state = request.state.map(input::state).transpose()?;
-        if name.is_none() && topic.is_none() && state.is_none() {
-            return Err(Fault::bad_request("neither name nor topic nor state is set"));
+        let slow_mode = request.slow_mode_seconds.map(input::slow_mode).transpose()?;
+        if name.is_none() && topic.is_none() && state.is_none() && slow_mode.is_none() {
+            let nothing = "neither name nor topic nor state nor slow_mode_seconds is set";
+            return Err(Fault::bad_request(nothing));
         }
-        let changed = self.change(actor, room, Command::Update { name, topic, state }).await?;
+        let update = Command::Update { name, topic, state, slow_mode };
+        let changed = self.change(actor, room, update).await?;
         Ok(UpdateRoomResponse { room: Some((&changed.room).into()) })
     }
 
@@ -136,12 +139,14 @@ impl Rooms {
         let marked = self.mark_read(&markers).await?;
         let stands: HashMap<_, _> = marked
             .iter()
-            .map(|marked| ((&marked.flags.user, marked.flags.room), marked.flags.last_read.0))
+            .map(|marked| {
+                let stand = (marked.flags.last_read, marked.delivered);
+                ((&marked.flags.user, marked.flags.room), stand)
+            })
             .collect();
-        let markers = markers.iter().map(|marker| {
-            let seq = stands.get(&(&marker.user, marker.room)).copied().unwrap_or_default();
-            wire::marker(&marker.user, marker.room, seq)
-        });
+        let markers = markers
+            .iter()
+            .map(|marker| wire::marker(marker, stands.get(&(&marker.user, marker.room)).copied()));
         Ok(MarkReadResponse { markers: markers.collect() })
     }
 }

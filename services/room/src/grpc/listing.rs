@@ -3,13 +3,14 @@
 use std::pin::Pin;
 
 use futures::{Stream, stream};
-use hubbub_domain::{Fault, UserId};
+use hubbub_domain::{Fault, Seq, UserId};
 use hubbub_proto::{
     room::v1::{
-        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckVersionsRequest,
-        CheckVersionsResponse, GetMembershipRequest, GetMembershipResponse, ListChatsRequest,
-        ListChatsResponse, ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest,
-        ListPublicRoomsResponse, Pair, StreamMembershipsRequest, StreamMembershipsResponse,
+        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckMembersRequest,
+        CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse, GetMembershipRequest,
+        GetMembershipResponse, ListChatsRequest, ListChatsResponse, ListMembersRequest,
+        ListMembersResponse, ListPublicRoomsRequest, ListPublicRoomsResponse, ListReceiptsRequest,
+        ListReceiptsResponse, Pair, StreamMembershipsRequest, StreamMembershipsResponse,
         UserVersion,
     },
     status_from_fault,
@@ -28,6 +29,8 @@ use crate::{
 const VERSIONS_MAX: usize = 10_000;
 /// Pairs of people that one call looks at. At the bound: `limit_reached`.
 const PAIRS_MAX: usize = 10_000;
+/// Users looked for among a room's members by one call. At the bound: `limit_reached`.
+const CHECKED_MAX: usize = 1_000;
 /// Memberships in a chunk.
 const CHUNK: u32 = 500;
 
@@ -149,6 +152,27 @@ impl Rooms {
         let next_cursor =
             next_page(&mut rooms, limit, |last| cursor::write_room(&(fold(&last.name), last.id)));
         Ok(ListPublicRoomsResponse { rooms: rooms.iter().map(Into::into).collect(), next_cursor })
+    }
+}
+
+impl Rooms {
+    pub(super) async fn do_list_receipts(
+        &self,
+        request: ListReceiptsRequest,
+    ) -> Result<ListReceiptsResponse, Fault> {
+        let actor = input::user("actor_id", &request.actor_id)?;
+        let room = input::room(&request.room_id)?;
+        self.receipts(&actor, room, Seq(request.seq)).await
+    }
+
+    pub(super) async fn do_check_members(
+        &self,
+        request: CheckMembersRequest,
+    ) -> Result<CheckMembersResponse, Fault> {
+        let room = input::room(&request.room_id)?;
+        let users = input::users("user_ids", &request.user_ids, CHECKED_MAX)?;
+        let members = self.store().members_among(room, &users).await?;
+        Ok(CheckMembersResponse { member_ids: members.into_iter().map(String::from).collect() })
     }
 }
 

@@ -84,6 +84,7 @@ on_every_adapter! {
     changes::people_are_invited_and_removed,
     changes::a_group_has_a_bound,
     changes::a_room_is_updated,
+    changes::slow_mode_is_the_rooms,
     changes::a_refused_change_leaves_no_trace,
     changes::counts_hold_under_concurrency,
     reads::members_come_in_order_page_by_page,
@@ -93,6 +94,8 @@ on_every_adapter! {
     reads::chat_records_and_flags,
     reads::markers_never_go_back,
     reads::markers_cross_without_deadlock,
+    reads::what_was_read_was_delivered,
+    reads::progress_of_all_and_members_among_some,
     reads::public_rooms_by_prefix,
     notices::told_in_order_and_taken_away,
     notices::a_room_is_in_one_claim,
@@ -142,6 +145,11 @@ async fn make(store: &dyn Store, kind: RoomKind, owner: &str, members: &[&str]) 
 async fn act(store: &dyn Store, room: RoomId, actor: &str, command: Command) -> Result<Changed> {
     let actor = user(actor);
     store.change(&Change { room, actor, command, at: tick(), group_members_max: 5 }).await
+}
+
+fn dissolved() -> Command {
+    let state = Some(hubbub_domain::RoomState::Dissolved);
+    Command::Update { name: None, topic: None, state, slow_mode: None }
 }
 
 fn join() -> Command {

@@ -149,7 +149,7 @@ impl Room<'_> {
     }
 
     fn command(&self, step: &Step) -> Command {
-        let update = |name, state| Command::Update { name, topic: None, state };
+        let update = |name, state| Command::Update { name, topic: None, state, slow_mode: None };
         match step {
             Step::Join => Command::Join { head: Seq::ZERO },
             Step::Leave => Command::Leave,

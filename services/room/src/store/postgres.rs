@@ -18,7 +18,7 @@ use sqlx::{
 
 use super::{
     Backlog, Changed, ChatWish, FlagWish, JoinPlace, Made, Marked, Marker, MemberPlace, NewDirect,
-    NewRoom, NoticeClaim, Page, PublicWish, Result, Store,
+    NewRoom, NoticeClaim, Page, Progress, PublicWish, Result, Store,
 };
 use crate::{
     change::Change,
@@ -145,6 +145,14 @@ impl Store for PostgresStore {
 
     async fn mark_read(&self, markers: &[Marker]) -> Result<Vec<Marked>> {
         write::mark_read(&self.pool, markers).await
+    }
+
+    async fn progress(&self, room: RoomId, limit: u32) -> Result<Vec<Progress>> {
+        reads::progress(&self.pool, room, limit).await
+    }
+
+    async fn members_among(&self, room: RoomId, users: &[UserId]) -> Result<Vec<UserId>> {
+        reads::members_among(&self.pool, room, users).await
     }
 
     async fn public_rooms(&self, wish: &PublicWish) -> Result<Vec<Room>> {

@@ -5,7 +5,7 @@ use hubbub_domain::{Role, RoomId, RoomKind, RoomState, Seq, SystemNotice, Timest
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
-use super::{Marked, Result};
+use super::{Marked, Moved, Progress, Result};
 use crate::{
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, PendingNotice, Room},
@@ -24,6 +24,10 @@ pub(super) fn unsigned(number: i64) -> Result<u64> {
     u64::try_from(number).map_err(|_| StoreError::Corrupt("a negative number"))
 }
 
+fn small(number: i64) -> Result<u32> {
+    u32::try_from(number).map_err(|_| StoreError::Corrupt("a count"))
+}
+
 /// A number for a BIGINT column. Callers bound what comes from outside; the rest counts from 0.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -40,7 +44,8 @@ where
 /// What a [`RoomRow`] reads, of a table named `r`.
 macro_rules! room_columns {
     () => {
-        "r.room_id, r.kind, r.name AS room_name, r.topic, r.state, r.member_count, \
+        "r.room_id, r.kind, r.name AS room_name, r.topic, r.state, r.slow_mode_seconds, \
+         r.member_count, \
          r.created_at_us AS room_created_at_us, r.user_low, r.user_high "
     };
 }
@@ -49,7 +54,8 @@ pub(super) use room_columns;
 /// What a [`MembershipRow`] reads, of records `c`, members `m` and rooms `r`.
 macro_rules! membership_columns {
     () => {
-        "c.user_id, c.room_id, r.kind, r.state, m.role, c.last_read_seq, c.joined_at_us, \
+        "c.user_id, c.room_id, r.kind, r.state, r.slow_mode_seconds, m.role, c.last_read_seq, \
+         c.joined_at_us, \
          c.muted, c.pinned, c.peer_id, r.name AS room_name "
     };
 }
@@ -62,6 +68,7 @@ pub(super) struct RoomRow {
     room_name: String,
     topic: String,
     state: String,
+    slow_mode_seconds: i64,
     member_count: i64,
     room_created_at_us: i64,
     user_low: Option<String>,
@@ -80,8 +87,8 @@ impl TryFrom<RoomRow> for Room {
             name: row.room_name,
             topic: row.topic,
             state: parse::<RoomState>(&row.state, "a room's state")?,
-            member_count: u32::try_from(row.member_count)
-                .map_err(|_| StoreError::Corrupt("a member count"))?,
+            slow_mode_seconds: small(row.slow_mode_seconds)?,
+            member_count: small(row.member_count)?,
             created_at: Timestamp::from_micros(row.room_created_at_us),
             pair: low.zip(high),
         })
@@ -128,6 +135,7 @@ pub(super) struct MembershipRow {
     room_id: Uuid,
     kind: String,
     state: String,
+    slow_mode_seconds: i64,
     role: String,
     last_read_seq: i64,
     joined_at_us: i64,
@@ -146,6 +154,7 @@ impl TryFrom<MembershipRow> for Membership {
             room: RoomId::from_uuid(row.room_id),
             kind: parse(&row.kind, "a room's kind")?,
             state: parse(&row.state, "a room's state")?,
+            slow_mode_seconds: small(row.slow_mode_seconds)?,
             role: parse(&row.role, "a role")?,
             last_read: Seq(unsigned(row.last_read_seq)?),
             joined_at: Timestamp::from_micros(row.joined_at_us),
@@ -212,14 +221,44 @@ impl TryFrom<FlagsRow> for ChatFlags {
 pub(super) struct MarkedRow {
     #[sqlx(flatten)]
     flags: FlagsRow,
-    moved: bool,
+    delivered_seq: i64,
+    read_moved: bool,
+    delivered_moved: bool,
+    member_count: i64,
 }
 
 impl TryFrom<MarkedRow> for Marked {
     type Error = StoreError;
 
     fn try_from(row: MarkedRow) -> Result<Self> {
-        Ok(Self { flags: row.flags.try_into()?, moved: row.moved })
+        Ok(Self {
+            flags: row.flags.try_into()?,
+            delivered: Seq(unsigned(row.delivered_seq)?),
+            moved: Moved { read: row.read_moved, delivered: row.delivered_moved },
+            member_count: small(row.member_count)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct ProgressRow {
+    user_id: String,
+    last_read_seq: i64,
+    delivered_seq: i64,
+    joined_seq: i64,
+}
+
+impl TryFrom<ProgressRow> for Progress {
+    type Error = StoreError;
+
+    fn try_from(row: ProgressRow) -> Result<Self> {
+        let read = Seq(unsigned(row.last_read_seq)?);
+        Ok(Self {
+            user: parse(&row.user_id, "a user id")?,
+            read,
+            delivered: read.max(Seq(unsigned(row.delivered_seq)?)),
+            joined: Seq(unsigned(row.joined_seq)?),
+        })
     }
 }
 

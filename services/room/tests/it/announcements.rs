@@ -83,7 +83,8 @@ async fn a_users_devices_learn_of_flags_and_markers() {
     };
     cluster.client().update_chat(mute).await.expect("mutes");
     for seq in [5, 5, 3] {
-        let marker = ReadMarker { user_id: "alice".into(), room_id: room.room_id.clone(), seq };
+        let (user_id, room_id) = ("alice".into(), room.room_id.clone());
+        let marker = ReadMarker { user_id, room_id, seq, ..ReadMarker::default() };
         let request = MarkReadRequest { markers: vec![marker] };
         cluster.client().mark_read(request).await.expect("marks");
     }

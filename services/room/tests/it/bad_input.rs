@@ -2,10 +2,11 @@
 
 use hubbub_domain::Code;
 use hubbub_proto::room::v1::{
-    CheckVersionsRequest, CreateRoomRequest, GetMembershipRequest, InviteRequest, JoinRequest,
-    LeaveRequest, ListChatsRequest, ListMembersRequest, ListPublicRoomsRequest, MarkReadRequest,
-    OpenDirectRequest, ReadMarker, RemoveRequest, Role, RoomKind, RoomState, SetRoleRequest,
-    StreamMembershipsRequest, UpdateChatRequest, UpdateRoomRequest, UserVersion,
+    CheckMembersRequest, CheckVersionsRequest, CreateRoomRequest, GetMembershipRequest,
+    InviteRequest, JoinRequest, LeaveRequest, ListChatsRequest, ListMembersRequest,
+    ListPublicRoomsRequest, MarkReadRequest, OpenDirectRequest, ReadMarker, RemoveRequest, Role,
+    RoomKind, RoomState, SetRoleRequest, StreamMembershipsRequest, UpdateChatRequest,
+    UpdateRoomRequest, UserVersion,
 };
 
 use crate::cluster::{Cluster, refusal};
@@ -117,6 +118,7 @@ async fn changes_are_checked() {
         update_room(UpdateRoomRequest { topic: Some("x".repeat(513)), ..update() }) => TooLarge,
         update_room(UpdateRoomRequest { state: Some(0), ..update() }) => BadRequest,
         update_room(UpdateRoomRequest { state: Some(9), ..update() }) => BadRequest,
+        update_room(UpdateRoomRequest { slow_mode_seconds: Some(21_601), ..update() }) => BadRequest,
         update_room(UpdateRoomRequest {
             actor_id: text("bob"), state: Some(RoomState::ReadOnly.into()), ..update()
         }) => Forbidden,
@@ -157,7 +159,14 @@ async fn pages_and_batches_are_bounded() {
         cursor: text(cursor),
         limit,
     };
-    let marker = |seq| ReadMarker { user_id: text("alice"), room_id: room.clone(), seq };
+    let marker = |seq| ReadMarker {
+        user_id: text("alice"),
+        room_id: room.clone(),
+        seq,
+        ..ReadMarker::default()
+    };
+    let delivered = |delivered_seq| ReadMarker { delivered_seq, ..marker(0) };
+    let check = |user_ids| CheckMembersRequest { room_id: room.clone(), user_ids };
     let version = UserVersion { user_id: text("alice"), version: 1 };
     refused! { c;
         list_members(members("", 1_001)) => BadRequest,
@@ -172,6 +181,9 @@ async fn pages_and_batches_are_bounded() {
         list_public_rooms(public(&"x".repeat(129), "", 1)) => BadRequest,
         mark_read(MarkReadRequest { markers: vec![marker(u64::MAX)] }) => BadRequest,
         mark_read(MarkReadRequest { markers: vec![marker(1); 1_001] }) => LimitReached,
+        mark_read(MarkReadRequest { markers: vec![delivered(u64::MAX)] }) => BadRequest,
+        check_members(check(vec![text("x"); 1_001])) => LimitReached,
+        check_members(check(vec![text("")])) => BadRequest,
         check_versions(CheckVersionsRequest { users: vec![version.clone(); 10_001] }) => LimitReached,
     }
     let cursor_fault = c.list_chats(chats("zzz", 1)).await.expect_err("refused");

@@ -3,20 +3,25 @@
 //! (The real one is another service's crate, which this one never depends on.)
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
-use hubbub_proto::history::v1::{
-    AppendRequest, AppendResponse, AppendResult, Appended, DeleteRequest, DeleteResponse,
-    EditRequest, EditResponse, GetHeadsRequest, GetHeadsResponse, GetPageRequest, GetPageResponse,
-    Head, ListChangesRequest, ListChangesResponse, NewMessage, Rank, RankRoomsRequest,
-    RankRoomsResponse, RankedRoom, ReactRequest, ReactResponse, RoomHead, RoomMarker,
-    append_result, history_service_server::HistoryService, new_message::Content,
-    system_notice::Event,
+use hubbub_domain::{Code, Fault};
+use hubbub_proto::{
+    history::v1::{
+        AppendRequest, AppendResponse, AppendResult, Appended, DeleteRequest, DeleteResponse,
+        EditRequest, EditResponse, GetHeadsRequest, GetHeadsResponse, GetPageRequest,
+        GetPageResponse, Head, ListChangesRequest, ListChangesResponse, ListEditsRequest,
+        ListEditsResponse, ListSendersRequest, ListSendersResponse, NewMessage, Rank,
+        RankRoomsRequest, RankRoomsResponse, RankedRoom, ReactRequest, ReactResponse, RoomHead,
+        RoomMarker, append_result, history_service_server::HistoryService, new_message::Content,
+        system_notice::Event,
+    },
+    status_from_fault,
 };
 use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
@@ -29,6 +34,8 @@ pub(crate) struct Notebook {
 #[derive(Default)]
 struct Inner {
     rooms: Mutex<BTreeMap<String, Vec<NewMessage>>>,
+    /// Who said the messages of every room, for questions about senders.
+    speakers: Mutex<Vec<String>>,
     down: AtomicBool,
     forgets_answers: AtomicBool,
     calls: AtomicUsize,
@@ -42,6 +49,11 @@ impl Notebook {
     /// Stores what it is given and then says that it failed: the caller must repeat.
     pub(crate) fn set_forgets_answers(&self, forgets: bool) {
         self.inner.forgets_answers.store(forgets, Ordering::Relaxed);
+    }
+
+    /// Makes these the senders of messages 1, 2, 3, … of whatever room is asked about.
+    pub(crate) fn set_speakers(&self, speakers: &[&str]) {
+        *self.inner.speakers.lock() = speakers.iter().map(ToString::to_string).collect();
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -170,6 +182,27 @@ impl HistoryService for Notebook {
         _: Request<ListChangesRequest>,
     ) -> Result<Response<ListChangesResponse>, Status> {
         Err(Status::unimplemented("not asked by the room service"))
+    }
+
+    async fn list_edits(
+        &self,
+        _: Request<ListEditsRequest>,
+    ) -> Result<Response<ListEditsResponse>, Status> {
+        Err(Status::unimplemented("not asked by the room service"))
+    }
+
+    async fn list_senders(
+        &self,
+        request: Request<ListSendersRequest>,
+    ) -> Result<Response<ListSendersResponse>, Status> {
+        self.answers()?;
+        let seq = usize::try_from(request.into_inner().seq).expect("small");
+        let speakers = self.inner.speakers.lock();
+        let absent = || status_from_fault(&Fault::new(Code::NotFound, "no such message"));
+        let sender_id = speakers.get(seq.wrapping_sub(1)).cloned().ok_or_else(absent)?;
+        let since: BTreeSet<&String> = speakers[seq..].iter().collect();
+        let user_ids = since.into_iter().cloned().collect();
+        Ok(Response::new(ListSendersResponse { sender_id, user_ids }))
     }
 
     async fn get_heads(

@@ -109,6 +109,7 @@ async fn versions_and_markers_of_many_at_once() {
         user_id: user.to_owned(),
         room_id: room_id.to_owned(),
         seq,
+        ..ReadMarker::default()
     };
     let markers = vec![
         marker("bob", &room, 4),

@@ -13,3 +13,4 @@ mod lists;
 mod membership;
 mod notices;
 mod outage;
+mod receipts;

@@ -62,7 +62,8 @@ async fn everything_is_unavailable(cluster: &Cluster, room: &Room) {
         name: "room".into(),
         ..CreateRoomRequest::default()
     };
-    let marker = ReadMarker { user_id: alice(), room_id: room.room_id.clone(), seq: 1 };
+    let (user_id, room_id) = (alice(), room.room_id.clone());
+    let marker = ReadMarker { user_id, room_id, seq: 1, ..ReadMarker::default() };
     let version = UserVersion { user_id: alice(), version: 1 };
     let open = OpenDirectRequest { actor_id: alice(), peer_id: "bob".into() };
     let get = GetMembershipRequest { user_id: alice(), room_id: room.room_id.clone() };

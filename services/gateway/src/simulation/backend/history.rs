@@ -129,6 +129,20 @@ impl HistoryService for History {
     ) -> Answer<wire::RankRoomsResponse> {
         Err(Status::unimplemented("the gateway does not call it"))
     }
+
+    async fn list_edits(
+        &self,
+        _: Request<wire::ListEditsRequest>,
+    ) -> Answer<wire::ListEditsResponse> {
+        Err(Status::unimplemented("no simulated client looks at edits"))
+    }
+
+    async fn list_senders(
+        &self,
+        _: Request<wire::ListSendersRequest>,
+    ) -> Answer<wire::ListSendersResponse> {
+        Err(Status::unimplemented("the gateway does not call it"))
+    }
 }
 
 impl History {
@@ -138,6 +152,7 @@ impl History {
             Err(fault) => append_result::Result::Refusal(wire::Refusal {
                 code: fault.code.as_str().to_owned(),
                 message: fault.message.into_owned(),
+                retry_after_ms: 0,
             }),
         };
         wire::AppendResult { result: Some(result) }

@@ -42,6 +42,8 @@ unimplemented_calls! {
     no_acquaintance(CheckAcquaintanceRequest) -> CheckAcquaintanceResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    no_receipts(ListReceiptsRequest) -> ListReceiptsResponse;
+    no_check(CheckMembersRequest) -> CheckMembersResponse;
 }
 
 #[async_trait]
@@ -228,6 +230,20 @@ impl RoomService for Rooms {
         request: Request<wire::ListPublicRoomsRequest>,
     ) -> Answer<wire::ListPublicRoomsResponse> {
         Self::no_public_rooms(request).await
+    }
+
+    async fn list_receipts(
+        &self,
+        request: Request<wire::ListReceiptsRequest>,
+    ) -> Answer<wire::ListReceiptsResponse> {
+        Self::no_receipts(request).await
+    }
+
+    async fn check_members(
+        &self,
+        request: Request<wire::CheckMembersRequest>,
+    ) -> Answer<wire::CheckMembersResponse> {
+        Self::no_check(request).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Places, order, repetition.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use hubbub_domain::{
     Attachment, Body, MessageId, MessageKind, Role, RoomId, Seq, SystemNotice, Timestamp,
@@ -9,7 +9,7 @@ use hubbub_domain::{
 use super::{all_changes, append, append_at, at, head, newest, post, seq, stored, user};
 use crate::{
     rules,
-    store::{Content, Fate, Post, Store},
+    store::{Content, Deletion, Fate, Post, Standing, Store},
 };
 
 pub(super) async fn writers_leave_no_gap(store: Arc<dyn Store>) {
@@ -116,7 +116,7 @@ pub(super) async fn a_repetition_may_meet_its_first(store: Arc<dyn Store>) {
                 Fate::Duplicate(place) => {
                     places.insert((place.seq, place.id));
                 }
-                Fate::NoSuchReply => panic!("it answers nothing"),
+                fate => panic!("it answers nothing and waits for nobody: {fate:?}"),
             }
         }
         assert_eq!((stored, places.len()), (1, 1));
@@ -199,4 +199,68 @@ pub(super) async fn time_rises_strictly(store: Arc<dyn Store>) {
     let times: Vec<_> = newest(&*store, room).await.iter().map(|m| m.created_at).collect();
     assert!(times.is_sorted_by(|a, b| a < b));
     assert_eq!(times[0], at(5_000));
+}
+
+pub(super) async fn a_reply_needs_what_is_still_there(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    let reply = |to| {
+        let body = Body { reply_to: Some(seq(to)), ..Body::text("re") };
+        Post { content: Content::User(body), ..post(room, "bob", "") }
+    };
+    append(&*store, &[post(room, "alice", "1"), post(room, "alice", "2")]).await;
+    let early = reply(1);
+    stored(append(&*store, std::slice::from_ref(&early)).await[0]);
+    let deletion = Deletion {
+        room,
+        seq: seq(1),
+        actor: user("alice"),
+        standing: Standing::Member,
+        now: at(2_000),
+    };
+    store.delete(&deletion).await.expect("deleted");
+    let fates = append(&*store, &[reply(1), reply(2), reply(9), early]).await;
+    assert!(
+        matches!(
+            fates[..],
+            [Fate::ReplyDeleted, Fate::Stored(_), Fate::NoSuchReply, Fate::Duplicate(_)]
+        ),
+        "{fates:?}"
+    );
+    assert_eq!(head(&*store, room).await.seq, seq(4), "a refusal takes no place");
+}
+
+pub(super) async fn slow_mode_lets_one_pass(store: Arc<dyn Store>) {
+    const PAUSE: Duration = Duration::from_secs(10);
+    let room = RoomId::generate();
+    let paced = |who: &str| Post { pause: PAUSE, ..post(room, who, "x") };
+    let second = |n: i64| at(n * 1_000_000);
+    let told = async |posts: &[Post], now| append_at(&*store, posts, now).await.fates;
+
+    // In one batch the first of each sender passes; others are nobody's business.
+    let first = paced("alice");
+    let batch = [first.clone(), paced("alice"), paced("bob"), post(room, "mod", "x")];
+    let fates = told(&batch, second(100)).await;
+    assert!(
+        matches!(fates[..], [Fate::Stored(_), Fate::TooSoon(_), Fate::Stored(_), Fate::Stored(_)]),
+        "{fates:?}"
+    );
+    assert_eq!(fates[1], Fate::TooSoon(second(110)));
+    let again = told(&[paced("alice"), first, post(room, "mod", "x")], second(109)).await;
+    assert!(
+        matches!(again[..], [Fate::TooSoon(until), Fate::Duplicate(_), Fate::Stored(_)]
+            if until == second(110)),
+        "{again:?}"
+    );
+    // A moment each, as bob's own place in the batch was a microsecond later.
+    let after = told(&[paced("alice"), paced("bob")], second(111)).await;
+    assert!(after.iter().all(|fate| matches!(fate, Fate::Stored(_))), "{after:?}");
+
+    // However many ask at once, one is taken.
+    let asking = (0..12).map(|_| {
+        let (store, post) = (store.clone(), paced("alice"));
+        tokio::spawn(async move { append_at(&*store, &[post], second(200)).await.fates[0] })
+    });
+    let fates = futures::future::join_all(asking).await;
+    let taken = fates.iter().filter(|fate| matches!(fate, Ok(Fate::Stored(_)))).count();
+    assert_eq!(taken, 1, "{fates:?}");
 }

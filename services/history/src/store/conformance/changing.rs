@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     rules::ChangeRefused,
-    store::{ChangeError, Content, Deletion, Edit, Post, Reacting, Recorded, Standing, Store},
+    store::{
+        ChangeError, Content, Deletion, Edit, EditsWish, Post, Reacting, Recorded, Standing, Store,
+    },
 };
 
 fn edit(room: RoomId, number: u64, actor: &str, text: &str) -> Edit {
@@ -114,11 +116,24 @@ pub(super) async fn reactions_are_idempotent_and_bounded(store: Arc<dyn Store>) 
     let again = store.react(&Reacting { on: false, ..set.clone() }).await.expect("idempotent");
     assert!(matches!(again, Recorded::Unchanged { rev: Rev(3), .. }), "{again:?}");
 
-    for n in 0..limits::REACTIONS_PER_MESSAGE_MAX {
-        let one = Reacting { emoji: format!("e{n}"), ..set.clone() };
-        changed(store.react(&one).await.expect("set"));
+    let of = |who: usize, emoji: usize| Reacting {
+        actor: user(&format!("u{who}")),
+        emoji: format!("e{emoji}"),
+        ..set.clone()
+    };
+    // One person's bound, the emoji's, and that of all together.
+    for n in 0..limits::REACTIONS_PER_USER_MAX {
+        changed(store.react(&of(0, n)).await.expect("set"));
     }
-    assert_eq!(refusal(store.react(&set).await), ChangeRefused::TooManyReactions);
+    assert_eq!(refusal(store.react(&of(0, 20)).await), ChangeRefused::TooManyOfOne);
+    for n in limits::REACTIONS_PER_USER_MAX..limits::EMOJI_PER_MESSAGE_MAX {
+        changed(store.react(&of(1 + n / 20, n)).await.expect("set"));
+    }
+    assert_eq!(refusal(store.react(&of(9, 50)).await), ChangeRefused::TooManyEmoji);
+    for n in limits::EMOJI_PER_MESSAGE_MAX..limits::REACTIONS_PER_MESSAGE_MAX {
+        changed(store.react(&of(10 + n / 20, n % 20)).await.expect("set"));
+    }
+    assert_eq!(refusal(store.react(&of(9, 0)).await), ChangeRefused::TooManyReactions);
     let reactions = &newest(&*store, room).await[0].reactions;
     assert_eq!(reactions.len(), limits::REACTIONS_PER_MESSAGE_MAX);
     assert!(reactions.is_sorted());
@@ -134,6 +149,71 @@ pub(super) async fn absent_messages_are_absent(store: Arc<dyn Store>) {
         assert_eq!(refusal(store.delete(&gone).await), absent);
         assert_eq!(refusal(store.react(&reacting(room, number, "bob", true)).await), absent);
     }
+}
+
+fn wish(room: RoomId, who: &str, before: u64, limit: u32) -> EditsWish {
+    let standing = if who == "mod" { Standing::Moderator } else { Standing::Member };
+    EditsWish { room, seq: seq(1), actor: user(who), standing, before: Rev(before), limit }
+}
+
+async fn texts(store: &dyn Store, wish: &EditsWish) -> Vec<(u64, String)> {
+    let versions = store.edits(wish).await.expect("versions");
+    versions.into_iter().map(|version| (version.rev.0, version.body.text)).collect()
+}
+
+pub(super) async fn edits_are_kept_until_deletion(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    let first = Body { mentions: vec![user("bob")], ..Body::text("first") };
+    let message = Post { content: Content::User(first.clone()), ..post(room, "alice", "") };
+    stored(append(&*store, &[message]).await[0]);
+    fill(&*store, room, 1).await;
+    let all = wish(room, "alice", u64::MAX, 10);
+    let untouched = store.edits(&all).await.expect("versions");
+    assert_eq!((untouched.len(), untouched[0].rev, &untouched[0].body), (1, Rev(1), &first));
+    for text in ["second", "third", "fourth"] {
+        store.edit(&edit(room, 1, "alice", text)).await.expect("edited");
+    }
+    let told = |pairs: &[(u64, &str)]| -> Vec<(u64, String)> {
+        pairs.iter().map(|(rev, text)| (*rev, (*text).to_owned())).collect()
+    };
+    let versions = told(&[(5, "fourth"), (4, "third"), (3, "second"), (1, "first")]);
+    assert_eq!(texts(&*store, &all).await, versions);
+    assert_eq!(store.edits(&all).await.expect("versions")[3].body, first, "mentions and all");
+    let moderator = texts(&*store, &wish(room, "mod", u64::MAX, 10)).await;
+    assert_eq!(moderator, versions);
+    // A page and one more; what comes before a revision.
+    assert_eq!(texts(&*store, &wish(room, "alice", u64::MAX, 1)).await, versions[..2]);
+    assert_eq!(texts(&*store, &wish(room, "alice", 4, 10)).await, versions[2..]);
+    assert_eq!(texts(&*store, &wish(room, "alice", 3, 10)).await, versions[3..]);
+    assert_eq!(texts(&*store, &wish(room, "alice", 1, 10)).await, []);
+    // What the changes tell is the new body alone.
+    let changes = format!("{:?}", store.changes(room, Rev(1), 10).await.expect("changes"));
+    assert!(changes.contains("second") && !changes.contains("first"), "{changes}");
+
+    let stranger = store.edits(&wish(room, "bob", u64::MAX, 10)).await;
+    assert_eq!(refusal(stranger), ChangeRefused::NotTheSender);
+    let absent = EditsWish { seq: seq(9), ..all.clone() };
+    assert_eq!(refusal(store.edits(&absent).await), ChangeRefused::NoSuchMessage);
+    store.delete(&deletion(room, 1, "alice", Standing::Member)).await.expect("deleted");
+    for who in ["alice", "mod"] {
+        let gone = store.edits(&wish(room, who, u64::MAX, 10)).await;
+        assert_eq!(refusal(gone), ChangeRefused::Deleted);
+    }
+}
+
+pub(super) async fn an_edit_may_keep_its_reply(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    fill(&*store, room, 2).await;
+    let reply = |to| Body { reply_to: Some(seq(to)), ..Body::text("re") };
+    let message = Post { content: Content::User(reply(1)), ..post(room, "alice", "") };
+    stored(append(&*store, &[message]).await[0]);
+    for gone in [1, 2] {
+        let gone = deletion(room, gone, "alice", Standing::Member);
+        store.delete(&gone).await.expect("deleted");
+    }
+    let edit = |to| Edit { body: reply(to), ..edit(room, 3, "alice", "") };
+    store.edit(&edit(1)).await.expect("it answered that one before");
+    assert_eq!(refusal(store.edit(&edit(2)).await), ChangeRefused::ReplyDeleted);
 }
 
 /// Random mixes of everything: pages and every replay say what the model says.

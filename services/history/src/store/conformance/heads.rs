@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hubbub_domain::{MessageKind, Rev, RoomId, Seq, SystemNotice, Timestamp};
+use hubbub_domain::{Body, MessageKind, Rev, RoomId, Seq, SystemNotice, Timestamp};
 
 use super::{append, append_at, at, fill, post, seq, stored, user};
 use crate::{
     rules::{Anchor, window},
-    store::{Content, Deletion, Marker, Post, Rank, RankedRoom, Ranking, Standing, Store},
+    store::{Content, Deletion, Edit, Marker, Post, Rank, RankedRoom, Ranking, Standing, Store},
 };
 
 fn marker(room: RoomId, last_read: u64) -> Marker {
@@ -55,9 +55,7 @@ pub(super) async fn unread_is_what_a_recount_says(store: Arc<dyn Store>) {
         let own = messages.iter().filter(|m| m.sender == user(who)).map(|m| m.seq).max();
         for last_read in [0, 1, 2, 3, 16, 17, 28, 29, 30, 31, u64::MAX >> 2] {
             let read = own.unwrap_or(Seq::ZERO).max(seq(last_read));
-            let unread =
-                messages.iter().filter(|m| m.seq > read && m.kind != MessageKind::Deleted).count()
-                    as u64;
+            let unread = messages.iter().filter(|m| m.seq > read && said(&m.kind)).count() as u64;
             let marker = marker(room, last_read);
             let heads = store.heads(&[marker], Some(&user(who))).await.expect("heads");
             assert_eq!((heads.rooms[0].unread, heads.rooms[0].read), (unread, read));
@@ -65,6 +63,81 @@ pub(super) async fn unread_is_what_a_recount_says(store: Arc<dyn Store>) {
             assert_eq!(ranked[0].head, heads.rooms[0]);
         }
     }
+}
+
+/// Neither deleted nor a notice.
+fn said(kind: &MessageKind) -> bool {
+    matches!(kind, MessageKind::User(_))
+}
+
+pub(super) async fn mentions_are_what_a_recount_says(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    let people = ["alice", "bob", "carol"];
+    let mention = |names: &[&str]| Body {
+        mentions: names.iter().map(|name| user(name)).collect(),
+        ..Body::text("you")
+    };
+    for n in 0..20_usize {
+        // Nobody, one, or two of whom one twice.
+        let names: &[&str] = match n % 4 {
+            0 => &[],
+            1 => &[people[n % 3]],
+            _ => &[people[n % 3], people[(n + 1) % 3], people[n % 3]],
+        };
+        let content = Content::User(mention(names));
+        stored(
+            append(&*store, &[Post { content, ..post(room, people[n * 5 % 7 % 3], "") }]).await[0],
+        );
+    }
+    for (n, names) in [(4, vec!["bob"]), (7, vec![]), (19, vec!["carol", "bob"])] {
+        let sender = store.page(room, window(Anchor::Around(seq(n)), 1)).await.expect("a page");
+        let actor = sender.messages[0].sender.clone();
+        let edit = Edit { room, seq: seq(n), actor, body: mention(&names), now: at(5) };
+        store.edit(&edit).await.expect("edited");
+    }
+    for gone in [3, 10, 18] {
+        let (actor, standing) = (user("mod"), Standing::Moderator);
+        let deletion = Deletion { room, seq: seq(gone), actor, standing, now: at(6) };
+        store.delete(&deletion).await.expect("deleted");
+    }
+    let messages = store.page(room, window(Anchor::Newest, 100)).await.expect("a page").messages;
+    for who in ["alice", "bob", "carol", "dave"] {
+        let own = messages.iter().filter(|m| m.sender == user(who)).map(|m| m.seq).max();
+        for last_read in [0, 3, 9, 17, 19, 20] {
+            let read = own.unwrap_or(Seq::ZERO).max(seq(last_read));
+            let mentioned = messages.iter().filter(|m| {
+                matches!(&m.kind, MessageKind::User(body) if body.mentions.contains(&user(who)))
+            });
+            let mentions = mentioned.filter(|m| m.seq > read).count() as u64;
+            let marker = marker(room, last_read);
+            let heads = store.heads(&[marker], Some(&user(who))).await.expect("heads");
+            assert_eq!(heads.rooms[0].mentions, mentions, "{who} after {last_read}");
+            let ranked = store.rank(&ranking(who, vec![marker], 1)).await.expect("a ranking");
+            assert_eq!(ranked[0].head, heads.rooms[0]);
+        }
+    }
+}
+
+pub(super) async fn senders_since_a_message(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    for who in ["carol", "alice", "bob", "alice"] {
+        stored(append(&*store, &[post(room, who, "x")]).await[0]);
+    }
+    let notice = Content::System(SystemNotice::Joined { user: user("dave") });
+    append(&*store, &[Post { content: notice, ..post(room, "system", "") }]).await;
+    let since = async |number| {
+        let senders = store.senders(room, seq(number)).await.expect("senders");
+        senders
+            .map(|it| (it.sender.to_string(), it.since.iter().map(ToString::to_string).collect()))
+    };
+    let told = |sender: &str, since: &[&str]| {
+        Some((sender.to_owned(), since.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    };
+    assert_eq!(since(1).await, told("carol", &["alice", "bob"]));
+    assert_eq!(since(3).await, told("bob", &["alice"]));
+    assert_eq!(since(4).await, told("alice", &[]));
+    assert_eq!(since(5).await, told("system", &[]));
+    assert_eq!(since(6).await, None);
 }
 
 fn ranking(who: &str, markers: Vec<Marker>, limit: u32) -> Ranking {

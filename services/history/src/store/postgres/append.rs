@@ -1,4 +1,4 @@
-//! Storing a batch: one call of `history.append_v1`, one round trip, one commit.
+//! Storing a batch: one call of `history.append_v2`, one round trip, one commit.
 
 use hubbub_domain::{MessageId, Rev, Seq, Timestamp};
 use sqlx::PgPool;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::store::{
     Batch, Committed, Fate, OutboxId, Place, Post, StoreError,
-    record::{ContentColumns, signed, unsigned},
+    record::{ContentColumns, pause_us, signed, unsigned},
 };
 
 /// A batch as arrays, one element per post.
@@ -20,6 +20,8 @@ pub(super) struct Columns<'a> {
     extras: Vec<Option<String>>,
     systems: Vec<Option<String>>,
     replies: Vec<Option<i64>>,
+    /// Microseconds.
+    pauses: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -35,6 +37,7 @@ impl<'a> Columns<'a> {
             columns.extras.push(extra);
             columns.systems.push(system);
             columns.replies.push(post.content.reply_to().map(|seq| signed(seq.0)));
+            columns.pauses.push(pause_us(post));
         }
         columns
     }
@@ -58,7 +61,7 @@ pub(super) async fn append(
     let finished: Vec<i64> = batch.finished.iter().map(|row| row.0).collect();
     let rows: Vec<FateRow> = sqlx::query_as(
         "SELECT o_fate, o_seq, o_rev, o_id, o_at_us, o_outbox
-         FROM history.append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         FROM history.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(&columns.rooms)
     .bind(&columns.senders)
@@ -68,12 +71,13 @@ pub(super) async fn append(
     .bind(&columns.extras)
     .bind(&columns.systems)
     .bind(&columns.replies)
+    .bind(&columns.pauses)
     .bind(batch.now.as_micros())
     .bind(finished)
     .fetch_all(pool)
     .await?;
     if rows.len() != batch.posts.len() {
-        return Err(StoreError::Defect("append_v1 did not answer every post".into()));
+        return Err(StoreError::Defect("append_v2 did not answer every post".into()));
     }
     let outbox = rows.first().and_then(|row| row.o_outbox).map(OutboxId);
     let fates = rows.into_iter().map(FateRow::fate).collect::<Result<_, _>>()?;
@@ -85,6 +89,11 @@ impl FateRow {
         match self.o_fate.as_str() {
             "s" => self.place().map(Fate::Stored),
             "d" => self.place().map(Fate::Duplicate),
+            "g" => Ok(Fate::ReplyDeleted),
+            "w" => {
+                let until = self.o_at_us.ok_or(sqlx::Error::RowNotFound)?;
+                Ok(Fate::TooSoon(Timestamp::from_micros(until)))
+            }
             _ => Ok(Fate::NoSuchReply),
         }
     }
@@ -93,7 +102,7 @@ impl FateRow {
         let (Some(seq), Some(rev), Some(id), Some(at_us)) =
             (self.o_seq, self.o_rev, self.o_id, self.o_at_us)
         else {
-            return Err(StoreError::Defect("append_v1 gave no place".into()));
+            return Err(StoreError::Defect("append_v2 gave no place".into()));
         };
         Ok(Place {
             seq: Seq(unsigned(seq)?),
@@ -101,5 +110,45 @@ impl FateRow {
             id: MessageId::from_uuid(id),
             created_at: Timestamp::from_micros(at_us),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{RoomId, Seq, Timestamp, UserId};
+    use hubbub_testkit::Postgres;
+    use uuid::Uuid;
+
+    use crate::{
+        config::PostgresConfig,
+        store::{Marker, Store as _, postgres::PostgresStore},
+    };
+
+    /// What an instance of the release before stores counts like all else.
+    #[tokio::test]
+    async fn the_first_append_goes_on_counting() {
+        let postgres = Postgres::start().await.expect("Postgres");
+        let url = postgres.database().await.expect("a database");
+        let store =
+            PostgresStore::connect(&url, &PostgresConfig::default()).await.expect("a store");
+        let room = RoomId::generate();
+        let places: Vec<(String, i64)> = sqlx::query_as(
+            r#"SELECT o_fate, o_seq FROM history.append_v1(
+                   ARRAY[$1, $1, $1], ARRAY['alice', 'system', 'alice'], ARRAY['1', '2', '3'],
+                   $2, ARRAY['hi', NULL, 'you'], ARRAY[NULL, NULL, '{"mentions": ["bob"]}'],
+                   ARRAY[NULL, '{"event": "joined", "user": "bob"}', NULL],
+                   ARRAY[NULL, NULL, NULL]::bigint[], 1000, ARRAY[]::bigint[])"#,
+        )
+        .bind(room.as_uuid())
+        .bind((0..3).map(|_| Uuid::new_v4()).collect::<Vec<_>>())
+        .fetch_all(&store.pool)
+        .await
+        .expect("stored");
+        let stored = |seq| ("s".to_owned(), seq);
+        assert_eq!(places, [stored(1), stored(2), stored(3)]);
+        let marker = Marker { room, last_read: Seq::ZERO, since: Timestamp::default() };
+        let bob = UserId::parse("bob").expect("valid");
+        let heads = store.heads(&[marker], Some(&bob)).await.expect("heads");
+        assert_eq!((heads.rooms[0].unread, heads.rooms[0].mentions), (2, 1));
     }
 }

@@ -1,6 +1,6 @@
 //! Editing, deleting and reacting: one transaction each, under the lock of the room's head.
 
-use hubbub_domain::{Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
+use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
     store::{
         ChangeError, Deletion, Edit, OutboxId, Reacting, Recorded, StoreError,
         record::{
-            ChangeColumns, ContentColumns, ReactPayload, TargetRow, signed, to_json, unsigned,
+            BodyRow, ChangeColumns, ContentColumns, EditPayload, ReactPayload, ReactedRow,
+            TargetRow, signed, to_json, unsigned,
         },
     },
 };
@@ -17,7 +18,53 @@ pub(super) async fn edit(pool: &PgPool, edit: &Edit) -> Result<Recorded, ChangeE
     let mut tx = pool.begin().await?;
     let (target, _) = lock(&mut tx, edit.room, edit.seq).await?;
     rules::may_edit(&target, &edit.actor, edit.body.reply_to)?;
+    let (now, before) = said(&mut tx, edit).await?;
+    if edit.body.reply_to != now.reply_to {
+        check_reply(&mut tx, edit).await?;
+    }
+    replace(&mut tx, edit, &now).await?;
+    let payload = EditPayload { body: edit.body.clone(), before };
+    let columns = ChangeColumns {
+        kind: "edit",
+        seq: edit.seq,
+        actor: &edit.actor,
+        payload: Some(to_json(&payload)),
+        at: edit.now,
+    };
+    let (rev, outbox) = record(&mut tx, edit.room, &columns).await?;
+    tx.commit().await?;
+    let kind = ChangeKind::Edited { seq: edit.seq, body: Some(edit.body.clone()), at: edit.now };
+    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+}
 
+/// What the message says now, and what of it is to be kept.
+async fn said(tx: &mut PgConnection, edit: &Edit) -> Result<(Body, Option<Body>), StoreError> {
+    let row: BodyRow = sqlx::query_as(
+        "SELECT text, extra::text AS extra, edited_at_us IS NOT NULL AS is_edited
+         FROM history.messages WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(edit.room.as_uuid())
+    .bind(signed(edit.seq.0))
+    .fetch_one(tx)
+    .await?;
+    row.before()
+}
+
+/// A reply to another message than before needs one that is there.
+async fn check_reply(tx: &mut PgConnection, edit: &Edit) -> Result<(), ChangeError> {
+    let Some(reply) = edit.body.reply_to else { return Ok(()) };
+    let deleted: Option<bool> = sqlx::query_scalar(
+        "SELECT deleted_at_us IS NOT NULL FROM history.messages WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(edit.room.as_uuid())
+    .bind(signed(reply.0))
+    .fetch_optional(tx)
+    .await?;
+    if deleted == Some(true) { Err(ChangeRefused::ReplyDeleted.into()) } else { Ok(()) }
+}
+
+/// Writes the new body, and who is mentioned in it instead of those in the old one.
+async fn replace(tx: &mut PgConnection, edit: &Edit, old: &Body) -> Result<(), StoreError> {
     let columns = ContentColumns::of_body(&edit.body);
     sqlx::query(
         "UPDATE history.messages SET text = $3, extra = $4::jsonb, edited_at_us = $5
@@ -30,17 +77,30 @@ pub(super) async fn edit(pool: &PgPool, edit: &Edit) -> Result<Recorded, ChangeE
     .bind(edit.now.as_micros())
     .execute(&mut *tx)
     .await?;
-    let columns = ChangeColumns {
-        kind: "edit",
-        seq: edit.seq,
-        actor: &edit.actor,
-        payload: Some(to_json(&edit.body)),
-        at: edit.now,
-    };
-    let (rev, outbox) = record(&mut tx, edit.room, &columns).await?;
-    tx.commit().await?;
-    let kind = ChangeKind::Edited { seq: edit.seq, body: Some(edit.body.clone()), at: edit.now };
-    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+    if old.mentions == edit.body.mentions {
+        return Ok(());
+    }
+    let users =
+        |body: &Body| -> Vec<String> { body.mentions.iter().map(ToString::to_string).collect() };
+    sqlx::query(
+        "WITH gone AS (
+             DELETE FROM history.mentions
+             WHERE room_id = $1 AND seq = $2 AND user_id = ANY ($3) AND user_id <> ALL ($4)
+         ), told AS (
+             UPDATE history.heads SET last_mention_seq = greatest(last_mention_seq, $2)
+             WHERE room_id = $1
+         )
+         INSERT INTO history.mentions (room_id, user_id, seq)
+         SELECT DISTINCT $1, m.user_id, $2 FROM unnest($4) AS m (user_id)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(edit.room.as_uuid())
+    .bind(signed(edit.seq.0))
+    .bind(users(old))
+    .bind(users(&edit.body))
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn delete(pool: &PgPool, deletion: &Deletion) -> Result<Recorded, ChangeError> {
@@ -67,6 +127,12 @@ async fn erase(tx: &mut PgConnection, deletion: &Deletion) -> Result<(), StoreEr
              WHERE room_id = $1 AND seq = $2 AND kind = 'edit'
          ), unreacted AS (
              DELETE FROM history.reactions WHERE room_id = $1 AND seq = $2
+         ), unmentioned AS (
+             DELETE FROM history.mentions
+             WHERE room_id = $1 AND seq = $2 AND user_id IN (
+                 SELECT jsonb_array_elements_text(m.extra -> 'mentions')
+                 FROM history.messages m WHERE m.room_id = $1 AND m.seq = $2
+             )
          ), counted AS (
              UPDATE history.heads SET tombstones = tombstones + 1 WHERE room_id = $1
          )
@@ -127,8 +193,11 @@ pub(super) async fn react(pool: &PgPool, reacting: &Reacting) -> Result<Recorded
 }
 
 async fn reacted(tx: &mut PgConnection, reacting: &Reacting) -> Result<Reacted, StoreError> {
-    let (count, present): (i64, bool) = sqlx::query_as(
-        "SELECT count(*), coalesce(bool_or(user_id = $3 AND emoji = $4), false)
+    let row: ReactedRow = sqlx::query_as(
+        "SELECT count(*) AS count, count(*) FILTER (WHERE user_id = $3) AS own,
+             count(DISTINCT emoji) AS emoji,
+             coalesce(bool_or(user_id = $3 AND emoji = $4), false) AS present,
+             coalesce(bool_or(emoji = $4), false) AS known
          FROM history.reactions WHERE room_id = $1 AND seq = $2",
     )
     .bind(reacting.room.as_uuid())
@@ -137,7 +206,7 @@ async fn reacted(tx: &mut PgConnection, reacting: &Reacting) -> Result<Reacted, 
     .bind(&reacting.emoji)
     .fetch_one(tx)
     .await?;
-    Ok(Reacted { present, count: unsigned(count)? })
+    row.reacted()
 }
 
 /// Locks the room against all other writers and looks at the message. Also the room's revision.

@@ -4,8 +4,9 @@ SELECT
     nullif(h.last_at_us, 0) AS last_at_us,
     mark.seq AS read_seq,
     CASE WHEN $3::text IS NULL THEN 0
-        ELSE greatest(coalesce(h.seq, 0) - mark.seq - coalesce(gone.tombstones, 0), 0)
+        ELSE greatest(coalesce(h.seq, 0) - mark.seq - gone.tombstones - noticed.notices, 0)
     END AS unread,
+    mentioned.mentions,
     meta.epoch
 FROM history.meta
 LEFT JOIN unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (room, read, ord) ON true
@@ -26,5 +27,17 @@ LEFT JOIN LATERAL (
         -- Most rooms have no tombstone, and most are read: they need no look.
         AND h.tombstones > 0 AND h.seq > mark.seq AND $3::text IS NOT NULL
 ) gone ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS notices
+    FROM history.messages m
+    WHERE m.room_id = asked.room AND m.system IS NOT NULL AND m.seq > mark.seq
+        AND h.last_notice_seq > mark.seq AND $3::text IS NOT NULL
+) noticed ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS mentions
+    FROM history.mentions m
+    WHERE m.room_id = asked.room AND m.user_id = $3::text AND m.seq > mark.seq
+        AND h.last_mention_seq > mark.seq
+) mentioned ON true
 WHERE meta.one
 ORDER BY asked.ord

@@ -7,6 +7,8 @@ WITH page AS MATERIALIZED (
         SELECT
             asked.room, asked.read, coalesce(h.seq, 0) AS head_seq, coalesce(h.rev, 0) AS head_rev,
             coalesce(h.tombstones, 0) AS tombstones,
+            coalesce(h.last_notice_seq, 0) AS last_notice_seq,
+            coalesce(h.last_mention_seq, 0) AS last_mention_seq,
             nullif(h.last_at_us, 0) AS last_at_us, greatest(h.last_at_us, asked.since) AS active_at_us
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS asked (room, read, since)
         -- LIMIT 1 makes it a look-up by key, whatever the statistics say.
@@ -22,7 +24,8 @@ WITH page AS MATERIALIZED (
 SELECT
     page.room AS ranked_room_id, page.head_seq, page.head_rev, page.last_at_us, page.active_at_us,
     mark.seq AS read_seq,
-    greatest(page.head_seq - mark.seq - coalesce(gone.tombstones, 0), 0) AS unread,
+    greatest(page.head_seq - mark.seq - gone.tombstones - noticed.notices, 0) AS unread,
+    mentioned.mentions,
     m.room_id, m.seq, m.rev, m.message_id, m.sender_id, m.client_id, m.text,
     m.extra::text AS extra, m.system::text AS system,
     m.created_at_us, m.edited_at_us, m.deleted_at_us, reacted.reactions
@@ -39,6 +42,18 @@ LEFT JOIN LATERAL (
     WHERE t.room_id = page.room AND t.deleted_at_us IS NOT NULL AND t.seq > mark.seq
         AND page.tombstones > 0 AND page.head_seq > mark.seq
 ) gone ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS notices
+    FROM history.messages n
+    WHERE n.room_id = page.room AND n.system IS NOT NULL AND n.seq > mark.seq
+        AND page.last_notice_seq > mark.seq
+) noticed ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS mentions
+    FROM history.mentions n
+    WHERE n.room_id = page.room AND n.user_id = $4::text AND n.seq > mark.seq
+        AND page.last_mention_seq > mark.seq
+) mentioned ON true
 LEFT JOIN LATERAL (
     SELECT * FROM history.messages l
     WHERE l.room_id = page.room AND l.seq = page.head_seq

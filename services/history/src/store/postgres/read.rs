@@ -5,12 +5,16 @@ use sqlx::{FromRow as _, PgConnection, PgExecutor, PgPool, Row as _, postgres::P
 use uuid::Uuid;
 
 use crate::{
-    rules::{self, Top, Window},
+    rules::{self, ChangeRefused, Top, Window},
     store::{
-        Changes, Heads, Marker, Page, RankedRoom, Ranking, RoomHead, StoreError,
-        record::{ChangeRow, MessageRow, head, posted, signed, unsigned},
+        ChangeError, Changes, EditsWish, Heads, Marker, Page, RankedRoom, Ranking, RoomHead,
+        Senders, StoreError, Version,
+        record::{ChangeRow, MessageRow, VersionRow, head, posted, signed, stored, unsigned},
     },
 };
+
+/// People who have spoken since a message; a room in which receipts are asked for has fewer members.
+const SENDERS_MAX: i64 = 10_000;
 
 pub(super) async fn page(pool: &PgPool, room: RoomId, window: Window) -> Result<Page, StoreError> {
     let (top, older_than) = match window.top {
@@ -104,11 +108,53 @@ pub(super) async fn rank(pool: &PgPool, ranking: &Ranking) -> Result<Vec<RankedR
     rooms.collect()
 }
 
+pub(super) async fn edits(pool: &PgPool, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
+    let rows: Vec<VersionRow> = sqlx::query_as(include_str!("edits.sql"))
+        .bind(wish.room.as_uuid())
+        .bind(signed(wish.seq.0))
+        .bind(signed(wish.before.0))
+        .bind(i64::from(wish.limit) + 1)
+        .fetch_all(pool)
+        .await?;
+    let row = rows.first().ok_or(ChangeRefused::NoSuchMessage)?;
+    rules::may_see_edits(&row.target.target(wish.seq)?, &wish.actor, wish.standing)?;
+    let versions = rows.into_iter().filter_map(|row| row.version().transpose());
+    Ok(versions.collect::<Result<_, _>>()?)
+}
+
+pub(super) async fn senders(
+    pool: &PgPool,
+    room: RoomId,
+    seq: Seq,
+) -> Result<Option<Senders>, StoreError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT m.sender_id, s.user_id
+         FROM history.messages m
+         LEFT JOIN LATERAL (
+             SELECT user_id FROM history.senders
+             WHERE room_id = $1 AND last_seq > $2 ORDER BY user_id LIMIT $3
+         ) s ON true
+         WHERE m.room_id = $1 AND m.seq = $2
+         ORDER BY s.user_id",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .bind(SENDERS_MAX)
+    .fetch_all(pool)
+    .await?;
+    let Some((sender, _)) = rows.first() else { return Ok(None) };
+    let sender = stored(UserId::parse(sender))?;
+    let since = rows.iter().filter_map(|(_, user)| user.as_deref());
+    let since = since.map(|user| stored(UserId::parse(user))).collect::<Result<_, _>>()?;
+    Ok(Some(Senders { sender, since }))
+}
+
 fn room_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
     Ok(RoomHead {
         room: RoomId::from_uuid(room),
         head: head(row.try_get("head_seq")?, row.try_get("head_rev")?)?,
         unread: unsigned(row.try_get("unread")?)?,
+        mentions: unsigned(row.try_get("mentions")?)?,
         read: Seq(unsigned(row.try_get("read_seq")?)?),
         last_at: row.try_get::<Option<i64>, _>("last_at_us")?.map(Timestamp::from_micros),
     })

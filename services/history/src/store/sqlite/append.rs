@@ -1,4 +1,4 @@
-//! Storing a batch: the same rules as `history.append_v1` in Postgres, in one transaction.
+//! Storing a batch: the same rules as `history.append_v2` in Postgres, in one transaction.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::outbox;
 use crate::store::{
     Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
-    record::{ContentColumns, signed, unsigned},
+    record::{ContentColumns, pause_us, signed, unsigned},
 };
 
 /// A room while the batch is stored.
@@ -21,6 +21,8 @@ struct Room {
     seq: Seq,
     rev: Rev,
     last_at_us: i64,
+    last_notice: Seq,
+    last_mention: Seq,
 }
 
 pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Committed, StoreError> {
@@ -33,7 +35,11 @@ pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Commit
             Entry::Occupied(room) => room.into_mut(),
             Entry::Vacant(place) => place.insert(Room::load(&mut tx, post.room).await?),
         };
-        let fate = store(&mut tx, room, post, batch.now).await?;
+        let spoken = senders.contains_key(&(post.room, &post.sender));
+        let fate = match refusal(&mut tx, (room.first_seq, spoken), post, batch.now).await? {
+            Some(fate) => fate,
+            None => store(&mut tx, room, post, batch.now).await?,
+        };
         if let (Fate::Stored(place), Content::User(_)) = (fate, &post.content) {
             senders.insert((post.room, &post.sender), place.seq);
         }
@@ -61,26 +67,37 @@ pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Commit
 
 impl Room {
     async fn load(tx: &mut SqliteConnection, room: RoomId) -> Result<Self, StoreError> {
-        let row: Option<(i64, i64, i64)> =
-            sqlx::query_as("SELECT seq, rev, last_at_us FROM heads WHERE room_id = $1")
-                .bind(room.as_uuid())
-                .fetch_optional(tx)
-                .await?;
-        let (seq, rev, last_at_us) = row.unwrap_or_default();
+        let row: Option<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+            "SELECT seq, rev, last_at_us, last_notice_seq, last_mention_seq FROM heads
+             WHERE room_id = $1",
+        )
+        .bind(room.as_uuid())
+        .fetch_optional(tx)
+        .await?;
+        let (seq, rev, last_at_us, notice, mention) = row.unwrap_or_default();
         let (seq, rev) = (Seq(unsigned(seq)?), Rev(unsigned(rev)?));
-        Ok(Self { first_seq: seq, first_rev: rev, seq, rev, last_at_us })
+        let (last_notice, last_mention) = (Seq(unsigned(notice)?), Seq(unsigned(mention)?));
+        let (first_seq, first_rev) = (seq, rev);
+        Ok(Self { first_seq, first_rev, seq, rev, last_at_us, last_notice, last_mention })
     }
 
     async fn save(&self, tx: &mut SqliteConnection, room: RoomId) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO heads (room_id, seq, rev, last_at_us) VALUES ($1, $2, $3, $4)
+            "INSERT INTO heads (
+                 room_id, seq, rev, last_at_us, last_notice_seq, last_mention_seq
+             )
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT DO UPDATE SET
-                 seq = excluded.seq, rev = excluded.rev, last_at_us = excluded.last_at_us",
+                 seq = excluded.seq, rev = excluded.rev, last_at_us = excluded.last_at_us,
+                 last_notice_seq = excluded.last_notice_seq,
+                 last_mention_seq = excluded.last_mention_seq",
         )
         .bind(room.as_uuid())
         .bind(signed(self.seq.0))
         .bind(signed(self.rev.0))
         .bind(self.last_at_us)
+        .bind(signed(self.last_notice.0))
+        .bind(signed(self.last_mention.0))
         .execute(tx)
         .await?;
         Ok(())
@@ -93,10 +110,74 @@ impl Room {
         Place { seq: self.seq.next(), rev: self.rev.next(), id, created_at }
     }
 
-    fn take(&mut self, place: Place) {
+    fn take(&mut self, place: Place, content: &Content) {
         (self.seq, self.rev) = (place.seq, place.rev);
         self.last_at_us = place.created_at.as_micros();
+        match content {
+            Content::System(_) => self.last_notice = place.seq,
+            Content::User(body) if !body.mentions.is_empty() => self.last_mention = place.seq,
+            Content::User(_) => {}
+        }
     }
+}
+
+/// Why a post is not stored, unless it was stored before: then its first place. `first_seq` is the
+/// room's seq before the batch, and `spoken` says that the sender has a new message in it already.
+async fn refusal(
+    tx: &mut SqliteConnection,
+    (first_seq, spoken): (Seq, bool),
+    post: &Post,
+    now: Timestamp,
+) -> Result<Option<Fate>, StoreError> {
+    let refused = match post.content.reply_to() {
+        Some(reply) if reply > first_seq => Some(Fate::NoSuchReply),
+        Some(reply) if is_deleted(tx, post.room, reply).await? => Some(Fate::ReplyDeleted),
+        _ if post.pause.is_zero() => None,
+        _ => too_soon(tx, spoken, post, now).await?,
+    };
+    match refused {
+        Some(refused) => Ok(Some(find(tx, post).await?.map_or(refused, Fate::Duplicate))),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn is_deleted(
+    tx: &mut SqliteConnection,
+    room: RoomId,
+    seq: Seq,
+) -> Result<bool, StoreError> {
+    let deleted: Option<bool> = sqlx::query_scalar(
+        "SELECT deleted_at_us IS NOT NULL FROM messages WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .fetch_optional(tx)
+    .await?;
+    Ok(deleted.unwrap_or_default())
+}
+
+/// Slow mode: the sender's last message is not old enough.
+async fn too_soon(
+    tx: &mut SqliteConnection,
+    spoken: bool,
+    post: &Post,
+    now: Timestamp,
+) -> Result<Option<Fate>, StoreError> {
+    let last_at_us: Option<i64> = if spoken {
+        Some(now.as_micros())
+    } else {
+        sqlx::query_scalar(
+            "SELECT m.created_at_us FROM senders s
+             JOIN messages m ON m.room_id = s.room_id AND m.seq = s.last_seq
+             WHERE s.room_id = $1 AND s.user_id = $2",
+        )
+        .bind(post.room.as_uuid())
+        .bind(post.sender.as_str())
+        .fetch_optional(tx)
+        .await?
+    };
+    let until = last_at_us.map(|last| Timestamp::from_micros(last + pause_us(post)));
+    Ok(until.filter(|until| *until > now).map(Fate::TooSoon))
 }
 
 async fn store(
@@ -105,12 +186,12 @@ async fn store(
     post: &Post,
     now: Timestamp,
 ) -> Result<Fate, StoreError> {
-    if post.content.reply_to().is_some_and(|seq| seq > room.first_seq) {
-        return Ok(find(tx, post).await?.map_or(Fate::NoSuchReply, Fate::Duplicate));
-    }
     let place = room.next(post.id, now);
     if insert(tx, post, place).await? {
-        room.take(place);
+        room.take(place, &post.content);
+        if let Content::User(body) = &post.content {
+            mention(tx, post.room, place.seq, &body.mentions).await?;
+        }
         return Ok(Fate::Stored(place));
     }
     let first = find(tx, post).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -160,6 +241,24 @@ async fn find(tx: &mut SqliteConnection, post: &Post) -> Result<Option<Place>, S
         id: MessageId::from_uuid(id),
         created_at: Timestamp::from_micros(at_us),
     }))
+}
+
+/// Notes who is mentioned; somebody named twice counts once.
+pub(super) async fn mention(
+    tx: &mut SqliteConnection,
+    room: RoomId,
+    seq: Seq,
+    users: &[UserId],
+) -> Result<(), StoreError> {
+    for user in users {
+        sqlx::query("INSERT OR IGNORE INTO mentions (room_id, user_id, seq) VALUES ($1, $2, $3)")
+            .bind(room.as_uuid())
+            .bind(user.as_str())
+            .bind(signed(seq.0))
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn save_sender(

@@ -1,15 +1,16 @@
 //! Editing, deleting and reacting: one transaction each, under the file's write lock.
 
-use hubbub_domain::{Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
+use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::outbox;
+use super::{append, outbox};
 use crate::{
     rules::{self, ChangeRefused, Delete, React, Reacted, Target},
     store::{
         ChangeError, Deletion, Edit, OutboxId, Range, Reacting, Recorded, StoreError,
         record::{
-            ChangeColumns, ContentColumns, ReactPayload, TargetRow, signed, to_json, unsigned,
+            BodyRow, ChangeColumns, ContentColumns, EditPayload, ReactPayload, ReactedRow,
+            TargetRow, signed, to_json, unsigned,
         },
     },
 };
@@ -18,7 +19,45 @@ pub(super) async fn edit(pool: &SqlitePool, edit: &Edit) -> Result<Recorded, Cha
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let (target, _) = look(&mut tx, edit.room, edit.seq).await?;
     rules::may_edit(&target, &edit.actor, edit.body.reply_to)?;
+    let (now, before) = said(&mut tx, edit).await?;
+    // A reply to another message than before needs one that is there.
+    if let Some(reply) = edit.body.reply_to
+        && edit.body.reply_to != now.reply_to
+        && append::is_deleted(&mut tx, edit.room, reply).await?
+    {
+        return Err(ChangeRefused::ReplyDeleted.into());
+    }
+    replace(&mut tx, edit).await?;
+    let payload = EditPayload { body: edit.body.clone(), before };
+    let columns = ChangeColumns {
+        kind: "edit",
+        seq: edit.seq,
+        actor: &edit.actor,
+        payload: Some(to_json(&payload)),
+        at: edit.now,
+    };
+    let (rev, outbox) = record(&mut tx, edit.room, &columns).await?;
+    tx.commit().await?;
+    let kind = ChangeKind::Edited { seq: edit.seq, body: Some(edit.body.clone()), at: edit.now };
+    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+}
 
+/// What the message says now, and what of it is to be kept.
+async fn said(tx: &mut SqliteConnection, edit: &Edit) -> Result<(Body, Option<Body>), StoreError> {
+    let row: BodyRow = sqlx::query_as(
+        "SELECT text, extra, edited_at_us IS NOT NULL AS is_edited
+         FROM messages WHERE room_id = $1 AND seq = $2",
+    )
+    .bind(edit.room.as_uuid())
+    .bind(signed(edit.seq.0))
+    .fetch_one(tx)
+    .await?;
+    row.before()
+}
+
+/// Writes the new body, and who is mentioned in it instead of those in the old one.
+async fn replace(tx: &mut SqliteConnection, edit: &Edit) -> Result<(), StoreError> {
+    unmention(tx, edit.room, edit.seq).await?;
     let columns = ContentColumns::of_body(&edit.body);
     sqlx::query(
         "UPDATE messages SET text = $3, extra = $4, edited_at_us = $5
@@ -31,17 +70,33 @@ pub(super) async fn edit(pool: &SqlitePool, edit: &Edit) -> Result<Recorded, Cha
     .bind(edit.now.as_micros())
     .execute(&mut *tx)
     .await?;
-    let columns = ChangeColumns {
-        kind: "edit",
-        seq: edit.seq,
-        actor: &edit.actor,
-        payload: Some(to_json(&edit.body)),
-        at: edit.now,
-    };
-    let (rev, outbox) = record(&mut tx, edit.room, &columns).await?;
-    tx.commit().await?;
-    let kind = ChangeKind::Edited { seq: edit.seq, body: Some(edit.body.clone()), at: edit.now };
-    Ok(Recorded::Changed { change: Change { rev, kind }, outbox })
+    if edit.body.mentions.is_empty() {
+        return Ok(());
+    }
+    append::mention(tx, edit.room, edit.seq, &edit.body.mentions).await?;
+    sqlx::query("UPDATE heads SET last_mention_seq = max(last_mention_seq, $2) WHERE room_id = $1")
+        .bind(edit.room.as_uuid())
+        .bind(signed(edit.seq.0))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Nobody is mentioned in the message any more. To be done while its body is still there.
+async fn unmention(tx: &mut SqliteConnection, room: RoomId, seq: Seq) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM mentions
+         WHERE room_id = $1 AND seq = $2 AND user_id IN (
+             SELECT u.value
+             FROM messages m, json_each(coalesce(m.extra, '{}'), '$.mentions') u
+             WHERE m.room_id = $1 AND m.seq = $2
+         )",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn delete(
@@ -64,6 +119,7 @@ pub(super) async fn delete(
 
 /// Takes away all that was said in a message: its body, its earlier bodies, the reactions to it.
 async fn erase(tx: &mut SqliteConnection, deletion: &Deletion) -> Result<(), StoreError> {
+    unmention(tx, deletion.room, deletion.seq).await?;
     let (room, seq) = (deletion.room.as_uuid(), signed(deletion.seq.0));
     let erasures = [
         "UPDATE changes SET payload = NULL WHERE room_id = $1 AND seq = $2 AND kind = 'edit'",
@@ -132,8 +188,11 @@ pub(super) async fn react(pool: &SqlitePool, reacting: &Reacting) -> Result<Reco
 }
 
 async fn reacted(tx: &mut SqliteConnection, reacting: &Reacting) -> Result<Reacted, StoreError> {
-    let (count, present): (i64, bool) = sqlx::query_as(
-        "SELECT count(*), coalesce(max(user_id = $3 AND emoji = $4), 0)
+    let row: ReactedRow = sqlx::query_as(
+        "SELECT count(*) AS count, count(*) FILTER (WHERE user_id = $3) AS own,
+             count(DISTINCT emoji) AS emoji,
+             coalesce(max(user_id = $3 AND emoji = $4), 0) AS present,
+             coalesce(max(emoji = $4), 0) AS known
          FROM reactions WHERE room_id = $1 AND seq = $2",
     )
     .bind(reacting.room.as_uuid())
@@ -142,7 +201,7 @@ async fn reacted(tx: &mut SqliteConnection, reacting: &Reacting) -> Result<React
     .bind(&reacting.emoji)
     .fetch_one(tx)
     .await?;
-    Ok(Reacted { present, count: unsigned(count)? })
+    row.reacted()
 }
 
 /// Looks at the message. Also the room's revision.

@@ -12,13 +12,19 @@ SELECT
     nullif(h.last_at_us, 0) AS last_at_us,
     asked.read_seq,
     CASE WHEN $2 IS NULL OR coalesce(h.seq, 0) <= asked.read_seq THEN 0
-        WHEN h.tombstones = 0 THEN h.seq - asked.read_seq
-        ELSE h.seq - asked.read_seq - (
+        ELSE h.seq - asked.read_seq - CASE WHEN h.tombstones = 0 THEN 0 ELSE (
             SELECT count(*) FROM messages m
             WHERE m.room_id = asked.room AND m.deleted_at_us IS NOT NULL
                 AND m.seq > asked.read_seq
-        )
+        ) END - CASE WHEN h.last_notice_seq <= asked.read_seq THEN 0 ELSE (
+            SELECT count(*) FROM messages m
+            WHERE m.room_id = asked.room AND m.system IS NOT NULL AND m.seq > asked.read_seq
+        ) END
     END AS unread,
+    CASE WHEN $2 IS NULL OR coalesce(h.last_mention_seq, 0) <= asked.read_seq THEN 0 ELSE (
+        SELECT count(*) FROM mentions m
+        WHERE m.room_id = asked.room AND m.user_id = $2 AND m.seq > asked.read_seq
+    ) END AS mentions,
     meta.epoch
 FROM meta
 LEFT JOIN asked ON true

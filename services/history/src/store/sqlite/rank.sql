@@ -5,6 +5,8 @@ WITH ranked AS (
     SELECT
         unhex(a.value ->> 0) AS room, a.value ->> 1 AS read, coalesce(h.seq, 0) AS head_seq,
         coalesce(h.rev, 0) AS head_rev, coalesce(h.tombstones, 0) AS tombstones,
+        coalesce(h.last_notice_seq, 0) AS last_notice_seq,
+        coalesce(h.last_mention_seq, 0) AS last_mention_seq,
         nullif(h.last_at_us, 0) AS last_at_us,
         max(coalesce(h.last_at_us, 0), a.value ->> 2) AS active_at_us
     FROM json_each($1) a
@@ -24,13 +26,19 @@ SELECT
     marked.active_at_us,
     marked.read_seq,
     CASE WHEN marked.head_seq <= marked.read_seq THEN 0
-        WHEN marked.tombstones = 0 THEN marked.head_seq - marked.read_seq
-        ELSE marked.head_seq - marked.read_seq - (
+        ELSE marked.head_seq - marked.read_seq - CASE WHEN marked.tombstones = 0 THEN 0 ELSE (
             SELECT count(*) FROM messages t
             WHERE t.room_id = marked.room AND t.deleted_at_us IS NOT NULL
                 AND t.seq > marked.read_seq
-        )
+        ) END - CASE WHEN marked.last_notice_seq <= marked.read_seq THEN 0 ELSE (
+            SELECT count(*) FROM messages t
+            WHERE t.room_id = marked.room AND t.system IS NOT NULL AND t.seq > marked.read_seq
+        ) END
     END AS unread,
+    CASE WHEN marked.last_mention_seq <= marked.read_seq THEN 0 ELSE (
+        SELECT count(*) FROM mentions t
+        WHERE t.room_id = marked.room AND t.user_id = $2 AND t.seq > marked.read_seq
+    ) END AS mentions,
     m.*,
     (
         SELECT json_group_array(

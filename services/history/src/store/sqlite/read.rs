@@ -5,12 +5,18 @@ use sqlx::{FromRow as _, Row as _, SqliteExecutor, SqlitePool, sqlite::SqliteRow
 use uuid::Uuid;
 
 use crate::{
-    rules::{self, Top, Window},
+    rules::{self, ChangeRefused, Top, Window},
     store::{
-        Changes, Heads, Marker, Page, RankedRoom, Ranking, RoomHead, StoreError,
-        record::{ChangeRow, MessageRow, head, posted, signed, to_json, unsigned},
+        ChangeError, Changes, EditsWish, Heads, Marker, Page, RankedRoom, Ranking, RoomHead,
+        Senders, StoreError, Version,
+        record::{
+            ChangeRow, MessageRow, VersionRow, head, posted, signed, stored, to_json, unsigned,
+        },
     },
 };
+
+/// People who have spoken since a message; a room in which receipts are asked for has fewer members.
+const SENDERS_MAX: i64 = 10_000;
 
 pub(super) async fn page(
     pool: &SqlitePool,
@@ -103,11 +109,56 @@ fn marker_json(marker: &Marker) -> (String, i64, i64) {
     (room, signed(marker.last_read.0), marker.since.as_micros())
 }
 
+pub(super) async fn edits(
+    pool: &SqlitePool,
+    wish: &EditsWish,
+) -> Result<Vec<Version>, ChangeError> {
+    let rows: Vec<VersionRow> = sqlx::query_as(include_str!("edits.sql"))
+        .bind(wish.room.as_uuid())
+        .bind(signed(wish.seq.0))
+        .bind(signed(wish.before.0))
+        .bind(i64::from(wish.limit) + 1)
+        .fetch_all(pool)
+        .await?;
+    let row = rows.first().ok_or(ChangeRefused::NoSuchMessage)?;
+    rules::may_see_edits(&row.target.target(wish.seq)?, &wish.actor, wish.standing)?;
+    let versions = rows.into_iter().filter_map(|row| row.version().transpose());
+    Ok(versions.collect::<Result<_, _>>()?)
+}
+
+pub(super) async fn senders(
+    pool: &SqlitePool,
+    room: RoomId,
+    seq: Seq,
+) -> Result<Option<Senders>, StoreError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT m.sender_id, s.user_id
+         FROM messages m
+         LEFT JOIN (
+             SELECT user_id FROM senders
+             WHERE room_id = $1 AND last_seq > $2 ORDER BY user_id LIMIT $3
+         ) s ON true
+         WHERE m.room_id = $1 AND m.seq = $2
+         ORDER BY s.user_id",
+    )
+    .bind(room.as_uuid())
+    .bind(signed(seq.0))
+    .bind(SENDERS_MAX)
+    .fetch_all(pool)
+    .await?;
+    let Some((sender, _)) = rows.first() else { return Ok(None) };
+    let sender = stored(UserId::parse(sender))?;
+    let since = rows.iter().filter_map(|(_, user)| user.as_deref());
+    let since = since.map(|user| stored(UserId::parse(user))).collect::<Result<_, _>>()?;
+    Ok(Some(Senders { sender, since }))
+}
+
 fn room_head(row: &SqliteRow, room: Uuid) -> Result<RoomHead, StoreError> {
     Ok(RoomHead {
         room: RoomId::from_uuid(room),
         head: head(row.try_get("head_seq")?, row.try_get("head_rev")?)?,
         unread: unsigned(row.try_get("unread")?)?,
+        mentions: unsigned(row.try_get("mentions")?)?,
         read: Seq(unsigned(row.try_get("read_seq")?)?),
         last_at: row.try_get::<Option<i64>, _>("last_at_us")?.map(Timestamp::from_micros),
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use hubbub_domain::{Code, Role, RoomKind, RoomState, Seq};
 
-use super::{act, invite, join, make, refusal, roll, user, users, version};
+use super::{act, dissolved, invite, join, make, refusal, roll, user, users, version};
 use crate::{
     change::Command,
     model::{RoomName, Topic},
@@ -112,6 +112,7 @@ pub(super) async fn a_room_is_updated(store: Arc<dyn Store>) {
         name: name.map(|name| RoomName::parse(name).expect("a name")),
         topic: topic.map(|topic| Topic::parse(topic).expect("a topic")),
         state,
+        slow_mode: None,
     };
     let wish = update(Some("New"), Some("news"), Some(RoomState::ReadOnly));
     let changed = act(&*store, room.id, "alice", wish.clone()).await.expect("updates");
@@ -128,7 +129,7 @@ pub(super) async fn a_room_is_updated(store: Arc<dyn Store>) {
 
 pub(super) async fn a_dissolved_room_can_be_left(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Group, "alice", &["bob", "carol"]).await;
-    let dissolve = Command::Update { name: None, topic: None, state: Some(RoomState::Dissolved) };
+    let dissolve = dissolved();
     act(&*store, room.id, "alice", dissolve).await.expect("dissolves");
     let told = store.backlog().await.expect("answers").pending;
     let left = act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
@@ -175,12 +176,30 @@ pub(super) async fn newcomers_have_read_up_to_the_head(store: Arc<dyn Store>) {
     assert_eq!(read("carol").await, Seq(12));
 }
 
+pub(super) async fn slow_mode_is_the_rooms(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Group, "alice", &["bob"]).await;
+    assert_eq!(room.slow_mode_seconds, 0);
+    let pace = |slow_mode| Command::Update { name: None, topic: None, state: None, slow_mode };
+    let paced = act(&*store, room.id, "alice", pace(Some(30))).await.expect("is set");
+    assert!(paced.written && paced.changes.is_empty());
+    assert_eq!(paced.room.slow_mode_seconds, 30);
+    let bob = store.membership(&user("bob"), room.id).await.expect("answers").expect("is in");
+    assert_eq!(bob.slow_mode_seconds, 30);
+    let told = store.backlog().await.expect("answers").pending;
+    assert!(!act(&*store, room.id, "alice", pace(Some(30))).await.expect("is so").written);
+    assert_eq!(store.backlog().await.expect("answers").pending, told, "nothing changed");
+    assert_eq!(refusal(act(&*store, room.id, "bob", pace(Some(0))).await), Code::Forbidden);
+    let free = act(&*store, room.id, "alice", pace(Some(0))).await.expect("is set");
+    assert_eq!(free.room.slow_mode_seconds, 0);
+}
+
 pub(super) async fn a_refused_change_leaves_no_trace(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Group, "alice", &["bob"]).await;
     let wish = Command::Update {
         name: Some(RoomName::parse("theirs").expect("a name")),
         topic: None,
         state: Some(RoomState::Dissolved),
+        slow_mode: None,
     };
     let set = Command::SetRole { user: user("bob"), role: Role::Admin };
     act(&*store, room.id, "alice", set).await.expect("is set");

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use hubbub_domain::{Role, RoomId, RoomKind, RoomState, SystemNotice};
+use hubbub_domain::{Role, RoomId, RoomKind, SystemNotice};
 
-use super::{act, invite, join, make, new_direct, user};
+use super::{act, dissolved, invite, join, make, new_direct, user};
 use crate::{
     change::Command,
     store::{NoticeClaim, Store},
@@ -71,7 +71,7 @@ pub(super) async fn told_in_order_and_taken_away(store: Arc<dyn Store>) {
     rest.settle(&all[2..]).await.expect("settles");
     assert_eq!(store.backlog().await.expect("answers").pending, 0);
     // Positions go on where they were.
-    let dissolve = Command::Update { name: None, topic: None, state: Some(RoomState::Dissolved) };
+    let dissolve = dissolved();
     act(&*store, room.id, "carol", dissolve).await.expect("dissolves");
     assert_eq!(places(claim(&*store).await.as_ref()), [(room.id, 7)]);
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use hubbub_domain::{Role, RoomKind, RoomState, Seq};
+use hubbub_domain::{Role, RoomKind, Seq};
 
-use super::{act, make, new_direct, new_room, tick, user, users};
+use super::{act, dissolved, make, new_direct, new_room, tick, user, users};
 use crate::{
     change::Command,
     store::{
-        ChatFilter, ChatWish, FlagWish, JoinPlace, Marker, MemberPlace, Page, PublicWish, Store,
+        ChatFilter, ChatWish, FlagWish, JoinPlace, Marker, MemberPlace, Moved, Page, Progress,
+        PublicWish, Store,
     },
 };
 
@@ -118,7 +119,57 @@ pub(super) async fn chat_records_and_flags(store: Arc<dyn Store>) {
 }
 
 fn marker(name: &str, room: hubbub_domain::RoomId, seq: u64) -> Marker {
-    Marker { user: user(name), room, seq: Seq(seq) }
+    Marker { user: user(name), room, seq: Seq(seq), delivered: Seq::ZERO }
+}
+
+pub(super) async fn what_was_read_was_delivered(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Group, "alice", &["bob"]).await.id;
+    let mark = async |read, delivered| {
+        let marker = Marker { delivered: Seq(delivered), ..marker("bob", room, read) };
+        let mut marked = store.mark_read(&[marker]).await.expect("answers");
+        let marked = marked.pop().expect("a member");
+        assert_eq!(marked.member_count, 2);
+        let Moved { read, delivered } = marked.moved;
+        ((marked.flags.last_read.0, marked.delivered.0), (read, delivered))
+    };
+    assert_eq!(mark(0, 4).await, ((0, 4), (false, true)));
+    assert_eq!(mark(0, 3).await, ((0, 4), (false, false)), "it never goes back");
+    assert_eq!(mark(2, 0).await, ((2, 4), (true, false)));
+    assert_eq!(mark(6, 0).await, ((6, 6), (true, true)), "what was read was delivered");
+    assert_eq!(mark(0, 6).await, ((6, 6), (false, false)));
+    assert_eq!(mark(5, 9).await, ((6, 9), (false, true)));
+    // Several of one user and room in one call: the furthest of each.
+    let batch = [(7, 0), (0, 12), (9, 3)];
+    let batch = batch
+        .map(|(read, delivered)| Marker { delivered: Seq(delivered), ..marker("bob", room, read) });
+    let marked = store.mark_read(&batch).await.expect("answers");
+    assert_eq!(
+        (marked.len(), marked[0].flags.last_read, marked[0].delivered),
+        (1, Seq(9), Seq(12))
+    );
+}
+
+pub(super) async fn progress_of_all_and_members_among_some(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Public, "m", &["a", "z"]).await.id;
+    act(&*store, room, "late", Command::Join { head: Seq(5) }).await.expect("joins");
+    let marks = [
+        Marker { delivered: Seq(7), ..marker("a", room, 3) },
+        marker("late", room, 6),
+        marker("z", room, 2),
+    ];
+    store.mark_read(&marks).await.expect("marked");
+    let progress = store.progress(room, 10).await.expect("progress");
+    let row = |it: &Progress| (it.user.to_string(), it.joined.0, it.delivered.0, it.read.0);
+    let wanted = [("a", 0, 7, 3), ("late", 5, 6, 6), ("m", 0, 0, 0), ("z", 0, 2, 2)];
+    let wanted =
+        wanted.map(|(name, joined, delivered, read)| (name.to_owned(), joined, delivered, read));
+    assert_eq!(progress.iter().map(row).collect::<Vec<_>>(), wanted);
+    assert_eq!(store.progress(room, 2).await.expect("progress"), progress[..2]);
+
+    let some = [user("z"), user("eve"), user("a")];
+    assert_eq!(store.members_among(room, &some).await.expect("members"), users(["a", "z"]));
+    let nowhere = hubbub_domain::RoomId::generate();
+    assert_eq!(store.members_among(nowhere, &some).await.expect("members"), []);
 }
 
 pub(super) async fn markers_never_go_back(store: Arc<dyn Store>) {
@@ -133,7 +184,7 @@ pub(super) async fn markers_never_go_back(store: Arc<dyn Store>) {
         let mut marked = store.mark_read(batch).await.expect("answers");
         marked.sort_by(|a, b| a.flags.user.cmp(&b.flags.user));
         let row = |marked: crate::store::Marked| {
-            (marked.flags.user.to_string(), marked.flags.last_read.0, marked.moved)
+            (marked.flags.user.to_string(), marked.flags.last_read.0, marked.moved.read)
         };
         marked.into_iter().map(row).collect::<Vec<_>>()
     };
@@ -176,7 +227,7 @@ pub(super) async fn public_rooms_by_prefix(store: Arc<dyn Store>) {
         .await
         .expect("made");
     let gone = store.create_room(&new_room(RoomKind::Public, "straight", "alice", &[])).await;
-    let dissolve = Command::Update { name: None, topic: None, state: Some(RoomState::Dissolved) };
+    let dissolve = dissolved();
     act(&*store, gone.expect("made").room.id, "alice", dissolve).await.expect("dissolves");
 
     let list = async |prefix: &str, limit: u32| {

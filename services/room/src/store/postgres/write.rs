@@ -36,8 +36,8 @@ pub(super) async fn add_people(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT INTO room.records (user_id, room_id, peer_id, last_read_seq, joined_at_us)
-         SELECT p.user_id, $1, p.peer_id, p.last_read_seq, $2
+        "INSERT INTO room.records (user_id, room_id, peer_id, last_read_seq, joined_seq, joined_at_us)
+         SELECT p.user_id, $1, p.peer_id, p.last_read_seq, p.last_read_seq, $2
          FROM UNNEST($3::text[], $4::text[], $5::bigint[]) AS p(user_id, peer_id, last_read_seq)",
     )
     .bind(room.as_uuid())
@@ -119,34 +119,12 @@ pub(super) async fn set_flags(pool: &PgPool, wish: &FlagWish) -> Result<Option<C
 /// deadlock. A row that another call moves past the wish meanwhile is answered with the wish: it
 /// stands there or further.
 pub(super) async fn mark_read(pool: &PgPool, markers: &[Marker]) -> Result<Vec<Marked>> {
-    let rows: Vec<MarkedRow> = sqlx::query_as(
-        "WITH wanted AS (
-             SELECT w.user_id, w.room_id, max(w.seq) AS seq
-             FROM UNNEST($1::text[], $2::uuid[], $3::bigint[]) AS w(user_id, room_id, seq)
-             GROUP BY w.user_id, w.room_id
-         ), behind AS (
-             SELECT c.user_id, c.room_id, w.seq
-             FROM room.records c JOIN wanted w ON c.user_id = w.user_id AND c.room_id = w.room_id
-             WHERE c.last_read_seq < w.seq
-             ORDER BY c.user_id, c.room_id
-             FOR UPDATE OF c
-         ), moved AS (
-             UPDATE room.records c SET last_read_seq = GREATEST(c.last_read_seq, b.seq)
-             FROM behind b WHERE c.user_id = b.user_id AND c.room_id = b.room_id
-             RETURNING c.user_id, c.room_id, c.pinned, c.muted, c.last_read_seq
-         )
-         SELECT user_id, room_id, pinned, muted, last_read_seq, true AS moved FROM moved
-         UNION ALL
-         SELECT c.user_id, c.room_id, c.pinned, c.muted, GREATEST(c.last_read_seq, w.seq), false
-         FROM room.records c JOIN wanted w ON c.user_id = w.user_id AND c.room_id = w.room_id
-         WHERE NOT EXISTS (
-             SELECT FROM moved m WHERE m.user_id = c.user_id AND m.room_id = c.room_id
-         )",
-    )
-    .bind(markers.iter().map(|marker| marker.user.as_str()).collect::<Vec<_>>())
-    .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
-    .bind(markers.iter().map(|marker| signed(marker.seq.0)).collect::<Vec<_>>())
-    .fetch_all(pool)
-    .await?;
+    let rows: Vec<MarkedRow> = sqlx::query_as(include_str!("mark_read.sql"))
+        .bind(markers.iter().map(|marker| marker.user.as_str()).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| signed(marker.seq.0)).collect::<Vec<_>>())
+        .bind(markers.iter().map(|marker| signed(marker.delivered.0)).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
     convert(rows)
 }

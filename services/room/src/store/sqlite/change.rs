@@ -89,7 +89,8 @@ async fn write(
 async fn write_room(connection: &mut SqliteConnection, plan: &Plan, room: &Room) -> Result<i64> {
     Ok(sqlx::query_scalar(
         "UPDATE rooms SET name = $2, name_folded = $3, topic = $4, state = $5,
-                               member_count = $6, notice_count = notice_count + $7
+                               member_count = $6, notice_count = notice_count + $7,
+                               slow_mode_seconds = $8
          WHERE room_id = $1 RETURNING notice_count",
     )
     .bind(room.id.as_uuid())
@@ -99,6 +100,7 @@ async fn write_room(connection: &mut SqliteConnection, plan: &Plan, room: &Room)
     .bind(room.state.as_str())
     .bind(i64::from(room.member_count))
     .bind(write::count(&plan.notices))
+    .bind(i64::from(room.slow_mode_seconds))
     .fetch_one(connection)
     .await?)
 }

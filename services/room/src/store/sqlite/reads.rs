@@ -7,10 +7,11 @@ use super::json_texts;
 use crate::{
     model::{ChatRecord, Member, Membership, Room, fold},
     store::{
-        ChatFilter, ChatWish, JoinPlace, MemberPlace, Page, PublicWish, Result, prefix_end,
+        ChatFilter, ChatWish, JoinPlace, MemberPlace, Page, Progress, PublicWish, Result,
+        prefix_end,
         rows::{
-            ChatRow, MemberRow, MembershipRow, RoomRoleRow, RoomRow, VersionRow, convert,
-            membership_columns, room_columns,
+            ChatRow, MemberRow, MembershipRow, ProgressRow, RoomRoleRow, RoomRow, VersionRow,
+            convert, membership_columns, parse, room_columns,
         },
         standing,
     },
@@ -189,4 +190,34 @@ pub(super) async fn public_rooms(pool: &SqlitePool, wish: &PublicWish) -> Result
     .fetch_all(pool)
     .await?;
     convert(rows)
+}
+
+pub(super) async fn progress(pool: &SqlitePool, room: RoomId, limit: u32) -> Result<Vec<Progress>> {
+    let rows: Vec<ProgressRow> = sqlx::query_as(
+        "SELECT c.user_id, c.last_read_seq, c.delivered_seq, c.joined_seq
+         FROM members m
+         JOIN records c ON c.user_id = m.user_id AND c.room_id = m.room_id
+         WHERE m.room_id = $1 ORDER BY m.user_id LIMIT $2",
+    )
+    .bind(room.as_uuid())
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await?;
+    convert(rows)
+}
+
+pub(super) async fn members_among(
+    pool: &SqlitePool,
+    room: RoomId,
+    users: &[UserId],
+) -> Result<Vec<UserId>> {
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT user_id FROM members WHERE room_id = $1 AND user_id IN (SELECT value FROM json_each($2))
+         ORDER BY user_id",
+    )
+    .bind(room.as_uuid())
+    .bind(json_texts(users))
+    .fetch_all(pool)
+    .await?;
+    found.iter().map(|user| parse(user, "a user id")).collect()
 }

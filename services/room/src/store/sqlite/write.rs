@@ -12,7 +12,7 @@ use crate::{
     store::{
         FlagWish, Marked, Marker, Result,
         making::Newcomer,
-        rows::{FlagsRow, VersionRow, signed},
+        rows::{FlagsRow, MarkedRow, VersionRow, signed},
     },
 };
 
@@ -34,8 +34,8 @@ pub(super) async fn add_people(
         .execute(&mut *connection)
         .await?;
         sqlx::query(
-            "INSERT INTO records (user_id, room_id, peer_id, last_read_seq, joined_at_us)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO records (user_id, room_id, peer_id, last_read_seq, joined_seq, joined_at_us)
+             VALUES ($1, $2, $3, $4, $4, $5)",
         )
         .bind(person.user.as_str())
         .bind(room.as_uuid())
@@ -110,43 +110,47 @@ pub(super) async fn set_flags(pool: &SqlitePool, wish: &FlagWish) -> Result<Opti
 }
 
 pub(super) async fn mark_read(pool: &SqlitePool, markers: &[Marker]) -> Result<Vec<Marked>> {
-    let mut wanted: BTreeMap<(&UserId, RoomId), Seq> = BTreeMap::new();
+    let mut wanted: BTreeMap<(&UserId, RoomId), (Seq, Seq)> = BTreeMap::new();
     for marker in markers {
-        let seq = wanted.entry((&marker.user, marker.room)).or_default();
+        let (seq, delivered) = wanted.entry((&marker.user, marker.room)).or_default();
         *seq = marker.seq.max(*seq);
+        *delivered = marker.delivered.max(*seq).max(*delivered);
     }
     let mut tx = pool.begin_with(WRITE).await?;
     let mut marked = Vec::with_capacity(wanted.len());
-    for ((user, room), seq) in wanted {
-        marked.extend(mark_one(&mut tx, user, room, seq).await?);
+    for ((user, room), (seq, delivered)) in wanted {
+        let marker = Marker { user: user.clone(), room, seq, delivered };
+        marked.extend(mark_one(&mut tx, &marker).await?);
     }
     tx.commit().await?;
     Ok(marked)
 }
 
-async fn mark_one(
-    connection: &mut SqliteConnection,
-    user: &UserId,
-    room: RoomId,
-    seq: Seq,
-) -> Result<Option<Marked>> {
-    let moved = sqlx::query(
-        "UPDATE records SET last_read_seq = $3
-         WHERE user_id = $1 AND room_id = $2 AND last_read_seq < $3",
+async fn mark_one(connection: &mut SqliteConnection, marker: &Marker) -> Result<Option<Marked>> {
+    let row: Option<MarkedRow> = sqlx::query_as(
+        "SELECT c.user_id, c.room_id, c.pinned, c.muted, max(c.last_read_seq, $3) AS last_read_seq,
+             max(c.delivered_seq, c.last_read_seq, $4) AS delivered_seq,
+             c.last_read_seq < $3 AS read_moved,
+             max(c.delivered_seq, c.last_read_seq) < $4 AS delivered_moved, r.member_count
+         FROM records c JOIN rooms r ON r.room_id = c.room_id
+         WHERE c.user_id = $1 AND c.room_id = $2",
     )
-    .bind(user.as_str())
-    .bind(room.as_uuid())
-    .bind(signed(seq.0))
-    .execute(&mut *connection)
-    .await?
-    .rows_affected();
-    let row: Option<FlagsRow> = sqlx::query_as(
-        "SELECT user_id, room_id, pinned, muted, last_read_seq FROM records
+    .bind(marker.user.as_str())
+    .bind(marker.room.as_uuid())
+    .bind(signed(marker.seq.0))
+    .bind(signed(marker.delivered.0))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(marked) = row.map(Marked::try_from).transpose()? else { return Ok(None) };
+    sqlx::query(
+        "UPDATE records SET last_read_seq = $3, delivered_seq = $4
          WHERE user_id = $1 AND room_id = $2",
     )
-    .bind(user.as_str())
-    .bind(room.as_uuid())
-    .fetch_optional(connection)
+    .bind(marker.user.as_str())
+    .bind(marker.room.as_uuid())
+    .bind(signed(marked.flags.last_read.0))
+    .bind(signed(marked.delivered.0))
+    .execute(connection)
     .await?;
-    row.map(|row| Ok(Marked { flags: row.try_into()?, moved: moved > 0 })).transpose()
+    Ok(Some(marked))
 }

@@ -1,0 +1,344 @@
+//! What a client of `/chat` is told. Each is an event with a name, its arguments and, for clients that
+//! recover, an [`Offset`](super::Offset) as one more argument.
+
+use hubbub_domain::{Body, Change, Fault, Role, RoomId, Seq, Timestamp, UserId};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Message, Refused};
+use crate::{Event, PresenceState, PresenceView, RoomView, WelcomeRoom};
+
+macro_rules! told {
+    ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
+        /// An event for a client.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum Told {
+            $($(#[$doc])* $name($content),)+
+        }
+
+        impl Told {
+            /// Every event's name, for tables in docs and tests.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name of the event.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text),+ }
+            }
+        }
+    };
+}
+
+told! {
+    /// Durable: somebody said something.
+    ChatMessage(Box<Message>) = "chatMessage",
+    /// Durable: the room tells what happened to it.
+    Notice(Box<Message>) = "roomNotice",
+    /// Durable: a message says something else.
+    Edited(Edited) = "messageEdited",
+    /// Durable: a message was deleted.
+    Deleted(Deleted) = "messageDeleted",
+    /// Durable: a reaction came or went.
+    Reacted(Reacted) = "messageReacted",
+    /// A page of messages, oldest first.
+    History(Vec<Message>) = "history",
+    /// Somebody else in the room types, or has stopped to.
+    Typing(Typing) = "typing",
+    /// You came into a room. (Enter it to hear what is said there.)
+    Joined(Box<WelcomeRoom>) = "roomJoined",
+    /// You are no longer a member of a room: nothing more comes from it.
+    Left(RoomOnly) = "roomLeft",
+    /// Your role in a room is another.
+    Role(RoleSet) = "roomRole",
+    /// An entered room has another name, topic, state or number of members.
+    Room(Box<RoomView>) = "roomUpdated",
+    /// Your chatRecord changed, perhaps on another device.
+    Chat(ChatChanged) = "chatChanged",
+    /// Somebody else has read so far.
+    Read(Marked) = "read",
+    /// The room has arrived so far on a device of somebody else.
+    Delivered(Marked) = "delivered",
+    /// Somebody you watch is online, away or offline now.
+    Presence(Present) = "presence",
+    /// Forget what you hold of this room: here is the newest page.
+    Reset(Reset) = "reset",
+    /// Nothing but an offset: which rooms are entered now, and how far each was told.
+    Entered(Entered) = "entered",
+    /// This node is closing: the client is disconnected and comes back by itself.
+    Moving(Moving) = "moving",
+    /// The token ends soon: emit `refresh`.
+    Expiring(Expiring) = "expiring",
+    /// An event was refused.
+    Error(Failure) = "error",
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edited {
+    pub room: RoomId,
+    pub seq: Seq,
+    /// Empty when the message was deleted since.
+    pub message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<hubbub_domain::Attachment>,
+    pub edited_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deleted {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub by: UserId,
+    pub deleted_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reacted {
+    pub room: RoomId,
+    pub seq: Seq,
+    pub user: UserId,
+    pub emoji: String,
+    pub on: bool,
+}
+
+/// Whether, and then where and who.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Typing(pub bool, pub Typist);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Typist {
+    pub room: RoomId,
+    pub user: UserId,
+}
+
+/// How far somebody has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Marked {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: Seq,
+}
+
+/// How somebody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Present {
+    pub user: UserId,
+    pub state: PresenceState,
+    pub version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+}
+
+impl From<PresenceView> for Present {
+    fn from(view: PresenceView) -> Self {
+        let PresenceView { user, state, version, last_seen } = view;
+        Self { user, state, version, last_seen }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomOnly {
+    pub room: RoomId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoleSet {
+    pub room: RoomId,
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatChanged {
+    pub room: RoomId,
+    pub pinned: bool,
+    pub muted: bool,
+    pub last_read_seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reset {
+    pub room: RoomId,
+    pub messages: Vec<Message>,
+    pub has_more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entered {
+    pub rooms: Vec<RoomId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Moving {
+    pub after_ms: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expiring {
+    pub expires_at: Timestamp,
+}
+
+/// A readable text, and what a program needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure([Value; 2]);
+
+impl Told {
+    /// A refused event of the client.
+    pub fn refusal(fault: &Fault, event: &str) -> Self {
+        Self::Error(Failure(Refused::event(fault, event)))
+    }
+
+    /// The rooms that are entered now.
+    pub fn entered(rooms: Vec<RoomId>) -> Self {
+        Self::Entered(Entered { rooms })
+    }
+
+    /// The token ends then.
+    pub const fn expiring(expires_at: Timestamp) -> Self {
+        Self::Expiring(Expiring { expires_at })
+    }
+
+    /// The event of a change in `room`.
+    pub fn of_change(room: RoomId, change: Change) -> Self {
+        Self::from(Event::of_change(room, change))
+    }
+
+    /// Appends the event's name and arguments as one JSON array.
+    pub fn write(&self, out: &mut Vec<u8>, offset: Option<&str>) -> serde_json::Result<()> {
+        out.push(b'[');
+        serde_json::to_writer(&mut *out, self.name())?;
+        out.push(b',');
+        let start = out.len();
+        serde_json::to_writer(&mut *out, self)?;
+        if self.is_several_arguments() {
+            // An array of arguments: its brackets are those of the event.
+            out.remove(start);
+            out.pop();
+        }
+        if let Some(offset) = offset {
+            out.push(b',');
+            serde_json::to_writer(&mut *out, offset)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    const fn is_several_arguments(&self) -> bool {
+        matches!(self, Self::Typing(_) | Self::Error(_))
+    }
+}
+
+impl From<Event> for Told {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Message(view) => {
+                let message = Box::new(Message::from(*view));
+                if message.system.is_some() {
+                    Self::Notice(message)
+                } else {
+                    Self::ChatMessage(message)
+                }
+            }
+            Event::Edited { room, seq, body, at, .. } => {
+                let Body { text, attachments, .. } = body.unwrap_or_default();
+                Self::Edited(Edited { room, seq, message: text, attachments, edited_at: at })
+            }
+            Event::Deleted { room, seq, by, at, .. } => {
+                Self::Deleted(Deleted { room, seq, by, deleted_at: at })
+            }
+            Event::Reacted { room, seq, user, emoji, on, .. } => {
+                Self::Reacted(Reacted { room, seq, user, emoji, on })
+            }
+            Event::Joined(room) => Self::Joined(room),
+            Event::Role { room, role } => Self::Role(RoleSet { room, role }),
+            Event::Left { room } => Self::Left(RoomOnly { room }),
+            Event::Room(room) => Self::Room(room),
+            Event::Chat { room, pinned, muted, last_read_seq } => {
+                Self::Chat(ChatChanged { room, pinned, muted, last_read_seq })
+            }
+            Event::Read { room, user, seq } => Self::Read(Marked { room, user, seq }),
+            Event::Delivered { room, user, seq } => Self::Delivered(Marked { room, user, seq }),
+            Event::Typing { room, user, on } => Self::Typing(Typing(on, Typist { room, user })),
+            Event::Presence(view) => Self::Presence(view.into()),
+            Event::Reset { room, messages, has_more, .. } => {
+                let messages = messages.into_iter().map(Message::from).collect();
+                Self::Reset(Reset { room, messages, has_more })
+            }
+            Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
+            Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hubbub_domain::{
+        Body, Change, ChangeKind, ClientId, Fault, MessageId, MessageKind, Rev, RoomId, Seq,
+        SystemNotice, Timestamp, UserId,
+    };
+    use serde_json::{Value, json};
+
+    use super::{Told, Typing, Typist};
+
+    fn written(told: &Told, offset: Option<&str>) -> Value {
+        let mut out = Vec::new();
+        told.write(&mut out, offset).expect("text keys");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    fn posted(kind: MessageKind) -> (RoomId, Change) {
+        let room = RoomId::generate();
+        let message = hubbub_domain::Message {
+            room,
+            seq: Seq(1),
+            rev: Rev(2),
+            id: MessageId::generate(),
+            sender: UserId::parse("alice").expect("valid"),
+            client_id: ClientId::parse("c").expect("valid"),
+            kind,
+            created_at: Timestamp::from_micros(1),
+            edited_at: None,
+            reactions: vec![],
+        };
+        (room, Change { rev: Rev(2), kind: ChangeKind::Posted(Box::new(message)) })
+    }
+
+    #[test]
+    fn a_message_has_the_fields_of_the_reference_and_its_offset_behind_it() {
+        let (room, change) = posted(MessageKind::User(Body::text("hi")));
+        let json = written(&Told::of_change(room, change), Some("@x"));
+        assert_eq!(json[0], "chatMessage");
+        let keys: Vec<&String> = json[1].as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["_id", "clientId", "createdAt", "message", "room", "sender", "seq"]);
+        assert_eq!(json[1]["message"], "hi");
+        assert_eq!(json[2], "@x");
+    }
+
+    #[test]
+    fn a_notice_is_readable_and_not_taken_for_a_message() {
+        let user = UserId::parse("bob").expect("valid");
+        let (room, change) = posted(MessageKind::System(SystemNotice::Joined { user }));
+        let json = written(&Told::of_change(room, change), None);
+        assert_eq!(json[0], "roomNotice");
+        assert_eq!(json[1]["message"], "bob joined");
+        assert_eq!(json[1]["system"], json!({"event": "joined", "user": "bob"}));
+        assert_eq!(json.as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn events_of_two_arguments_have_two() {
+        let (room, user) = (RoomId::generate(), UserId::parse("bob").expect("valid"));
+        let typing = Told::Typing(Typing(true, Typist { room, user }));
+        assert_eq!(written(&typing, None), json!(["typing", true, {"room": room, "user": "bob"}]));
+        let fault = Fault::bad_request("no [brackets]");
+        let json = written(&Told::refusal(&fault, "read"), None);
+        assert_eq!(json[1], "no [brackets]");
+        assert_eq!(json[2]["event"], "read");
+        assert_eq!(json[2]["code"], "bad_request");
+    }
+}

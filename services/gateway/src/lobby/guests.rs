@@ -1,0 +1,115 @@
+//! The guests of this gateway.
+
+use std::{collections::HashSet, sync::Arc};
+
+use dashmap::DashMap;
+use governor::{
+    DefaultDirectRateLimiter, Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
+};
+use hubbub_client_protocol::lobby::{Guest, Nickname, RoomName};
+use hubbub_domain::{Code, Fault};
+use hubbub_proto::bus::v1::lobby_word::Audience;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::Config;
+use crate::socketio::Socket;
+
+/// One guest's connection.
+pub(super) struct Seat {
+    pub(super) socket: Socket,
+    limiter: DefaultDirectRateLimiter,
+    state: Mutex<State>,
+}
+
+struct State {
+    guest: Guest,
+    /// The nickname was chosen, not given out.
+    logged_in: bool,
+    rooms: HashSet<RoomName>,
+    last_heard: Instant,
+}
+
+impl Seat {
+    pub(super) fn new(socket: Socket, guest: Guest, config: &Config) -> Self {
+        let quota = Quota::per_second(config.events_per_second).allow_burst(config.events_burst);
+        let state =
+            State { guest, logged_in: false, rooms: HashSet::new(), last_heard: Instant::now() };
+        Self { socket, limiter: RateLimiter::direct(quota), state: Mutex::new(state) }
+    }
+
+    pub(super) fn guest(&self) -> Guest {
+        self.state.lock().guest.clone()
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.state.lock().logged_in
+    }
+
+    /// Takes another nickname; the one before.
+    pub(super) fn rename(&self, nickname: Nickname, logged_in: bool) -> Nickname {
+        let mut state = self.state.lock();
+        state.logged_in = logged_in;
+        std::mem::replace(&mut state.guest.name, nickname)
+    }
+
+    /// Counts an event of the guest.
+    pub(super) fn heard(&self) -> Result<(), Fault> {
+        self.state.lock().last_heard = Instant::now();
+        self.limiter.check().map_err(|until| {
+            let delay = until.wait_time_from(DefaultClock::default().now());
+            Fault::new(Code::RateLimited, "too many events; slow down").retry_after(delay)
+        })
+    }
+
+    pub(super) fn is_silent_since(&self, before: Instant) -> bool {
+        self.state.lock().last_heard < before
+    }
+
+    pub(super) fn join(&self, room: RoomName, rooms_max: usize) -> Result<(), Fault> {
+        let mut state = self.state.lock();
+        if state.rooms.len() >= rooms_max && !state.rooms.contains(&room) {
+            let range = format!("a guest is in at most {rooms_max} rooms");
+            return Err(Fault::new(Code::LimitReached, range));
+        }
+        state.rooms.insert(room);
+        Ok(())
+    }
+
+    /// Whether a word is for this guest.
+    pub(super) fn is_meant(&self, audience: Option<&Audience>) -> bool {
+        match audience {
+            None => true,
+            Some(Audience::Others(sender)) => *sender != self.socket.id(),
+            Some(Audience::Room(room)) => {
+                room.sender != self.socket.id()
+                    && RoomName::parse(&room.name)
+                        .is_ok_and(|name| self.state.lock().rooms.contains(&name))
+            }
+            Some(Audience::Nickname(folded)) => self.state.lock().guest.name.folded() == *folded,
+        }
+    }
+}
+
+/// By the id of their socket.
+#[derive(Default)]
+pub(super) struct Guests(DashMap<Box<str>, Arc<Seat>>);
+
+impl Guests {
+    pub(super) fn enter(&self, seat: &Arc<Seat>) {
+        self.0.insert(seat.socket.id().into(), Arc::clone(seat));
+    }
+
+    pub(super) fn leave(&self, socket: &str) {
+        self.0.remove(socket);
+    }
+
+    pub(super) fn has(&self, socket: &str) -> bool {
+        self.0.contains_key(socket)
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Seat>> {
+        self.0.iter().map(|seat| Arc::clone(&seat)).collect()
+    }
+}

@@ -1,0 +1,192 @@
+-- Stores a batch of messages in one call, one transaction and one round trip.
+--
+-- The arrays hold one element per message, in the order of arrival; no two messages of a batch have
+-- the same room, sender and client id. `p_replies` is the seq a message answers, or null. One row
+-- comes back per message, in the same order. `o_fate`: 's' stored, 'd' a duplicate (the place is
+-- the first one's), 'r' refused because it answers a message that does not exist, 'g' because that
+-- one was deleted, 'w' because its sender spoke less than `p_pauses` (in microseconds; 0: none) ago:
+-- `o_at_us` is then the moment from which on it would be taken.
+--
+-- A function is never changed after a release: a new version gets a new name, so that instances of
+-- two releases work side by side on one database.
+CREATE FUNCTION history.append_v2(
+    p_rooms uuid[], p_senders text[], p_clients text[], p_ids uuid[], p_texts text[],
+    p_extras text[], p_systems text[], p_replies bigint[], p_pauses bigint[], p_now_us bigint,
+    p_finished bigint[]
+) RETURNS TABLE (
+    o_fate text, o_seq bigint, o_rev bigint, o_id uuid, o_at_us bigint, o_outbox bigint
+)
+LANGUAGE plpgsql
+-- The plans are the same for every batch; making them anew costs more than running them.
+SET plan_cache_mode = force_generic_plan
+-- A plan made while the tables were small must not survive their growth: only look-ups by key,
+-- one per message, whatever the statistics say.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    -- Always in the order of the id, here and below: no two batches wait for each other in a circle.
+    INSERT INTO history.heads (room_id)
+    SELECT room FROM (SELECT DISTINCT unnest(p_rooms) AS room) asked
+    WHERE (SELECT h.seq FROM history.heads h WHERE h.room_id = room LIMIT 1) IS NULL
+    ORDER BY room
+    ON CONFLICT DO NOTHING;
+
+    PERFORM 1 FROM history.heads WHERE room_id = ANY (p_rooms) ORDER BY room_id FOR UPDATE;
+
+    -- A new statement sees what was committed before the locks were granted (READ COMMITTED).
+    RETURN QUERY
+    WITH entry AS (
+        SELECT * FROM unnest(
+            p_rooms, p_senders, p_clients, p_ids, p_texts, p_extras, p_systems, p_replies, p_pauses
+        ) WITH ORDINALITY
+            AS e (room, sender, client, id, text, extra, system, reply, pause, ord)
+    ), found AS MATERIALIZED (
+        SELECT
+            e.*,
+            h.seq AS head_seq, h.rev AS head_rev, h.last_at_us,
+            first.seq AS first_seq, first.rev AS first_rev, first.message_id AS first_id,
+            first.created_at_us AS first_at_us,
+            CASE
+                WHEN first.seq IS NOT NULL THEN 'd'
+                WHEN e.reply > h.seq THEN 'r'
+                WHEN e.reply IS NOT NULL AND EXISTS (
+                    SELECT FROM history.messages t
+                    WHERE t.room_id = e.room AND t.seq = e.reply AND t.deleted_at_us IS NOT NULL
+                ) THEN 'g'
+                WHEN e.pause > 0 AND own.at_us + e.pause > p_now_us THEN 'w'
+                ELSE 's'
+            END AS fate,
+            own.at_us + e.pause AS until_us
+        FROM entry e
+        CROSS JOIN LATERAL (
+            SELECT seq, rev, last_at_us FROM history.heads WHERE room_id = e.room LIMIT 1
+        ) h
+        LEFT JOIN LATERAL (
+            SELECT m.seq, m.rev, m.message_id, m.created_at_us
+            FROM history.messages m
+            WHERE m.room_id = e.room AND m.sender_id = e.sender AND m.client_id = e.client
+            LIMIT 1
+        ) first ON true
+        -- Nothing is looked up for whoever may speak at any time.
+        LEFT JOIN LATERAL (
+            SELECT m.created_at_us AS at_us
+            FROM history.senders s
+            JOIN history.messages m ON m.room_id = s.room_id AND m.seq = s.last_seq
+            WHERE e.pause > 0 AND s.room_id = e.room AND s.user_id = e.sender
+            LIMIT 1
+        ) own ON true
+    ), late AS MATERIALIZED (
+        -- Of several messages of one sender in one batch only the first has waited.
+        SELECT turns.ord
+        FROM (
+            SELECT f.ord, row_number() OVER (PARTITION BY f.room, f.sender ORDER BY f.ord) AS turn
+            FROM found f
+            WHERE f.pause > 0 AND f.fate = 's'
+        ) turns
+        WHERE turns.turn > 1
+    ), judged AS (
+        SELECT
+            f.*,
+            CASE
+                WHEN f.pause > 0 AND f.fate = 's' AND f.ord = ANY (ARRAY(SELECT ord FROM late))
+                THEN 'w'
+                ELSE f.fate
+            END AS verdict
+        FROM found f
+    ), numbered AS MATERIALIZED (
+        SELECT
+            j.*,
+            row_number() OVER nth AS nth,
+            greatest(p_now_us, j.last_at_us + 1) + row_number() OVER nth - 1 AS at_us
+        FROM judged j
+        WINDOW nth AS (PARTITION BY j.room, j.verdict ORDER BY j.ord)
+    ), placed AS MATERIALIZED (
+        SELECT * FROM numbered n WHERE n.verdict = 's'
+    ), stored AS (
+        INSERT INTO history.messages (
+            room_id, seq, rev, message_id, sender_id, client_id, text, extra, system, created_at_us
+        )
+        SELECT
+            p.room, p.head_seq + p.nth, p.head_rev + p.nth, p.id, p.sender, p.client, p.text,
+            p.extra::jsonb, p.system::jsonb, p.at_us
+        FROM placed p
+    ), grown AS MATERIALIZED (
+        SELECT
+            p.room, max(p.nth) AS posts, max(p.at_us) AS at_us,
+            min(p.head_rev) + 1 AS first_rev, max(p.head_rev + p.nth) AS last_rev,
+            max(p.head_seq + p.nth) FILTER (WHERE p.system IS NOT NULL) AS notice_seq,
+            max(p.head_seq + p.nth) FILTER (WHERE p.extra::jsonb ? 'mentions') AS mention_seq
+        FROM placed p
+        GROUP BY p.room
+    ), moved AS (
+        UPDATE history.heads h
+        SET seq = h.seq + g.posts, rev = h.rev + g.posts, last_at_us = g.at_us,
+            last_notice_seq = coalesce(g.notice_seq, h.last_notice_seq),
+            last_mention_seq = coalesce(g.mention_seq, h.last_mention_seq)
+        FROM grown g
+        WHERE h.room_id = g.room
+    ), sent AS (
+        INSERT INTO history.senders AS s (room_id, user_id, last_seq)
+        SELECT p.room, p.sender, max(p.head_seq + p.nth)
+        FROM placed p
+        WHERE p.system IS NULL
+        GROUP BY p.room, p.sender
+        ON CONFLICT (room_id, user_id) DO UPDATE SET last_seq = excluded.last_seq
+    ), mentioned AS (
+        INSERT INTO history.mentions (room_id, user_id, seq)
+        SELECT DISTINCT p.room, m.user_id, p.head_seq + p.nth
+        FROM placed p,
+            jsonb_array_elements_text(p.extra::jsonb -> 'mentions') AS m (user_id)
+        WHERE p.extra IS NOT NULL
+    ), noted AS (
+        INSERT INTO history.outbox (created_at_us, rooms, first_revs, last_revs)
+        SELECT
+            p_now_us, array_agg(g.room ORDER BY g.room), array_agg(g.first_rev ORDER BY g.room),
+            array_agg(g.last_rev ORDER BY g.room)
+        FROM grown g
+        HAVING count(*) > 0
+        RETURNING id
+    ), cleared AS (
+        DELETE FROM history.outbox
+        WHERE id IN (
+            -- What a sweeper holds it will delete itself.
+            SELECT id FROM history.outbox WHERE id = ANY (p_finished) FOR UPDATE SKIP LOCKED
+        )
+    )
+    SELECT
+        n.verdict,
+        coalesce(n.first_seq, n.head_seq + n.nth),
+        coalesce(n.first_rev, n.head_rev + n.nth),
+        coalesce(n.first_id, n.id),
+        CASE
+            WHEN n.fate = 'w' THEN n.until_us
+            WHEN n.verdict = 'w' THEN p_now_us + n.pause
+            ELSE coalesce(n.first_at_us, n.at_us)
+        END,
+        (SELECT noted.id FROM noted)
+    FROM numbered n
+    ORDER BY n.ord;
+END
+$$;
+
+-- Instances of the release before go on calling append_v1, and what they store counts like all else.
+CREATE OR REPLACE FUNCTION history.append_v1(
+    p_rooms uuid[], p_senders text[], p_clients text[], p_ids uuid[], p_texts text[],
+    p_extras text[], p_systems text[], p_replies bigint[], p_now_us bigint, p_finished bigint[]
+) RETURNS TABLE (
+    o_fate text, o_seq bigint, o_rev bigint, o_id uuid, o_at_us bigint, o_outbox bigint
+)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT * FROM history.append_v2(
+        p_rooms, p_senders, p_clients, p_ids, p_texts, p_extras, p_systems, p_replies,
+        array_fill(0::bigint, ARRAY[cardinality(p_rooms)]), p_now_us, p_finished
+    );
+END
+$$;
