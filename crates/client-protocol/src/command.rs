@@ -12,7 +12,7 @@ use hubbub_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::people::{Typing, Watch};
+use crate::presence::{Typing, Watch};
 
 /// A command with the id its answer will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod command;
 pub mod engineio;
 mod event;
 pub mod lobby;
-mod people;
+mod presence;
 mod reply;
 pub mod socketio;
 mod view;
@@ -23,7 +23,7 @@ pub use command::{
     RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
-pub use people::{PresenceState, PresenceView, Typing, Watch, Watched};
+pub use presence::{PresenceState, PresenceView, Typing, Watch, Watched};
 pub use reply::{
     Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,
     PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, Unread, VersionView, Welcome,

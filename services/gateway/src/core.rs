@@ -4,7 +4,7 @@
 mod chats;
 mod entering;
 mod messages;
-mod people;
+mod presence;
 mod receipts;
 mod rooms;
 mod welcome;

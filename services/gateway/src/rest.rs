@@ -7,7 +7,7 @@
 mod chats;
 mod extract;
 mod messages;
-mod people;
+mod presence;
 mod receipts;
 mod rooms;
 
@@ -78,7 +78,7 @@ fn described() -> OpenApiRouter<RestDoor> {
         .merge(messages::routes())
         .merge(receipts::routes())
         .merge(chats::routes())
-        .merge(people::routes())
+        .merge(presence::routes())
 }
 
 impl RestDoor {

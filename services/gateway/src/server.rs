@@ -26,10 +26,10 @@ use crate::{
     hub::{self, Hub, Listeners, Surroundings},
     metrics,
     native::{self, NativeDoor},
+    node::{self, Identity},
     presence::{Grounds, Presences},
     rates::Rates,
     receipts::{Reads, Receipts},
-    registry::{self, Identity},
     rest::{self, RestDoor},
     session::Sessions,
     socketio_door::{self, Behind},
@@ -289,7 +289,7 @@ impl Background {
         // Weakly: the core ends when its doors do, and this runs on behind them.
         let counted = Arc::downgrade(core);
         let connections = move || counted.upgrade().map_or(0, |core| core.sessions.count());
-        let kept = registry::keep(self.identity, config, state, connections, drain.clone());
+        let kept = node::keep(self.identity, config, state, connections, drain.clone());
         support.spawn("registry", kept);
         // Behind all that has something to tell.
         let behind = support.behind();

@@ -3,7 +3,7 @@
 //! was, and sends again, under the same ids, what was not acknowledged.
 
 pub(crate) mod link;
-mod people;
+mod presence;
 mod talk;
 
 use std::time::Duration;

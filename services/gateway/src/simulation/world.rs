@@ -28,7 +28,7 @@ use super::{
 use crate::{
     config::Config,
     core::Core,
-    registry::Identity,
+    node::Identity,
     server::{Foundation, assemble},
 };
 

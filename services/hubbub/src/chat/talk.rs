@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     link::{Heard, Link},
-    people,
+    presence,
 };
 use crate::announce;
 
@@ -280,7 +280,7 @@ impl Talk {
                 announce::say(format_args!("-- {} is typing", printable(user.as_str())));
             }
             Event::Presence(presence) => {
-                if let Some(words) = people::describe(&presence) {
+                if let Some(words) = presence::describe(&presence) {
                     announce::say(format_args!("-- {}", printable(&words)));
                 }
             }

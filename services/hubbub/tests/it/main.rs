@@ -12,7 +12,7 @@ mod k6;
 mod line;
 mod membership;
 mod native_door;
-mod people;
+mod presence;
 mod process;
 mod receipts;
 mod rest;

@@ -64,7 +64,6 @@ impl Roles {
             let mut config = hubbub_gateway::Config::default();
             config.edge.listen = any;
             let dependencies = Dependencies {
-                ephemeral: Arc::clone(&state),
                 bus: Arc::clone(&bus),
                 ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
                 room: room.clone(),
