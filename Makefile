@@ -1,6 +1,6 @@
 # Aliases. What they do is in xtask/ (cargo xtask --help).
 
-.PHONY: help run test lint fmt cluster bench faults load rolling-restart
+.PHONY: help run test lint fmt cluster bench faults load rolling-restart chart
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
@@ -31,3 +31,6 @@ load: ## a k6 scenario: HUBBUB_URLS=… HUBBUB_SECRET=… make load SCENARIO=ste
 
 rolling-restart: ## three gateways replaced under load, judged
 	cargo xtask rolling-restart $(ARGS)
+
+chart: ## what is made from the chart: its README, the manifests it is compared with
+	cargo xtask chart

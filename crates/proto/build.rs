@@ -2,10 +2,12 @@
 
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 6] = [
     "hubbub/bus/v1/envelope.proto",
+    "hubbub/gateway/v1/relay.proto",
     "hubbub/history/v1/history.proto",
     "hubbub/history/v1/message.proto",
+    "hubbub/identity/v1/identity.proto",
     "hubbub/room/v1/room.proto",
 ];
 

@@ -29,6 +29,19 @@ pub(crate) fn run_in(folder: &Path, program: impl AsRef<OsStr>, arguments: &[&st
     Ok(())
 }
 
+/// Runs `program` in the repository's root with more in its environment.
+pub(crate) fn run_with(
+    program: impl AsRef<OsStr>,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<()> {
+    let settings = environment.iter().map(|(name, value)| format!("{name}={value}"));
+    let mut words: Vec<String> = settings.collect();
+    words.push(program.as_ref().to_string_lossy().into_owned());
+    words.extend(arguments.iter().map(|&word| word.to_owned()));
+    run("env", &words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// What `program` prints, if it runs and succeeds.
 pub(crate) fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)

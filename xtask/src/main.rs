@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
 mod bench;
+mod chart;
 mod cluster;
 mod command;
 mod faults;
@@ -74,6 +75,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Install what the chart, the image and the dashboards are checked with, and write anew what is
+    /// made from them: the chart's README, the rendered manifests in deploy/checks/golden.
+    Chart,
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
     /// Format Rust and protobuf sources.
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         Task::Faults { rest } => faults::run(&rest),
         Task::K6 { rest } => load::k6(&rest),
         Task::RollingRestart { rest } => load::rolling_restart(&rest),
+        Task::Chart => chart::run(),
         Task::Peers => peers::run(),
         Task::Fmt => lint::format(),
     };

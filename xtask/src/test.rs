@@ -12,6 +12,8 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::stock_clients()?;
     tools::go::k6()?;
     tools::go::grpcurl()?;
+    tools::grpc_python()?;
+    tools::kubernetes::all()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest.is_empty() {
         println!("compiling and running all tests (cold, on two cores: about ten minutes)");

@@ -2,6 +2,7 @@
 //! the rights to) installed from its packages. Versions of what lands in `.tools/` are fixed here.
 
 pub(crate) mod go;
+pub(crate) mod kubernetes;
 
 use std::{
     fs,
@@ -68,6 +69,29 @@ pub(crate) fn npm(what: &str) -> Result<()> {
         return Ok(());
     }
     install_packages(&["nodejs", "npm"], what)
+}
+
+/// The Python of the example in examples/grpc, with its packages.
+pub(crate) fn grpc_python() -> Result<()> {
+    let wanted = fs::read_to_string(root().join("examples/grpc/python/requirements.txt"))?;
+    let folder = tools_folder().join("grpc-python");
+    // What was installed last, so that a second run needs no registry.
+    let stamp = folder.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if command::output("python3", &["-c", "import ensurepip, venv"]).is_none() {
+        install_packages(&["python3", "python3-venv"], "Python 3 with venv")?;
+    }
+    println!("installing grpcio for Python into .tools/ (once)");
+    let folder_text = folder.to_str().context("the repository's path is not UTF-8")?;
+    command::run("python3", &["-m", "venv", "--clear", folder_text])?;
+    let requirements = root().join("examples/grpc/python/requirements.txt");
+    let requirements = requirements.to_str().context("the repository's path is not UTF-8")?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    command::run(folder.join("bin/python"), &[&install[..], &[requirements]].concat())?;
+    fs::write(stamp, wanted)?;
+    Ok(())
 }
 
 /// What fetches and unpacks archives.

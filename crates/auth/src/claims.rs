@@ -22,6 +22,33 @@ pub struct Claims {
     pub token_id: Option<String>,
     /// The login session it belongs to (`sid`), if it names one.
     pub session: Option<String>,
+    /// When it was made (`iat`), to the second, if it says so.
+    pub issued_at: Option<Timestamp>,
+    /// Whose key signed it.
+    pub signer: Signer,
+    /// What it says about its user besides.
+    pub profile: Profile,
+}
+
+/// Whose key a token was signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// One that the configuration trusts: a secret, a public key, a published key set.
+    Configured,
+    /// The cluster's own: see [`Issuer`](crate::Issuer).
+    Own,
+}
+
+/// What an issuer tells of a person (OpenID Connect Core 1.0, section 5.1). Nothing here proves
+/// anything, and what is not a text is passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// `name`
+    pub display_name: Option<String>,
+    /// `preferred_username`
+    pub preferred_name: Option<String>,
+    /// `picture`
+    pub avatar_url: Option<String>,
 }
 
 /// The claims as they stand in the token. Deriving from named fields makes a claim that stands twice
@@ -36,6 +63,10 @@ pub(crate) struct RawClaims {
     aud: Option<Value>,
     jti: Option<Value>,
     sid: Option<Value>,
+    iat: Option<Value>,
+    name: Option<Value>,
+    preferred_username: Option<Value>,
+    picture: Option<Value>,
 }
 
 impl RawClaims {
@@ -59,6 +90,13 @@ impl RawClaims {
             expires_at,
             token_id: text(self.jti, "jti")?,
             session: text(self.sid, "sid")?,
+            issued_at: self.iat.as_ref().and_then(made_at),
+            signer: Signer::Configured,
+            profile: Profile {
+                display_name: told(self.name),
+                preferred_name: told(self.preferred_username),
+                avatar_url: told(self.picture),
+            },
         })
     }
 }
@@ -69,6 +107,22 @@ fn moment(claim: Option<&Value>, name: &'static str) -> Result<Option<Timestamp>
     let seconds = claim.as_u64().ok_or(AuthError::Claim(name))?;
     let micros = i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
     Ok(Some(Timestamp::from_micros(micros)))
+}
+
+/// The second a token was made in. Fractions are allowed here (RFC 7519 section 2), and nothing but
+/// the refusal of tokens that are too old is derived from it.
+fn made_at(claim: &Value) -> Option<Timestamp> {
+    let seconds = claim.as_f64().filter(|seconds| *seconds >= 0.0)?;
+    #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
+    let seconds = seconds as i64;
+    Some(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+}
+
+fn told(claim: Option<Value>) -> Option<String> {
+    match claim {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
 }
 
 fn text(claim: Option<Value>, name: &'static str) -> Result<Option<String>, AuthError> {

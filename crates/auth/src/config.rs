@@ -56,6 +56,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether any source of keys is named.
+    pub fn names_keys(&self) -> bool {
+        !(self.secret.is_empty() && self.public_key_files.is_empty() && self.jwks_url.is_empty())
+    }
+
     /// Checks what can be checked without reading a file or asking the network.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.issuer.is_empty() {
@@ -63,9 +68,6 @@ impl Config {
         }
         if self.audience.is_empty() {
             return Err(ConfigError::Empty("audience"));
-        }
-        if self.secret.is_empty() && self.public_key_files.is_empty() && self.jwks_url.is_empty() {
-            return Err(ConfigError::NoKeys);
         }
         if self.jwks_algorithms.contains(&Algorithm::Hs256) {
             return Err(ConfigError::SharedSecretInJwks);

@@ -43,14 +43,24 @@ pub enum AuthError {
     /// Not the caller's fault: the same token may pass later.
     #[error("the issuer's keys cannot be read at the moment")]
     KeysUnavailable,
+    /// It was good, and its session has ended since.
+    #[error("the token was taken back; log in again")]
+    Revoked,
+    /// Not the caller's fault: the same token may pass later.
+    #[error("whether the token still holds cannot be asked at the moment")]
+    StateUnavailable,
+}
+
+impl AuthError {
+    /// The same token may pass later.
+    pub const fn passing(&self) -> bool {
+        matches!(self, Self::KeysUnavailable | Self::StateUnavailable)
+    }
 }
 
 impl From<AuthError> for Fault {
     fn from(error: AuthError) -> Self {
-        let code = match error {
-            AuthError::KeysUnavailable => Code::Unavailable,
-            _ => Code::Unauthenticated,
-        };
+        let code = if error.passing() { Code::Unavailable } else { Code::Unauthenticated };
         Self::new(code, error.to_string())
     }
 }
@@ -93,6 +103,8 @@ pub enum KeyError {
     RsaSize,
     #[error("the private key is not Ed25519 in PKCS #8 PEM")]
     NotEd25519,
+    #[error("no key could be made")]
+    NotMade,
 }
 
 /// Why a token could not be made.

@@ -11,19 +11,23 @@
 mod claims;
 mod config;
 mod error;
+mod issuer;
 mod jwks;
 mod key;
 mod minter;
 mod remote;
 mod secret;
+mod signing;
 mod verifier;
 
-pub use claims::Claims;
+pub use claims::{Claims, Profile, Signer};
 pub use config::Config;
-pub use error::{AuthError, ConfigError, MintError};
+pub use error::{AuthError, ConfigError, KeyError, MintError};
+pub use issuer::{Issuer, Unreachable};
 pub use key::Algorithm;
 pub use minter::{Minter, NewToken};
 pub use secret::Secret;
+pub use signing::{SigningKey, key_set};
 pub use verifier::Verifier;
 
 /// Bytes of a token at the most; a longer one is refused before any work is done on it.

@@ -1,4 +1,4 @@
-//! Making tokens: for development, for tests, and for the service that will own people.
+//! Making tokens: for development, for tests, and for the service that owns people.
 
 use std::{fmt, time::Duration};
 
@@ -6,7 +6,10 @@ use hubbub_domain::{Timestamp, UserId};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 
-use crate::{Algorithm, ConfigError, MintError, Secret, config::SECRET_BYTES_MIN, error::KeyError};
+use crate::{
+    Algorithm, ConfigError, MintError, Secret, SigningKey, config::SECRET_BYTES_MIN,
+    error::KeyError,
+};
 
 /// Signs tokens of one issuer for one audience.
 pub struct Minter {
@@ -74,6 +77,18 @@ impl Minter {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
         })
+    }
+
+    /// Signs with a key of ours (Ed25519), and names it in every token.
+    pub fn of_key(key: &SigningKey, issuer: &str, audience: &str) -> Self {
+        let mut header = Header::new(Algorithm::EdDsa.wire());
+        header.kid = Some(key.id().to_owned());
+        Self {
+            key: EncodingKey::from_ed_der(key.pkcs8()),
+            header,
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+        }
     }
 
     /// Names the key in every token, for verifiers that know several.

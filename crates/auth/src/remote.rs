@@ -1,11 +1,11 @@
-//! The issuer's key set, kept in memory and read again when it may have changed.
+//! An issuer's key set, kept in memory and read again when it may have changed.
 //!
 //! Verifying never waits for the network while the key is known. A token that names another key has
 //! the set read again, by one caller for all who wait, and at most once per cooldown: a flood of
 //! made-up key ids costs the issuer nothing. While the issuer cannot be reached the last keys hold;
 //! what it does answer replaces them all, so that a withdrawn key ends with the next read.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use reqwest::{Client, Url, redirect};
@@ -14,14 +14,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{Algorithm, Config, ConfigError, jwks, key::Key};
+use crate::{Algorithm, Config, ConfigError, Issuer, Signer, Unreachable, jwks, key::Key};
 
 /// Bytes of a key set document at the most; reading stops there and the old keys stay.
 const DOCUMENT_BYTES_MAX: usize = 256 * 1_024;
 
 pub(crate) struct RemoteKeys {
-    client: Client,
-    url: Url,
+    source: Source,
     algorithms: Vec<Algorithm>,
     refresh: Duration,
     cooldown: Duration,
@@ -30,6 +29,18 @@ pub(crate) struct RemoteKeys {
     /// When the last read began. Held for the length of a read, so that there is one at a time.
     reading: Mutex<Option<Instant>>,
 }
+
+/// Where a key set is read.
+enum Source {
+    /// Published by another issuer.
+    Http { client: Client, url: Url },
+    /// The cluster's own.
+    Own(Arc<dyn Issuer>),
+}
+
+/// How often the cluster's own keys are read without being asked, at the least: it makes new ones
+/// known longer than this before they are used.
+const OWN_REFRESH_MAX: Duration = Duration::from_secs(30);
 
 /// The keys of one answer of the issuer.
 pub(crate) struct KeySet {
@@ -45,6 +56,8 @@ enum ReadError {
     Late,
     #[error("{0}")]
     Http(reqwest::Error),
+    #[error(transparent)]
+    Own(#[from] Unreachable),
     #[error("status {0}")]
     Status(u16),
     #[error("more than {DOCUMENT_BYTES_MAX} bytes")]
@@ -64,16 +77,36 @@ impl RemoteKeys {
         if on_loopback {
             client = client.no_proxy();
         }
-        Ok(Self {
-            client: client.build().map_err(|error| ConfigError::JwksClient(error.to_string()))?,
-            url,
+        let client = client.build().map_err(|error| ConfigError::JwksClient(error.to_string()))?;
+        Ok(Self::reading(Source::Http { client, url }, config))
+    }
+
+    /// The keys of the cluster's own issuer.
+    pub(crate) fn own(issuer: Arc<dyn Issuer>, config: &Config) -> Self {
+        let mut own = Self::reading(Source::Own(issuer), config);
+        own.algorithms = vec![Algorithm::EdDsa];
+        own.refresh = own.refresh.min(OWN_REFRESH_MAX);
+        own
+    }
+
+    fn reading(source: Source, config: &Config) -> Self {
+        Self {
+            source,
             algorithms: config.jwks_algorithms.clone(),
             refresh: Duration::from_secs(config.jwks_refresh_seconds),
             cooldown: Duration::from_millis(config.jwks_cooldown_ms),
-            time_out,
+            time_out: Duration::from_millis(config.jwks_timeout_ms),
             known: ArcSwap::from_pointee(KeySet { keys: Vec::new(), fetched: false }),
             reading: Mutex::new(None),
-        })
+        }
+    }
+
+    /// Whose keys these are.
+    pub(crate) const fn signer(&self) -> Signer {
+        match self.source {
+            Source::Http { .. } => Signer::Configured,
+            Source::Own(_) => Signer::Own,
+        }
     }
 
     pub(crate) fn keys(&self) -> Arc<KeySet> {
@@ -101,7 +134,7 @@ impl RemoteKeys {
 
     /// Reads at once and then at the configured interval; while nothing was ever read, at the
     /// cooldown's.
-    pub(crate) async fn keep_fresh(&self) -> ! {
+    pub(crate) async fn keep_fresh(&self) -> Infallible {
         loop {
             {
                 let mut last_read = self.reading.lock().await;
@@ -126,19 +159,27 @@ impl RemoteKeys {
     }
 
     async fn read(&self) -> Result<Vec<Key>, ReadError> {
-        let mut answer = self.client.get(self.url.clone()).send().await.map_err(ReadError::Http)?;
-        if answer.status().as_u16() != 200 {
-            return Err(ReadError::Status(answer.status().as_u16()));
-        }
-        let mut document = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(ReadError::Http)? {
-            if document.len() + chunk.len() > DOCUMENT_BYTES_MAX {
-                return Err(ReadError::TooLarge);
-            }
-            document.extend_from_slice(&chunk);
-        }
+        let document = match &self.source {
+            Source::Http { client, url } => download(client, url).await?,
+            Source::Own(issuer) => issuer.keys().await?,
+        };
         Ok(jwks::parse(&document, &self.algorithms)?)
     }
+}
+
+async fn download(client: &Client, url: &Url) -> Result<Vec<u8>, ReadError> {
+    let mut answer = client.get(url.clone()).send().await.map_err(ReadError::Http)?;
+    if answer.status().as_u16() != 200 {
+        return Err(ReadError::Status(answer.status().as_u16()));
+    }
+    let mut document = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(ReadError::Http)? {
+        if document.len() + chunk.len() > DOCUMENT_BYTES_MAX {
+            return Err(ReadError::TooLarge);
+        }
+        document.extend_from_slice(&chunk);
+    }
+    Ok(document)
 }
 
 /// The address, and whether it is plain HTTP on this machine. Credentials in it are refused: an

@@ -3,14 +3,15 @@
 //! Length, shape and header are judged first, then the signature under a key of ours with that
 //! key's algorithm, and only then is anything read that the token claims.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{convert::Infallible, fs, path::Path, sync::Arc, time::Duration};
 
 use hubbub_domain::Clock;
 use jsonwebtoken::{Header, Validation, errors::ErrorKind};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AuthError, Claims, Config, ConfigError, TOKEN_BYTES_MAX,
+    AuthError, Claims, Config, ConfigError, Issuer, TOKEN_BYTES_MAX,
     claims::RawClaims,
     config::SECRET_BYTES_MIN,
     key::{self, Key},
@@ -26,8 +27,10 @@ pub struct Verifier {
 struct Shared {
     /// From the configuration: they never change.
     fixed: Vec<Key>,
-    /// From the issuer's key set.
-    remote: Option<RemoteKeys>,
+    /// From issuers' key sets: the configured one's, and the cluster's own.
+    remotes: Vec<RemoteKeys>,
+    /// Who says whether a token still holds.
+    issuer_of_ours: Option<Arc<dyn Issuer>>,
     issuer: String,
     audience: String,
     leeway: Duration,
@@ -38,6 +41,28 @@ impl Verifier {
     /// Reads the configured keys. The issuer's key set is not asked for yet: an issuer that is down
     /// must not keep a server from starting.
     pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        if config.names_keys() {
+            Self::build(config, clock, None)
+        } else {
+            Err(ConfigError::NoKeys)
+        }
+    }
+
+    /// The same, for a cluster that issues tokens itself, besides those of configured keys (which
+    /// there need not be). From here on every token is also asked about.
+    pub fn with_issuer(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        issuer: Arc<dyn Issuer>,
+    ) -> Result<Self, ConfigError> {
+        Self::build(config, clock, Some(issuer))
+    }
+
+    fn build(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        issuer_of_ours: Option<Arc<dyn Issuer>>,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let mut fixed = Vec::new();
         if !config.secret.is_empty() {
@@ -50,11 +75,18 @@ impl Verifier {
         for path in &config.public_key_files {
             fixed.extend(read_pem(path)?);
         }
-        let remote = if config.jwks_url.is_empty() { None } else { Some(RemoteKeys::new(config)?) };
+        let mut remotes = Vec::new();
+        if let Some(issuer) = &issuer_of_ours {
+            remotes.push(RemoteKeys::own(Arc::clone(issuer), config));
+        }
+        if !config.jwks_url.is_empty() {
+            remotes.push(RemoteKeys::new(config)?);
+        }
         Ok(Self {
             shared: Arc::new(Shared {
                 fixed,
-                remote,
+                remotes,
+                issuer_of_ours,
                 issuer: config.issuer.clone(),
                 audience: config.audience.clone(),
                 leeway: config.leeway(),
@@ -63,35 +95,61 @@ impl Verifier {
         })
     }
 
-    /// Whether `token` proves who its bearer is. Waits on the network only when the issuer's key
-    /// set must be read (again), and then no longer than twice the configured time-out.
+    /// Whether `token` proves who its bearer is, and still holds. Waits on the network only when an
+    /// issuer's key set must be read (again), and then no longer than twice the configured time-out;
+    /// and when the cluster's own issuer has to be asked about the token.
     pub async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
-        let header = examine(token)?;
-        let fixed = self.try_keys(token, &header, &self.shared.fixed);
-        let remote = self.shared.remote.as_ref().filter(|remote| remote.serves(header.alg));
-        let (Some(remote), Err(AuthError::UnknownKey | AuthError::Signature)) = (remote, &fixed)
-        else {
-            return fixed;
-        };
-        let known = remote.keys();
-        let tried = self.try_keys(token, &header, &known.keys);
-        // A key that is not known may be new. A signature that does not hold is no reason to ask:
-        // the token named a key that we have.
-        if known.fetched && tried != Err(AuthError::UnknownKey) {
-            return tried;
+        let claims = self.judge(token).await?;
+        if let Some(issuer) = &self.shared.issuer_of_ours {
+            issuer.holds(&claims).await?;
         }
-        let renewed = remote.renew(&known).await.ok_or(AuthError::KeysUnavailable)?;
-        self.try_keys(token, &header, &renewed.keys)
+        Ok(claims)
     }
 
-    /// Reads the issuer's key set now and then, until `stop`; without a key set it only waits. To
+    async fn judge(&self, token: &str) -> Result<Claims, AuthError> {
+        let header = examine(token)?;
+        let fixed = self.try_keys(token, &header, &self.shared.fixed);
+        if !matches!(fixed, Err(AuthError::UnknownKey | AuthError::Signature)) {
+            return fixed;
+        }
+        let mut outcome = fixed;
+        let mut unsure = Vec::new();
+        for remote in self.shared.remotes.iter().filter(|remote| remote.serves(header.alg)) {
+            let known = remote.keys();
+            let tried = self.try_keys(token, &header, &known.keys);
+            // A key that is not known may be new. A signature that does not hold is no reason to
+            // ask: the token named a key that we have.
+            if known.fetched && tried != Err(AuthError::UnknownKey) {
+                return signed_by(remote, tried);
+            }
+            unsure.push((remote, known));
+        }
+        let mut silent = false;
+        for (remote, known) in unsure {
+            let Some(renewed) = remote.renew(&known).await else {
+                silent = true;
+                continue;
+            };
+            outcome = self.try_keys(token, &header, &renewed.keys);
+            if outcome != Err(AuthError::UnknownKey) {
+                return signed_by(remote, outcome);
+            }
+        }
+        if silent { Err(AuthError::KeysUnavailable) } else { outcome }
+    }
+
+    /// Reads the issuers' key sets now and then, until `stop`; without a key set it only waits. To
     /// be run as one task by whoever owns the verifier.
     pub async fn keep_fresh(self, stop: CancellationToken) {
-        let Some(remote) = &self.shared.remote else { return stop.cancelled().await };
-        tokio::select! {
-            never = remote.keep_fresh() => never,
-            () = stop.cancelled() => {}
+        let mut reading = JoinSet::new();
+        for which in 0..self.shared.remotes.len() {
+            let shared = Arc::clone(&self.shared);
+            reading.spawn(async move {
+                let never: Infallible = shared.remotes[which].keep_fresh().await;
+                match never {}
+            });
         }
+        stop.cancelled().await;
     }
 
     /// The first answer of a key whose signature holds; else whether any key fitted at all.
@@ -125,6 +183,10 @@ impl std::fmt::Debug for Verifier {
             .field("audience", &self.shared.audience)
             .finish_non_exhaustive()
     }
+}
+
+fn signed_by(remote: &RemoteKeys, outcome: Result<Claims, AuthError>) -> Result<Claims, AuthError> {
+    outcome.map(|claims| Claims { signer: remote.signer(), ..claims })
 }
 
 fn read_pem(path: &Path) -> Result<Vec<Key>, ConfigError> {

@@ -12,6 +12,10 @@ use hubbub_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::people::{
+    AcceptContact, Block, Blocks, Contacts, DeclineContact, Logout, LogoutEverywhere, Me, Profiles,
+    RemoveContact, RequestContact, SearchUsers, Unblock, UpdateMe,
+};
 use crate::presence::{Typing, Watch};
 
 /// A command with the id its answer will carry.
@@ -96,6 +100,20 @@ commands! {
     PublicRooms = "public_rooms",
     Typing = "typing",
     Watch = "watch",
+    Me = "me",
+    UpdateMe = "update_me",
+    SearchUsers = "users",
+    Profiles = "profiles",
+    Contacts = "contacts",
+    RequestContact = "request_contact",
+    AcceptContact = "accept_contact",
+    DeclineContact = "decline_contact",
+    RemoveContact = "remove_contact",
+    Block = "block",
+    Unblock = "unblock",
+    Blocks = "blocks",
+    Logout = "logout",
+    LogoutEverywhere = "logout_everywhere",
     /// Another token for the same user: the connection lives on.
     Refresh = "refresh",
 }

@@ -4,11 +4,11 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageView, PresenceView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, PresenceView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 16] = [
+pub(crate) const EVENT_NAMES: [&str; 17] = [
     "message",
     "edited",
     "deleted",
@@ -23,6 +23,7 @@ pub(crate) const EVENT_NAMES: [&str; 16] = [
     "typing",
     "presence",
     "reset",
+    "contact",
     "moving",
     "expiring",
 ];
@@ -66,7 +67,9 @@ pub enum Event {
     Presence(PresenceView),
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
-    /// This node is closing: reconnect after that many milliseconds.
+    /// You and somebody else stand differently to each other.
+    Contact { user: UserId, state: ContactState },
+    /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
     Expiring { expires_at: Timestamp },
@@ -102,6 +105,7 @@ impl Event {
             Self::Delivered { .. } => "delivered",
             Self::Typing { .. } => "typing",
             Self::Presence(_) => "presence",
+            Self::Contact { .. } => "contact",
             Self::Reset { .. } => "reset",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",

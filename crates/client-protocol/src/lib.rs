@@ -11,6 +11,7 @@ mod command;
 pub mod engineio;
 mod event;
 pub mod lobby;
+mod people;
 mod presence;
 mod reply;
 pub mod socketio;
@@ -23,6 +24,11 @@ pub use command::{
     RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;
+pub use people::{
+    AcceptContact, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage,
+    DeclineContact, GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact,
+    RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
+};
 pub use presence::{PresenceState, PresenceView, Typing, Watch, Watched};
 pub use reply::{
     Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,

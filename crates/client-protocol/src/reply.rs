@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ChatView, ErrorView, MemberView, MessageView, RequestId, RoomView, Watched, view::is_zero,
+    ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing,
+    UserView, UsersPage, Watched, view::is_zero,
 };
 
 /// The answer to a command that was carried out.
@@ -31,6 +32,10 @@ pub enum Reply {
     PublicRooms(PublicRoomsPage),
     Expiry(Expiry),
     Watched(Watched),
+    User(Box<UserView>),
+    Users(UsersPage),
+    Contacts(ContactsPage),
+    Standing(Standing),
     /// `{}`: there is nothing more to say.
     Done {},
 }

@@ -17,6 +17,9 @@ pub struct Node {
     pub address: String,
     /// Sessions it holds.
     pub connections: u64,
+    /// It drains: whoever it still holds will come to the others.
+    #[serde(default)]
+    pub closing: bool,
     pub started_at: Timestamp,
     /// How long ago it said so, as read; what is written does not matter.
     #[serde(skip)]

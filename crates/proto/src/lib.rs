@@ -7,7 +7,7 @@ mod status;
 pub use convert::{from_timestamp, parse_client_id, parse_room_id, parse_user_id, timestamp};
 pub use status::{fault_from_status, status_from_fault};
 
-pub use generated::{bus, history, room};
+pub use generated::{bus, gateway, history, identity, room};
 
 #[expect(
     clippy::pedantic,
@@ -23,10 +23,24 @@ mod generated {
         }
     }
 
+    /// What gateways say to each other.
+    pub mod gateway {
+        pub mod v1 {
+            tonic::include_proto!("hubbub.gateway.v1");
+        }
+    }
+
     /// The history service.
     pub mod history {
         pub mod v1 {
             tonic::include_proto!("hubbub.history.v1");
+        }
+    }
+
+    /// The identity service.
+    pub mod identity {
+        pub mod v1 {
+            tonic::include_proto!("hubbub.identity.v1");
         }
     }
 

@@ -76,6 +76,12 @@ impl TelemetryConfig {
         if self.export_queue_max == 0 {
             return Err(TelemetryError::Queue);
         }
+        let endpoint = &self.otlp_endpoint;
+        let is_url = ["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme));
+        let can_be_used = is_url && endpoint.parse::<http::Uri>().is_ok();
+        if !endpoint.is_empty() && !can_be_used {
+            return Err(TelemetryError::Endpoint("it is not http://host:port".to_owned()));
+        }
         Ok(())
     }
 }

@@ -15,6 +15,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// One after the other.
+    RoundRobin,
+    /// Whoever has the fewest connections.
+    FewestConnections,
+}
+
 /// It ends, with all of its connections, when it is dropped.
 pub struct Balancer {
     port: u16,
@@ -22,36 +31,43 @@ pub struct Balancer {
     stop: CancellationToken,
 }
 
-#[derive(Default)]
 struct Servers {
-    /// In the order of their turns: the first is next.
-    turns: Mutex<Vec<String>>,
+    turn: Turn,
+    /// The first is next; equals keep taking turns.
+    list: Mutex<Vec<Server>>,
+}
+
+#[derive(Clone)]
+struct Server {
+    address: String,
+    /// One more than there are connections.
+    connections: Arc<()>,
 }
 
 impl Balancer {
     /// Before nothing yet.
-    pub async fn start() -> Result<Self> {
+    pub async fn start(turn: Turn) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let servers = Arc::new(Servers::default());
+        let servers = Arc::new(Servers { turn, list: Mutex::default() });
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, Arc::clone(&servers), stop.clone()));
         Ok(Self { port, servers, stop })
     }
 
-    /// `http://127.0.0.1:…`.
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    /// `127.0.0.1:…`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// New connections also go to this server (`127.0.0.1:…`).
     pub fn admit(&self, address: String) {
-        self.servers.turns.lock().push(address);
+        self.servers.list.lock().push(Server { address, connections: Arc::default() });
     }
 
     /// No new connections go there.
     pub fn retire(&self, address: &str) {
-        self.servers.turns.lock().retain(|server| server != address);
+        self.servers.list.lock().retain(|server| server.address != address);
     }
 }
 
@@ -62,21 +78,31 @@ impl Drop for Balancer {
 }
 
 impl Servers {
-    /// A connection to whose turn it is; one that cannot be reached is passed over.
-    async fn connect(&self) -> Option<TcpStream> {
-        let candidates = {
-            let mut turns = self.turns.lock();
-            if turns.is_empty() {
-                return None;
+    /// Whose turn it is among those that were not tried yet. Counted from here on, for as long as what is
+    /// returned lives.
+    fn next(&self, tried: &[String]) -> Option<Server> {
+        let mut list = self.list.lock();
+        let untried = list.iter().enumerate().filter(|(_, one)| !tried.contains(&one.address));
+        let (at, _) = match self.turn {
+            Turn::RoundRobin => untried.min_by_key(|(at, _)| *at),
+            Turn::FewestConnections => {
+                untried.min_by_key(|(at, one)| (Arc::strong_count(&one.connections), *at))
             }
-            let candidates = turns.clone();
-            turns.rotate_left(1);
-            candidates
-        };
-        for server in candidates {
-            if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(server)).await {
-                return Some(stream);
+        }?;
+        // The others come before it the next time.
+        list[at..].rotate_left(1);
+        list.last().cloned()
+    }
+
+    /// A connection to whose turn it is, and what counts it; who cannot be reached is passed over.
+    async fn connect(&self) -> Option<(TcpStream, Arc<()>)> {
+        let mut tried = Vec::new();
+        while let Some(Server { address, connections }) = self.next(&tried) {
+            let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(&address));
+            if let Ok(Ok(stream)) = connecting.await {
+                return Some((stream, connections));
             }
+            tried.push(address);
         }
         None
     }
@@ -102,7 +128,7 @@ async fn accept(listener: TcpListener, servers: Arc<Servers>, stop: Cancellation
 }
 
 async fn carry(mut client: TcpStream, servers: &Servers) -> std::io::Result<()> {
-    let Some(mut server) = servers.connect().await else { return Ok(()) };
+    let Some((mut server, _counted)) = servers.connect().await else { return Ok(()) };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     copy_bidirectional(&mut client, &mut server).await?;

@@ -34,6 +34,8 @@ pub struct ClusterOptions {
     pub gateways: usize,
     pub rooms: usize,
     pub histories: usize,
+    /// None, unless told: then only tokens made with [`SECRET`] say who people are.
+    pub identities: usize,
     /// Gateways that are ready to be started: see [`Cluster::spares`].
     pub spares: usize,
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
@@ -54,13 +56,30 @@ impl ClusterOptions {
     /// Two of each role, with the defaults of a product.
     pub fn two_of_each(binary: impl Into<PathBuf>) -> Self {
         let (binary, settings, network) = (binary.into(), Vec::new(), NetworkKind::Direct);
-        Self { binary, gateways: 2, rooms: 2, histories: 2, spares: 0, settings, network }
+        let identities = 0;
+        Self {
+            binary,
+            gateways: 2,
+            rooms: 2,
+            histories: 2,
+            identities,
+            spares: 0,
+            settings,
+            network,
+        }
     }
 
     /// Puts a chaos proxy on every way.
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.network = NetworkKind::Proxied;
+        self
+    }
+
+    /// Lets people register and log in.
+    #[must_use]
+    pub fn with_identities(mut self, identities: usize) -> Self {
+        self.identities = identities;
         self
     }
 
@@ -78,6 +97,7 @@ pub struct Cluster {
     pub spares: Vec<Node>,
     pub rooms: Vec<Node>,
     pub histories: Vec<Node>,
+    pub identities: Vec<Node>,
     pub postgres: Postgres,
     pub redis: Redis,
     pub network: Network,
@@ -134,15 +154,29 @@ impl Cluster {
         let mut rooms = plan.nodes("room", options.rooms, &[history]).await?;
         start_all(&mut rooms).await?;
         let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
+        let mut identities = plan.nodes("identity", options.identities, &[room]).await?;
+        start_all(&mut identities).await?;
+        let identity = ("HUBBUB_GRPC__IDENTITY", &identities[..]);
         let gateways = options.gateways + options.spares;
-        let mut gateways = plan.nodes("gateway", gateways, &[history, room]).await?;
+        let mut gateways = plan.nodes("gateway", gateways, &[history, room, identity]).await?;
         let spares = gateways.split_off(options.gateways);
         start_all(&mut gateways).await?;
         let mut network = plan.network;
         for gateway in gateways.iter().chain(&spares) {
             network.open("clients", &gateway.name, gateway.port).await?;
         }
-        Ok(Self { gateways, spares, rooms, histories, postgres, redis, network, database, scratch })
+        Ok(Self {
+            gateways,
+            spares,
+            rooms,
+            histories,
+            identities,
+            postgres,
+            redis,
+            network,
+            database,
+            scratch,
+        })
     }
 
     /// Where each gateway takes clients: `ws://127.0.0.1:…`.
@@ -158,7 +192,8 @@ impl Cluster {
 
     /// Every process, gateways first.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.gateways.iter().chain(&self.rooms).chain(&self.histories)
+        let services = self.rooms.iter().chain(&self.histories).chain(&self.identities);
+        self.gateways.iter().chain(services)
     }
 }
 
@@ -224,6 +259,7 @@ impl Plan<'_> {
         let listen = match role {
             "gateway" => "HUBBUB_GATEWAY__EDGE__LISTEN",
             "room" => "HUBBUB_ROOM__LISTEN",
+            "identity" => "HUBBUB_IDENTITY__LISTEN",
             _ => "HUBBUB_HISTORY__LISTEN",
         };
         let mut settings: Vec<(String, String)> = vec![

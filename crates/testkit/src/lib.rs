@@ -25,7 +25,7 @@ mod redis_cluster;
 mod rollout;
 mod round_robin;
 
-pub use balancer::Balancer;
+pub use balancer::{Balancer, Turn};
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{

@@ -58,9 +58,9 @@ history:
 
 {{- define "hubbub.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .user }}
-runAsGroup: {{ .user }}
-fsGroup: {{ .user }}
+runAsUser: {{ .user | int64 }}
+runAsGroup: {{ .user | int64 }}
+fsGroup: {{ .user | int64 }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 

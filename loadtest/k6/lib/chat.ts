@@ -5,6 +5,7 @@ import exec from 'k6/execution';
 import type { PerVUIterationsScenario } from 'k6/options';
 
 import { userName } from './auth.ts';
+import { ChatClient } from './chat-namespace.ts';
 import type { DoorClient, Visitor } from './door.ts';
 import * as env from './env.ts';
 import { clientIdOf } from './ledger.ts';
@@ -46,6 +47,8 @@ export interface Plan {
 const GROUP_MEMBERS_MAX = 1000;
 /** More than this of one user is refused, unless the cluster is told otherwise. */
 const SENDS_PER_SECOND_MAX = env.number('SENDS_PER_SECOND_MAX', 10);
+/** k6 processes that share the run (the operator's `parallelism`); each judges its own share. */
+const RUNNERS = env.count('RUNNERS', 1);
 
 /** Sizes from the environment over those of the scenario. */
 export function size(unlessTold: Size): Size {
@@ -69,6 +72,10 @@ export function size(unlessTold: Size): Size {
       `${told.rate} messages a second of ${told.senders} people are ${fastest} of each: ` +
         `more than SENDS_PER_SECOND_MAX=${SENDS_PER_SECOND_MAX}`,
     );
+  }
+  const vus = told.clients / told.clientsPerVu;
+  if (RUNNERS > 1 && (env.run === '' || vus % RUNNERS !== 0)) {
+    throw new Error(`${RUNNERS} runners need RUN, the same for all, and CLIENTS = CLIENTS_PER_VU × RUNNERS × n`);
   }
   return told;
 }
@@ -96,7 +103,7 @@ export function exactly(size: Size): Record<string, string[]> {
     hubbub_refused: ['count==0'],
     hubbub_dismissed: ['count==0'],
     hubbub_resets: ['count==0'],
-    hubbub_clients_judged: [`count==${size.clients}`],
+    hubbub_clients_judged: [`count==${size.clients / RUNNERS}`],
     hubbub_acked: ['count>0'],
     hubbub_delivered: ['count>0'],
   };
@@ -127,26 +134,36 @@ function roomsOf(size: Size, client: number): number[] {
 }
 
 /** One VU's share of the talk. */
-export async function talk(size: Size, plan: Plan, open: (visitor: Visitor) => DoorClient = native): Promise<void> {
+export async function talk(size: Size, plan: Plan): Promise<void> {
   const first = (exec.vu.idInTest - 1) * size.clientsPerVu;
   const last = Math.min(first + size.clientsPerVu, size.clients);
   const all = [];
-  for (let client = first; client < last; client++) all.push(live(size, plan, client, open));
+  for (let client = first; client < last; client++) {
+    // One that fails is not judged, which fails the run; the others go on.
+    all.push(live(size, plan, client).catch((error: Error) => console.error(error.message)));
+  }
   await Promise.all(all);
 }
 
-export function native(visitor: Visitor): DoorClient {
-  return new NativeClient(visitor);
+const doors: Record<string, (visitor: Visitor) => DoorClient> = {
+  native: (visitor) => new NativeClient(visitor),
+  socketio: (visitor) => new ChatClient(visitor),
+};
+const door = doors[env.text('DOOR', 'native')];
+if (!door) throw new Error(`DOOR is one of ${Object.keys(doors).join(', ')}`);
+
+function open(visitor: Visitor): DoorClient {
+  return (door as (visitor: Visitor) => DoorClient)(visitor);
 }
 
-async function live(size: Size, plan: Plan, index: number, open: (visitor: Visitor) => DoorClient): Promise<void> {
+async function live(size: Size, plan: Plan, index: number): Promise<void> {
   const { run, rooms, startMs } = plan;
   const client = open({ user: userName(run, 'client', index), urls: env.urls, first: index });
   if (!plan.atOnce) await sleepMs((index / size.clients) * (startMs - Date.now() - 1000));
   await client.join();
   const own = roomsOf(size, index).map((room) => rooms[room] as string);
   // Those who are members of it already came with the welcome.
-  for (const room of own) if (client.ledger.place(room) === 0) await client.enter(room);
+  for (const room of own) if (!client.ledger.follows(room)) await client.enter(room);
 
   if (index < size.senders) await speak(size, startMs, index, client, own);
   const overMs = startMs + size.seconds * 1000;

@@ -40,6 +40,11 @@ export class Ledger {
     this.places.delete(room);
   }
 
+  /** Whether events of the room are expected. */
+  follows(room: string): boolean {
+    return this.places.has(room);
+  }
+
   place(room: string): number {
     return this.places.get(room) ?? 0;
   }

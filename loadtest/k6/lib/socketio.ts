@@ -58,6 +58,8 @@ export interface Listener {
   /** It did not. */
   refused(error: { message: string; data?: { code?: string } }): void;
   event(name: string, args: unknown[], atMs: number): void;
+  /** The server has said hello; closing is possible from here on. */
+  opened(): void;
   /** The connection is gone; nothing comes after this. */
   ended(): void;
 }
@@ -76,11 +78,12 @@ export class SocketIo {
   private readonly auth: object;
   private readonly listener: Listener;
   private readonly socket: WebSocket;
-  private readonly acks = new Map<number, Acknowledged>();
+  private readonly acks = new Map<number, { acknowledged: Acknowledged; broken: (() => void) | undefined }>();
   private nextId = 0;
   private handshake: Handshake | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private connected = false;
+  private closing = false;
 
   constructor(url: string, namespace: string, query: string, auth: object, listener: Listener) {
     this.namespace = namespace;
@@ -100,7 +103,10 @@ export class SocketIo {
     listen('close', () => {
       if (this.silence !== undefined) clearTimeout(this.silence);
       this.connected = false;
+      const waiting = [...this.acks.values()];
+      this.acks.clear();
       listener.ended();
+      for (const { broken } of waiting) broken?.();
     });
   }
 
@@ -108,20 +114,29 @@ export class SocketIo {
     return this.connected;
   }
 
-  emit(name: string, args: unknown[], acknowledged?: Acknowledged): void {
+  /** `broken` is called when the connection ends before the acknowledgement. */
+  emit(name: string, args: unknown[], acknowledged?: Acknowledged, broken?: () => void): void {
     const id = acknowledged ? this.nextId++ : undefined;
-    if (acknowledged && id !== undefined) this.acks.set(id, acknowledged);
+    if (acknowledged && id !== undefined) this.acks.set(id, { acknowledged, broken });
     this.write({ kind: EVENT, namespace: this.namespace, id, data: [name, ...args] });
   }
 
   /** Leaves the namespace and the connection. */
   close(): void {
     if (this.connected) this.write({ kind: DISCONNECT, namespace: this.namespace, id: undefined, data: undefined });
+    this.drop();
+  }
+
+  /** Lets the connection go without a word. */
+  drop(): void {
+    this.connected = false;
+    this.closing = true;
     this.socket.close();
   }
 
   private write(packet: Packet): void {
-    this.socket.send(MESSAGE + encode(packet));
+    // A socket that is closing takes nothing more.
+    if (!this.closing) this.socket.send(MESSAGE + encode(packet));
   }
 
   private packet(text: string, atMs: number): void {
@@ -130,13 +145,14 @@ export class SocketIo {
       case OPEN:
         this.handshake = JSON.parse(text.slice(1)) as Handshake;
         this.heard();
+        this.listener.opened();
         this.write({ kind: CONNECT, namespace: this.namespace, id: undefined, data: this.auth });
         break;
       case CLOSE:
-        this.socket.close();
+        this.close();
         break;
       case PING:
-        this.socket.send(PONG);
+        if (!this.closing) this.socket.send(PONG);
         break;
       case MESSAGE:
         this.message(decode(text.slice(1)), atMs);
@@ -156,7 +172,8 @@ export class SocketIo {
         this.listener.refused(packet.data as { message: string });
         break;
       case DISCONNECT:
-        this.socket.close();
+        this.connected = false;
+        this.close();
         break;
       case EVENT: {
         const [name, ...args] = packet.data as [string, ...unknown[]];
@@ -164,9 +181,9 @@ export class SocketIo {
         break;
       }
       case ACK: {
-        const acknowledged = this.acks.get(packet.id as number);
+        const waiting = this.acks.get(packet.id as number);
         this.acks.delete(packet.id as number);
-        acknowledged?.(packet.data as unknown[], atMs);
+        waiting?.acknowledged(packet.data as unknown[], atMs);
         break;
       }
       default:
@@ -178,6 +195,6 @@ export class SocketIo {
     if (this.silence !== undefined) clearTimeout(this.silence);
     const { handshake } = this;
     if (!handshake) return;
-    this.silence = setTimeout(() => this.socket.close(), handshake.pingInterval + handshake.pingTimeout);
+    this.silence = setTimeout(() => this.close(), handshake.pingInterval + handshake.pingTimeout);
   }
 }

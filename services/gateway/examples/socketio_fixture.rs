@@ -15,8 +15,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(socketio_fixture::edge(port))?;
     let abort = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let config = socketio_fixture::engine_config();
-    let router = socketio_fixture::router(&config, &listener, &tasks, &abort);
+    let configs = (&socketio_fixture::engine_config(), &socketio_fixture::socketio_config());
+    let router = socketio_fixture::router(configs, &listener, &tasks, &abort);
     listener.serve(router, CancellationToken::new(), abort).await;
     Ok(())
 }

@@ -27,6 +27,7 @@ macro_rules! once {
 }
 
 mod history;
+mod identity;
 mod room;
 
 use hubbub_domain::RoomId;
@@ -36,8 +37,9 @@ use hubbub_proto::{
 };
 use hubbub_runtime::grpc::{Channel, RetryPolicy, Transport};
 
+use crate::grants::Grants;
 pub(crate) use history::{
-    Anchor, Appended, Entry, Heads, Marker, PageRequest, RoomHead, Standing, room_head,
+    Anchor, Appended, Entry, Heads, Marker, PageRequest, RoomHead, Standing, malformed, room_head,
 };
 pub(crate) use room::{Membership, Memberships};
 
@@ -46,12 +48,13 @@ pub(crate) use room::{Membership, Memberships};
 pub(crate) struct Backends {
     room: Transport,
     history: Transport,
+    identity: Option<Grants>,
     retry: RetryPolicy,
 }
 
 impl Backends {
     pub(crate) const fn new(room: Transport, history: Transport, retry: RetryPolicy) -> Self {
-        Self { room, history, retry }
+        Self { room, history, identity: None, retry }
     }
 
     /// The room service, on any healthy instance.

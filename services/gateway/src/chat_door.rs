@@ -72,6 +72,7 @@ impl ChatDoor {
         let counted = self.caps.enter(&claims.sub)?;
         connect.socket.vouch(token);
         let begun = self.begin(&claims.sub, &wish, connect.socket.outbox()).await?;
+        begun.welcomed.session.stand_on(&claims);
         let pid = begun.pid.map(|pid| pid.as_str().to_owned());
         let seat = Seat::new(self, connect.socket.clone(), (begun.welcomed, begun.trail))
             .expires_at(claims.expires_at)

@@ -8,7 +8,7 @@ use std::{
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
-use crate::{edge, engineio, lobby, socketio};
+use crate::{edge, engineio, internal, lobby, rebalance, socketio};
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("more than zero")
@@ -23,16 +23,52 @@ pub struct Config {
     pub users: UsersConfig,
     pub hub: HubConfig,
     pub append: AppenderConfig,
-    pub node: NodeConfig,
     pub presence: PresenceConfig,
     pub typing: TypingConfig,
     pub drain: DrainConfig,
+    pub registry: RegistryConfig,
+    pub rebalance: RebalanceConfig,
     /// The Socket.IO door.
     pub socketio: SocketIoConfig,
     /// The public room for guests behind it.
     pub lobby: lobby::Config,
     /// Whether the pages of `examples/socketio` are served under `/examples/`.
     pub examples: Switch,
+    /// The listener for the other gateways.
+    pub internal: internal::Config,
+}
+
+impl Config {
+    /// What can be judged without a network.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.registry.renew_interval.is_zero()
+            || self.registry.ttl < 2 * self.registry.renew_interval
+        {
+            return Err("registry: ttl is not twice renew_interval at least".to_owned());
+        }
+        rebalance::validate(&self.rebalance).map_err(|text| format!("rebalance: {text}"))?;
+        self.validate_presence()
+    }
+
+    fn validate_presence(&self) -> Result<(), String> {
+        let Self { presence, typing, .. } = self;
+        let intervals = [
+            ("presence.renew_interval", presence.renew_interval),
+            ("presence.expiry_interval", presence.expiry_interval),
+            ("presence.look_interval", presence.look_interval),
+            ("typing.told_every", typing.told_every),
+        ];
+        if let Some((name, _)) = intervals.iter().find(|(_, interval)| interval.is_zero()) {
+            return Err(format!("{name} is 0"));
+        }
+        if presence.ttl < 2 * presence.renew_interval {
+            return Err("presence.ttl is less than two of presence.renew_interval".to_owned());
+        }
+        if typing.ttl < 2 * typing.told_every {
+            return Err("typing.ttl is less than two of typing.told_every".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// On, off, or what suits the way the gateway runs.
@@ -74,33 +110,6 @@ impl Default for SocketIoConfig {
             engine: engineio::Config::default(),
             protocol: socketio::Config::default(),
         }
-    }
-}
-
-impl Config {
-    /// What no single value shows.
-    pub fn validate(&self) -> Result<(), String> {
-        let Self { node, presence, typing, .. } = self;
-        let intervals = [
-            ("node.beat", node.beat),
-            ("presence.renew_interval", presence.renew_interval),
-            ("presence.expiry_interval", presence.expiry_interval),
-            ("presence.look_interval", presence.look_interval),
-            ("typing.told_every", typing.told_every),
-        ];
-        if let Some((name, _)) = intervals.iter().find(|(_, interval)| interval.is_zero()) {
-            return Err(format!("{name} is 0"));
-        }
-        if node.ttl < 2 * node.beat {
-            return Err("node.ttl is less than two of node.beat".to_owned());
-        }
-        if presence.ttl < 2 * presence.renew_interval {
-            return Err("presence.ttl is less than two of presence.renew_interval".to_owned());
-        }
-        if typing.ttl < 2 * typing.told_every {
-            return Err("typing.ttl is less than two of typing.told_every".to_owned());
-        }
-        Ok(())
     }
 }
 
@@ -248,24 +257,6 @@ impl Default for AppenderConfig {
     }
 }
 
-/// The gateway's entry in the registry of nodes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NodeConfig {
-    /// How often it is written again.
-    #[serde(with = "duration")]
-    pub beat: Duration,
-    /// After how long without a word the others take the node for dead.
-    #[serde(with = "duration")]
-    pub ttl: Duration,
-}
-
-impl Default for NodeConfig {
-    fn default() -> Self {
-        Self { beat: Duration::from_secs(2), ttl: Duration::from_secs(6) }
-    }
-}
-
 /// Who is online.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -353,6 +344,60 @@ impl Default for DrainConfig {
             notice: Duration::from_secs(1),
             window: Duration::from_secs(10),
             patience: Duration::from_secs(3),
+        }
+    }
+}
+
+/// How gateways know of each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// How often a gateway says that it is there, and how many sessions it holds.
+    #[serde(with = "duration")]
+    pub renew_interval: Duration,
+    /// How long that holds without being said again.
+    #[serde(with = "duration")]
+    pub ttl: Duration,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self { renew_interval: Duration::from_secs(2), ttl: Duration::from_secs(10) }
+    }
+}
+
+/// How sessions move to gateways that hold fewer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RebalanceConfig {
+    /// Off: sessions stay until they end by themselves.
+    pub enabled: bool,
+    /// How often the numbers of sessions are compared.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// How long the same gateways must have been there, and this one too full, before anybody is asked.
+    #[serde(with = "duration")]
+    pub hold: Duration,
+    /// It begins above so many times the mean …
+    pub begin_ratio: f64,
+    /// … and ends below so many times.
+    pub end_ratio: f64,
+    /// Nor does it begin with fewer sessions than this above the mean.
+    pub excess_min: u64,
+    /// The share of a gateway's sessions that is asked in a second, at most 0.01.
+    pub share_per_second: f64,
+}
+
+impl Default for RebalanceConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Duration::from_secs(2),
+            hold: Duration::from_secs(30),
+            begin_ratio: 1.1,
+            end_ratio: 1.03,
+            excess_min: 20,
+            share_per_second: 0.01,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod chats;
 mod entering;
 mod messages;
+mod people;
 mod presence;
 mod receipts;
 mod rooms;
@@ -21,6 +22,7 @@ use crate::{
     appender::Appender,
     backends::{Backends, Membership},
     config::Config,
+    grants::Grant,
     hub::Hub,
     presence::Presences,
     rates::Rates,
@@ -51,15 +53,24 @@ pub(crate) enum Caller {
     /// Over a connection: memberships are known here and kept true.
     Session { user: Arc<User>, session: Arc<Session> },
     /// A single request: memberships are asked for.
-    Request { user: UserId },
+    Request { user: UserId, grant: Arc<Grant> },
 }
 
 impl Caller {
     pub(crate) fn id(&self) -> &UserId {
         match self {
             Self::Session { user, .. } => user.id(),
-            Self::Request { user } => user,
+            Self::Request { user, .. } => user,
         }
+    }
+
+    /// The login that the caller's token belongs to, when it is one of ours.
+    fn login(&self) -> Option<String> {
+        let grant = match self {
+            Self::Session { session, .. } => session.grant()?,
+            Self::Request { grant, .. } => Arc::clone(grant),
+        };
+        grant.login.as_deref().map(str::to_owned)
     }
 }
 
@@ -93,6 +104,34 @@ impl Core {
             Command::PublicRooms(rooms) => self.public_rooms(rooms).await,
             Command::Typing(typing) => self.typing(caller, &typing).await,
             Command::Watch(watch) => self.watch(caller, watch).await,
+            command => Box::pin(self.execute_about_people(caller, command)).await,
+        }
+    }
+
+    async fn execute_about_people(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<Reply, Fault> {
+        match command {
+            Command::Me(_) => self.me(caller).await,
+            Command::UpdateMe(update) => self.update_me(caller, update).await,
+            Command::SearchUsers(search) => self.search_users(caller, search).await,
+            Command::Profiles(profiles) => self.profiles(profiles).await,
+            Command::Contacts(contacts) => self.contacts(caller, contacts).await,
+            Command::RequestContact(request) => self.request_contact(caller, request.user).await,
+            Command::AcceptContact(accept) => self.accept_contact(caller, accept.user).await,
+            Command::DeclineContact(decline) => self.decline_contact(caller, decline.user).await,
+            Command::RemoveContact(remove) => self.remove_contact(caller, remove.user).await,
+            Command::Block(block) => self.block(caller, block.user).await,
+            Command::Unblock(unblock) => self.unblock(caller, unblock.user).await,
+            Command::Blocks(blocks) => self.blocks(caller, blocks).await,
+            Command::Logout(_) => self.logout(caller).await,
+            Command::LogoutEverywhere(_) => self.logout_everywhere(caller).await,
+            other => {
+                let text = format!("{} is not carried out here", other.name());
+                Err(Fault::new(hubbub_domain::Code::Internal, text))
+            }
         }
     }
 
@@ -109,7 +148,7 @@ impl Core {
     async fn membership(&self, caller: &Caller, room: RoomId) -> Result<Membership, Fault> {
         match caller {
             Caller::Session { user, .. } => self.users.membership(user, room).await,
-            Caller::Request { user } => self.backends.membership(user, room).await,
+            Caller::Request { user, .. } => self.backends.membership(user, room).await,
         }
     }
 

@@ -14,15 +14,20 @@
 mod answer;
 mod config;
 mod connection;
+mod hand;
 mod heart;
 mod http;
+mod open;
 mod polling;
 mod protocol;
 mod registry;
 mod session;
+mod wire;
 
 pub use config::Config;
 pub use http::{Engine, Host};
 pub use protocol::{Broken, Message, Opening, Outgoing, Protocol, Reason, Request, Session};
 
+pub(crate) use answer::Refused;
 pub(crate) use protocol::text_frame;
+pub(crate) use wire::Carrier;

@@ -81,6 +81,11 @@ pub(crate) fn session_ended(code: &'static str) {
     counter!("hubbub_gateway_sessions_ended_total", "code" => code).increment(1);
 }
 
+/// A session was closed because its login has ended.
+pub(crate) fn session_revoked() {
+    counter!("hubbub_gateway_sessions_revoked_total").increment(1);
+}
+
 /// A request was answered; `code` is `ok` or the fault's.
 pub(crate) fn request(command: &'static str, code: &'static str) {
     counter!("hubbub_gateway_requests_total", "command" => command, "code" => code).increment(1);
@@ -190,6 +195,16 @@ pub(crate) fn tidings_lost(count: usize) {
     counter!("hubbub_gateway_tidings_lost_total").increment(count as u64);
 }
 
+/// Sessions asked to move because other gateways hold fewer.
+pub(crate) fn rebalanced(count: usize) {
+    counter!("hubbub_gateway_rebalance_moves_total").increment(count as u64);
+}
+
+/// Sessions that a gateway of the cluster holds on average, as this one last saw it.
+pub(crate) fn mean_sessions(mean: f64) {
+    gauge!("hubbub_gateway_mean_sessions").set(mean);
+}
+
 /// Engine.IO sessions open now.
 pub(crate) fn engine_sessions(count: usize) {
     gauge!("hubbub_gateway_engineio_sessions").set(float(count));
@@ -208,4 +223,9 @@ pub(crate) fn engine_upgraded() {
 /// A request for a session came with another's token.
 pub(crate) fn engine_foreign_request() {
     counter!("hubbub_gateway_engineio_foreign_requests_total").increment(1);
+}
+
+/// A request for a session of another node was handed on to it.
+pub(crate) fn engine_handed_on(kind: &'static str) {
+    counter!("hubbub_gateway_engineio_handed_on_total", "kind" => kind).increment(1);
 }

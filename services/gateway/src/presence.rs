@@ -34,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     backends::Backends,
-    config::{NodeConfig, PresenceConfig},
+    config::{PresenceConfig, RegistryConfig},
     hub::Hub,
     metrics,
     session::{Session, SessionId},
@@ -55,7 +55,7 @@ const LEAVING_MAX: usize = 100_000;
 /// What presence stands on.
 pub(crate) struct Grounds {
     pub(crate) node: Arc<str>,
-    pub(crate) beat: NodeConfig,
+    pub(crate) registry: RegistryConfig,
     pub(crate) connections_max: u32,
     pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) tidings: Tidings,
@@ -156,7 +156,9 @@ impl Presences {
             }
         }
         let silent = |node: &String| {
-            heard.get(node.as_str()).is_some_and(|heard| *heard > 2 * self.on.beat.beat)
+            heard
+                .get(node.as_str())
+                .is_some_and(|heard| *heard > 2 * self.on.registry.renew_interval)
         };
         if nodes.iter().any(silent) {
             let text = "connections cannot be counted while a node does not answer";

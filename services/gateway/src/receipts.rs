@@ -84,15 +84,15 @@ impl Receipts {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(at), if due.is_some() => {
-                    due = self.flush().await.is_err().then(|| Instant::now() + self.interval);
+                    due = None;
+                    self.flush().await;
                 }
                 _count = reads.recv_many(&mut batch, BATCH_MAX) => {
                     self.store(std::mem::take(&mut batch)).await;
                 }
                 () = drain.cancelled() => {
                     // What fails now the clients tell another node.
-                    let _lost = self.flush().await;
-                    return;
+                    return self.flush().await;
                 }
                 () = self.filled.notified(), if due.is_none() => {
                     due = Some(Instant::now() + self.interval);
@@ -103,14 +103,9 @@ impl Receipts {
 
     /// Stores what was read, and tells those who wait. What was delivered in those rooms comes along.
     async fn store(&self, reads: Vec<Read>) {
-        let markers = {
-            let mut pending = self.pending.lock();
-            let marker = |read: &Read| {
-                let delivered = pending.remove(&(read.user.clone(), read.room));
-                marker((&read.user, read.room), read.seq, delivered.unwrap_or_default())
-            };
-            reads.iter().map(marker).collect()
-        };
+        let along = self.take(reads.iter().map(|read| (read.user.clone(), read.room)));
+        let read = reads.iter().map(|read| marker((&read.user, read.room), (read.seq, Seq::ZERO)));
+        let markers = read.chain(along.iter().map(delivery)).collect();
         match self.backends.mark_read(markers).await {
             Ok(stands) => {
                 for (read, stands) in reads.into_iter().zip(stands) {
@@ -119,6 +114,7 @@ impl Receipts {
                 }
             }
             Err(fault) => {
+                self.put_back(along);
                 for read in reads {
                     drop(read.stored.send(Err(fault.clone())));
                 }
@@ -126,43 +122,47 @@ impl Receipts {
         }
     }
 
-    /// Stores what was delivered. What could not be stored, and may be later, waits on.
-    async fn flush(&self) -> Result<(), Fault> {
+    /// Stores what was delivered.
+    async fn flush(&self) {
         loop {
-            let some = self.take_some();
+            let places: Vec<_> = self.pending.lock().keys().take(BATCH_MAX).cloned().collect();
+            let some = self.take(places.into_iter());
             if some.is_empty() {
-                return Ok(());
+                return;
             }
-            let markers = some
-                .iter()
-                .map(|((user, room), delivered)| marker((user, *room), Seq::ZERO, *delivered));
-            match self.backends.mark_read(markers.collect()).await {
+            match self.backends.mark_read(some.iter().map(delivery).collect()).await {
                 Ok(_) => {}
-                Err(fault) if fault.code.retryable() => {
-                    self.put_back(some);
-                    return Err(fault);
-                }
+                Err(fault) if fault.code.retryable() => return self.put_back(some),
                 Err(fault) => tracing::error!(%fault, "delivery markers were refused"),
             }
         }
     }
 
-    fn take_some(&self) -> Vec<(Place, Seq)> {
+    fn take(&self, places: impl Iterator<Item = Place>) -> Vec<(Place, Seq)> {
         let mut pending = self.pending.lock();
-        let places: Vec<Place> = pending.keys().take(BATCH_MAX).cloned().collect();
-        places.into_iter().filter_map(|place| pending.remove_entry(&place)).collect()
+        places.filter_map(|place| pending.remove_entry(&place)).collect()
     }
 
+    /// What could not be stored waits for the next time.
     fn put_back(&self, markers: Vec<(Place, Seq)>) {
+        if markers.is_empty() {
+            return;
+        }
         let mut pending = self.pending.lock();
         for (place, seq) in markers {
             let marker = pending.entry(place).or_default();
             *marker = seq.max(*marker);
         }
+        drop(pending);
+        self.filled.notify_one();
     }
 }
 
-fn marker((user, room): (&UserId, RoomId), read: Seq, delivered: Seq) -> ReadMarker {
+fn delivery(((user, room), delivered): &(Place, Seq)) -> ReadMarker {
+    marker((user, *room), (Seq::ZERO, *delivered))
+}
+
+fn marker((user, room): (&UserId, RoomId), (read, delivered): (Seq, Seq)) -> ReadMarker {
     ReadMarker {
         user_id: user.to_string(),
         room_id: room.to_string(),

@@ -4,9 +4,12 @@
 //! Every request proves its user by a bearer token and is carried out by the same core as those of
 //! connections: same rules, same limits, same answers.
 
+mod auth;
 mod chats;
+mod contacts;
 mod extract;
 mod messages;
+mod people;
 mod presence;
 mod receipts;
 mod rooms;
@@ -43,7 +46,7 @@ pub(crate) struct RestDoor {
 #[openapi(
     info(
         title = "hubbub",
-        description = "Rooms, messages and chat lists. Errors are \
+        description = "Rooms, messages and chat lists; people and their logins. Errors are \
             `{\"error\": {\"code\", \"message\", \"retryable\", \"retry_after_ms\"?}}`; \
             docs/protocol.md lists the codes.",
         license(name = "MIT OR Apache-2.0")
@@ -78,6 +81,9 @@ fn described() -> OpenApiRouter<RestDoor> {
         .merge(messages::routes())
         .merge(receipts::routes())
         .merge(chats::routes())
+        .merge(auth::routes())
+        .merge(people::routes())
+        .merge(contacts::routes())
         .merge(presence::routes())
 }
 
@@ -139,6 +145,17 @@ mod tests {
     /// Commands that make sense on a connection only.
     const CONNECTION_ONLY: [&str; 2] = ["hello", "refresh"];
 
+    /// What comes before there is anybody to have a connection, or gives out secrets.
+    const REST_ONLY: [&str; 7] = [
+        "change_password",
+        "create_guest",
+        "get_user",
+        "keys",
+        "login",
+        "refresh_login",
+        "register",
+    ];
+
     #[test]
     fn every_command_has_a_twin() {
         let (_, document) = described().split_for_parts();
@@ -154,6 +171,7 @@ mod tests {
         let mut commands: Vec<&str> = Command::NAMES.to_vec();
         commands.retain(|name| !CONNECTION_ONLY.contains(name));
         commands.push("unreact");
+        commands.extend(REST_ONLY);
         commands.sort_unstable();
         assert_eq!(operations, commands);
     }

@@ -14,6 +14,7 @@ use hubbub_runtime::{
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
@@ -22,16 +23,21 @@ use crate::{
     config::Config,
     core::Core,
     edge::{self, ConnectionCaps, Listener},
-    engineio::Host,
+    engineio::{Engine, Host},
+    grants::Grants,
     hub::{self, Hub, Listeners, Surroundings},
+    internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
-    node::{self, Identity},
     presence::{Grounds, Presences},
     rates::Rates,
+    rebalance,
     receipts::{Reads, Receipts},
+    registry::Registry,
+    relay::{Peers, Relay},
     rest::{self, RestDoor},
     session::Sessions,
+    socketio::SocketIo,
     socketio_door::{self, Behind},
     tidings::{Outgoing, Tidings},
     topics::Topics,
@@ -48,6 +54,8 @@ pub struct Dependencies {
     pub ephemeral: Arc<dyn Ephemeral>,
     pub room: Transport,
     pub history: Transport,
+    /// The identity service; without one people and logins are somebody else's business.
+    pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
     /// All roles run in this process: what is `auto` suits that.
@@ -63,11 +71,15 @@ pub struct Server {
     background: Background,
     behind: Behind,
     examples: bool,
+    internal: Option<Internal>,
+    ephemeral: Arc<dyn Ephemeral>,
+    node: Arc<str>,
 }
 
 /// What a core stands on.
 pub(crate) struct Foundation {
-    pub(crate) identity: Identity,
+    /// Which of the gateways this is.
+    pub(crate) node: Arc<str>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) subscriber: Subscriber,
@@ -80,7 +92,6 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
-    identity: Identity,
     outgoing: Outgoing,
     typing_ends: mpsc::Receiver<(RoomId, UserId)>,
     reads: Reads,
@@ -92,6 +103,8 @@ pub enum BindError {
     #[error(transparent)]
     Listen(#[from] edge::BindError),
     #[error(transparent)]
+    Internal(#[from] internal::BindError),
+    #[error(transparent)]
     Bus(#[from] BusError),
 }
 
@@ -102,31 +115,39 @@ impl Server {
         dependencies: Dependencies,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
-        let Dependencies { bus, ephemeral, room, history, verifier, clock, standalone } =
+        let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
         let listener = Listener::bind(config.edge.clone())?;
+        let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let behind =
-            Behind::open(&config, standalone, Arc::clone(&bus), Arc::clone(&ephemeral)).await?;
+        let (to_bus, state) = (Arc::clone(&bus), Arc::clone(&ephemeral));
+        let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
-        let backends = Backends::new(room, history, RetryPolicy::default());
-        let identity = Identity {
-            id: uuid::Uuid::new_v4().to_string().into(),
-            address: "".into(),
-            started_at: clock.now(),
-        };
+        let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
+        let node: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let foundation = Foundation {
-            identity,
-            bus,
-            state: ephemeral,
+            node: Arc::clone(&node),
+            bus: to_bus,
+            state,
             subscriber,
             backends,
             clock,
             jitter: Jitter::default(),
         };
         let (core, background) = assemble(config, foundation, lifecycle);
-        Ok(Self { listener, core, verifier, caps, background, behind, examples })
+        Ok(Self {
+            listener,
+            core,
+            verifier,
+            caps,
+            background,
+            behind,
+            examples,
+            internal,
+            ephemeral,
+            node,
+        })
     }
 
     /// Where clients connect to.
@@ -137,7 +158,8 @@ impl Server {
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
-        let Self { listener, core, verifier, caps, background, behind, examples } = self;
+        let Self { listener, core, verifier, caps, background, behind, .. } = self;
+        let Self { examples, internal, ephemeral, node, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -145,11 +167,18 @@ impl Server {
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
         let host = Host {
-            node: Uuid::new_v4().simple().to_string(),
+            node: node.to_string(),
             admission: listener.admission(),
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
+            peers: internal.as_ref().map(|internal| {
+                Arc::new(Peers::new(Arc::clone(&ephemeral) as _, internal.client()))
+            }),
         };
+        let address = internal.as_ref().map(Internal::address).unwrap_or_default().to_owned();
+        let (node, started_at) = (host.node.clone(), core.clock.now());
+        let registry = Registry::new(ephemeral, &core.config.registry, node, address, started_at);
+        run_registry(registry, &core, lifecycle, &support);
         let socketio = core
             .config
             .socketio
@@ -166,6 +195,9 @@ impl Server {
             Router::new().route("/v1/connect", get(native::connect)).with_state(door).merge(rest);
         if let Some(engine) = &socketio {
             router = router.merge(socketio_door::router(engine, examples));
+        }
+        if let Some(internal) = internal {
+            internal.run(routes(socketio.as_ref()), &support);
         }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
@@ -189,6 +221,29 @@ impl Server {
     }
 }
 
+/// From the start of the drain on nobody shall come here; until its end the others may want to know where
+/// the sessions are.
+fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
+    let registry = Arc::new(registry);
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
+    support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
+    if core.config.rebalance.enabled {
+        let (core, drain) = (Arc::clone(core), lifecycle.drain.clone());
+        lifecycle.spawn("rebalance", async move {
+            drain.run_until_cancelled(rebalance::run(&core, &registry)).await;
+        });
+    }
+}
+
+/// What the other gateways may ask for.
+fn routes(socketio: Option<&Engine<SocketIo>>) -> Routes {
+    match socketio {
+        Some(engine) => Routes::new(Relay::service(engine.clone())),
+        None => Routes::default(),
+    }
+}
+
 /// Everything behind the doors. The append lanes run from here on, the rest with
 /// [`Background::run`].
 pub(crate) fn assemble(
@@ -197,7 +252,7 @@ pub(crate) fn assemble(
     lifecycle: &Lifecycle,
 ) -> (Arc<Core>, Background) {
     metrics::begin(&config);
-    let Foundation { identity, bus, state, subscriber, backends, clock, jitter } = foundation;
+    let Foundation { node, bus, state, subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
     let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
     let surroundings = Surroundings { clock: Arc::clone(&clock), jitter };
@@ -210,8 +265,8 @@ pub(crate) fn assemble(
     );
     let (tidings, outgoing) = Tidings::new(bus);
     let grounds = Grounds {
-        node: Arc::clone(&identity.id),
-        beat: config.node.clone(),
+        node,
+        registry: config.registry.clone(),
         connections_max: config.edge.connections_per_user_max,
         state: Arc::clone(&state),
         tidings: tidings.clone(),
@@ -248,7 +303,7 @@ pub(crate) fn assemble(
         clock,
     });
     let feed = subscriber.feed;
-    (core, Background { feed, departures, identity, outgoing, typing_ends, reads })
+    (core, Background { feed, departures, outgoing, typing_ends, reads })
 }
 
 impl Background {
@@ -270,7 +325,8 @@ impl Background {
         let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
         support.spawn("receipts", receipts);
         until_drained(support, "rooms", hub.keep_true());
-        until_drained(support, "users", users.keep_true());
+        until_drained(support, "users", Arc::clone(&users).keep_true());
+        until_drained(support, "new sessions", users.confirm_newcomers());
 
         let (presences, typing) = (&core.presences, &core.typing);
         until_drained(support, "typing", Arc::clone(typing).keep_true());
@@ -281,16 +337,10 @@ impl Background {
         until_drained(support, "leases", Arc::clone(presences).renew_leases());
         until_drained(support, "watches", Arc::clone(presences).keep_watches_true());
         until_drained(support, "expiry", Arc::clone(presences).look_for_the_gone());
-        // The last sessions are told of too, and the registry: so these end by themselves.
+        // The last sessions are told of too: so this ends by itself.
         let drain = &support.drain;
         let departures = Arc::clone(presences).tell_departures(drain.clone());
         support.spawn("departures of presence", departures);
-        let (config, state) = (core.config.node.clone(), Arc::clone(&core.state));
-        // Weakly: the core ends when its doors do, and this runs on behind them.
-        let counted = Arc::downgrade(core);
-        let connections = move || counted.upgrade().map_or(0, |core| core.sessions.count());
-        let kept = node::keep(self.identity, config, state, connections, drain.clone());
-        support.spawn("registry", kept);
         // Behind all that has something to tell.
         let behind = support.behind();
         let (drain, outgoing) = (behind.drain.clone(), self.outgoing.run());

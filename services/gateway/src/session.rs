@@ -20,10 +20,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::grants::Grant;
 
 pub(crate) use fleeting::{Fleeting, tell_all};
 pub(crate) use flusher::Flusher;
@@ -39,6 +42,11 @@ pub(crate) trait Codec: Send + Sync + 'static {
 
     /// A durable event, ready for the socket. Called once per change, not once per session.
     fn change(&self, room: RoomId, change: &Change) -> Bytes;
+
+    /// Whether its clients come back by themselves when they are told to move.
+    fn heeds_moving(&self) -> bool {
+        false
+    }
 
     /// An event for one client, ready for the socket.
     fn event(&self, event: &Event) -> Bytes;
@@ -122,6 +130,8 @@ pub(crate) struct Session {
     asked_after_ms: AtomicU64,
     /// Nothing was asked for so long that the session counts as idle.
     idle: AtomicBool,
+    /// What the session stands on; `None` until its door has said.
+    grant: Mutex<Option<Arc<Grant>>>,
 }
 
 impl Session {
@@ -139,7 +149,18 @@ impl Session {
             began: Instant::now(),
             asked_after_ms: AtomicU64::new(0),
             idle: AtomicBool::new(false),
+            grant: Mutex::default(),
         }
+    }
+
+    /// The session stands on this from now on: its door says so at the beginning, and when the client
+    /// has shown another token.
+    pub(crate) fn stand_on(&self, claims: &Claims) {
+        *self.grant.lock() = Some(Arc::new(Grant::of(claims)));
+    }
+
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.lock().clone()
     }
 
     pub(crate) const fn id(&self) -> SessionId {

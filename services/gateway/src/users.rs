@@ -7,6 +7,8 @@
 //! that is not in the cache is asked for before anybody is refused.
 
 mod events;
+mod newcomers;
+mod revoking;
 mod state;
 
 use std::sync::Arc;
@@ -21,12 +23,14 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+use newcomers::Newcomers;
 use state::Learnt;
 pub(crate) use state::User;
 
 use crate::{
     backends::{Backends, Marker, Membership},
     config::UsersConfig,
+    grants::Grants,
     hub::{Departure, Hub, Start},
     metrics,
     rates::Rates,
@@ -59,6 +63,9 @@ pub(crate) struct Users {
     topics: Arc<Topics>,
     rates: Arc<Rates>,
     check: Notify,
+    /// Who says which tokens still hold, if anybody does.
+    grants: Option<Grants>,
+    newcomers: Newcomers,
     tasks: TaskTracker,
 }
 
@@ -70,8 +77,11 @@ impl Users {
         topics: Arc<Topics>,
         rates: Arc<Rates>,
     ) -> Arc<Self> {
+        let grants = backends.grants().cloned();
         Arc::new(Self {
             config,
+            grants,
+            newcomers: Newcomers::default(),
             users: DashMap::new(),
             backends,
             hub,
@@ -149,6 +159,10 @@ impl Users {
             // The welcome took longer than an entry is kept: the next one finds another.
             return session.outbox().close(CloseCode::TryAgain);
         };
+        if self.grants.is_some() {
+            // Its token was looked at before anybody listened to what becomes of it.
+            self.newcomers.note(session);
+        }
         for room in left {
             self.hub.unfollow(session, room);
             session.tell(&Event::Left { room });
@@ -196,6 +210,9 @@ impl Users {
             self.rates.forget_quiet();
             if let Err(fault) = self.check_versions().await {
                 tracing::warn!(%fault, "memberships could not be compared; the lists stay as they are");
+            }
+            if let Err(fault) = self.check_grants().await {
+                tracing::warn!(%fault, "whether tokens still hold could not be asked");
             }
         }
     }

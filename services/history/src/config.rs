@@ -169,6 +169,10 @@ impl Config {
         if self.sweep.rows_max == 0 || self.sweep.interval.is_zero() {
             return Err("sweep.rows_max and sweep.interval must be above 0".into());
         }
+        let url = self.database.expose();
+        if url.starts_with("postgres") && url.parse::<sqlx::postgres::PgConnectOptions>().is_err() {
+            return Err("database is not postgres://user:password@host:port/name".into());
+        }
         Ok(())
     }
 }

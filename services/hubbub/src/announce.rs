@@ -19,8 +19,8 @@ pub(crate) fn welcome(client: SocketAddr, stores: &str) {
     say(format_args!(
         "\nhubbub is ready: one process, every role, {stores}.\n\
          \n  clients        ws://{client}/v1/connect   (subprotocol hubbub.v1+json)\
-         \n  a token        hubbub token --sub alice\
-         \n  two people     hubbub chat --as alice --with bob\
+         \n  an account     hubbub chat --register --as alice --with bob\
+         \n  without one    hubbub chat --as alice --with bob   (hubbub token --sub alice)\
          \n  all settings   hubbub config default\n"
     ));
 }

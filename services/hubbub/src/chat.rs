@@ -1,8 +1,10 @@
 //! `hubbub chat`: a terminal client for the native door. Lines typed (or piped) are sent; what the
 //! other side says is printed. It comes back by itself after a broken connection, resumes where it
-//! was, and sends again, under the same ids, what was not acknowledged.
+//! was, and sends again, under the same ids, what was not acknowledged. It registers, logs in, or comes
+//! as a guest, when it is told to.
 
 pub(crate) mod link;
+mod login;
 mod presence;
 mod talk;
 
@@ -24,7 +26,8 @@ use crate::{
     token,
 };
 use link::Link;
-use talk::{Talk, Turn};
+use login::{Entry, Login};
+use talk::{Expiry, Talk, Turn};
 
 /// How long a token lives that the client makes for itself.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
@@ -34,10 +37,20 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const LINES_MAX: usize = 1_024;
 
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Chat {
-    /// Who you are
+    /// Who you are: your name
     #[arg(long = "as", value_name = "USER")]
     user: UserId,
+    /// Make an account of this name; its password is asked for, or taken from HUBBUB_PASSWORD
+    #[arg(long, conflicts_with_all = ["login", "guest", "token"])]
+    register: bool,
+    /// Log in with a password, which is asked for, or taken from HUBBUB_PASSWORD
+    #[arg(long, conflicts_with_all = ["guest", "token"])]
+    login: bool,
+    /// Come as a guest, with this name as your nickname
+    #[arg(long, conflicts_with = "token")]
+    guest: bool,
     /// Whom you talk with: the room is found, or made
     #[arg(long = "with", value_name = "USER", required_unless_present = "room")]
     peer: Option<UserId>,
@@ -59,19 +72,14 @@ pub(crate) async fn run(
     loaded: Result<Loaded<Settings>, ConfigError>,
     chat: Chat,
 ) -> Result<(), Failure> {
-    let settings = match chat.token {
-        Some(_) => None,
-        None => Some(loaded?.settings.with_dev_secret()?),
-    };
+    let mut pass = Pass::of(&chat, loaded).await?;
     let mut lines = read_lines();
-    let mut talk = Talk::new(chat.user.clone(), chat.peer.clone(), chat.room, chat.stay);
+    let me = pass.user().unwrap_or(&chat.user).clone();
+    let mut talk = Talk::new(me, chat.peer.clone(), chat.room, chat.stay);
+    talk.on_expiry(pass.expiry());
     let mut backoff = Duration::from_millis(100);
     loop {
-        let token = match (&chat.token, &settings) {
-            (Some(token), _) => token.clone(),
-            (None, Some(settings)) => mint(settings, &chat.user)?,
-            (None, None) => unreachable!("the settings were read because there is no token"),
-        };
+        let token = pass.token(&chat.user).await?;
         let turn = match Link::open(&chat.url, &token).await {
             Ok(link) => {
                 let turn = talk.hold(link, &mut lines).await;
@@ -86,6 +94,7 @@ pub(crate) async fn run(
             Turn::Done => return Ok(()),
             Turn::Refused(text) => return Err(Failure::Other(anyhow::anyhow!(text))),
             Turn::Moved(after) => tokio::time::sleep(after).await,
+            Turn::Expiring => {}
             Turn::Broken(why) => {
                 announce::say(format_args!("-- {why}; trying again"));
                 tokio::time::sleep(backoff).await;
@@ -95,8 +104,62 @@ pub(crate) async fn run(
     }
 }
 
-fn mint(settings: &Settings, user: &UserId) -> Result<String, Failure> {
-    token::mint(&settings.auth, &Token { sub: user.to_string(), ttl: TOKEN_LIFETIME })
+/// Where tokens come from.
+enum Pass {
+    Given(String),
+    /// Made with the secret of the settings.
+    Minted(Box<Settings>),
+    LoggedIn(Box<Login>),
+}
+
+impl Pass {
+    async fn of(
+        chat: &Chat,
+        loaded: Result<Loaded<Settings>, ConfigError>,
+    ) -> Result<Self, Failure> {
+        let entry = match (chat.register, chat.login, chat.guest) {
+            (true, ..) => Some(Entry::Register),
+            (_, true, _) => Some(Entry::Login),
+            (.., true) => Some(Entry::Guest),
+            (false, false, false) => None,
+        };
+        match (&chat.token, entry) {
+            // Flags and the environment's token: who logs in means it.
+            (_, Some(entry)) => {
+                let login = Login::begin(&chat.url, entry, chat.user.as_str()).await?;
+                Ok(Self::LoggedIn(Box::new(login)))
+            }
+            (Some(token), None) => Ok(Self::Given(token.clone())),
+            (None, None) => Ok(Self::Minted(Box::new(loaded?.settings.with_dev_secret()?))),
+        }
+    }
+
+    /// Who is logged in: a name may be typed in other letters than it is kept in.
+    fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::LoggedIn(login) => Some(login.user()),
+            Self::Given(_) | Self::Minted(_) => None,
+        }
+    }
+
+    async fn token(&mut self, user: &UserId) -> Result<String, Failure> {
+        match self {
+            Self::Given(token) => Ok(token.clone()),
+            Self::Minted(settings) => {
+                let wish = Token { sub: user.to_string(), ttl: TOKEN_LIFETIME };
+                token::mint(&settings.auth, &wish)
+            }
+            Self::LoggedIn(login) => Ok(login.token().await?),
+        }
+    }
+
+    /// Whether another token can be had when this one ends.
+    const fn expiry(&self) -> Expiry {
+        match self {
+            Self::Given(_) => Expiry::Stay,
+            Self::Minted(_) | Self::LoggedIn(_) => Expiry::ComeBack,
+        }
+    }
 }
 
 /// Standard input, line by line. The channel ends with the input.

@@ -32,6 +32,8 @@ enum Subcommands {
     Room,
     /// Messages
     History,
+    /// People, logins, contacts and blocks
+    Identity,
     /// Bring the databases up to date and exit
     Migrate(Migrate),
     /// Print a token for a user, signed with auth.secret
@@ -46,6 +48,9 @@ enum Subcommands {
     #[command(subcommand)]
     Config(Config),
 }
+
+/// What `hubbub chat` reads from the environment: no settings.
+const OF_CLIENTS: [&str; 2] = ["HUBBUB_PASSWORD", "HUBBUB_TOKEN"];
 
 /// What the arguments ask for.
 pub(crate) enum Command {
@@ -65,6 +70,7 @@ pub(crate) enum Role {
     Gateway,
     Room,
     History,
+    Identity,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -115,6 +121,7 @@ impl Role {
             Self::Gateway => "gateway",
             Self::Room => "room",
             Self::History => "history",
+            Self::Identity => "identity",
         }
     }
 }
@@ -123,7 +130,8 @@ impl Arguments {
     /// The settings as files and environment give them; `Err` when they cannot be read.
     pub(crate) fn settings(&self) -> Result<Loaded<Settings>, ConfigError> {
         let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
-        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+        let env = env.filter(|(name, _)| !OF_CLIENTS.contains(&name.as_str())).collect();
         Settings::load(self.config.clone(), env)
     }
 
@@ -133,6 +141,7 @@ impl Arguments {
             Subcommands::Gateway => Command::Role(Role::Gateway),
             Subcommands::Room => Command::Role(Role::Room),
             Subcommands::History => Command::Role(Role::History),
+            Subcommands::Identity => Command::Role(Role::Identity),
             Subcommands::Migrate(how) => Command::Migrate(how),
             Subcommands::Token(wish) => Command::Token(wish),
             Subcommands::Chat(chat) => Command::Chat(chat),

@@ -1,4 +1,4 @@
-//! `hubbub migrate`: the schemas of both services, brought up to date. Several may run at once.
+//! `hubbub migrate`: the schemas of all services, brought up to date. Several may run at once.
 
 use anyhow::Context as _;
 use hubbub_runtime::config::ConfigError;
@@ -24,6 +24,10 @@ pub(crate) async fn run(
     announce::say(format_args!("history: up to date"));
     hubbub_room::store::open(&settings.room()).await.context("the store of the room service")?;
     announce::say(format_args!("room: up to date"));
+    hubbub_identity::store::open(&settings.identity())
+        .await
+        .context("the store of the identity service")?;
+    announce::say(format_args!("identity: up to date"));
     if how.new_epoch {
         let epoch = history.new_epoch().await.context("the new epoch")?;
         announce::say(format_args!("history: epoch {epoch}"));

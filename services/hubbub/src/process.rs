@@ -1,12 +1,13 @@
 //! A process of one role, or of all of them: put together, run, and ended in order.
 //!
-//! Drain order, front to back: the gateway and its sessions, then the room service, then history,
-//! then the admin listener, which reports on the others to the last. Nothing listens before the
+//! Drain order, front to back: the gateway and its sessions, then the identity service, then room,
+//! then history, then the admin listener, which reports on the others to the last. Nothing listens before the
 //! settings were found good.
 
 mod bus;
 mod gateway;
 mod history;
+mod identity;
 mod probe;
 mod room;
 mod standalone;
@@ -49,7 +50,7 @@ pub(crate) async fn run(
 /// A start that is asked to end is not an error; one that fails takes what runs already with it.
 async fn serve(process: Process) -> Result<(), Failure> {
     let lifecycle = process.lifecycle.clone();
-    let started = lifecycle.drain.run_until_cancelled(process.start()).await;
+    let started = lifecycle.drain.run_until_cancelled(Box::pin(process.start())).await;
     if !matches!(started, Some(Ok(()))) {
         lifecycle.drain_all();
     }
@@ -82,6 +83,7 @@ impl Process {
             Role::Gateway => self.start_gateway().await?,
             Role::Room => self.start_room().await?,
             Role::History => self.start_history().await?,
+            Role::Identity => self.start_identity().await?,
         }
         started.met();
         Ok(())
@@ -104,7 +106,8 @@ impl Process {
 
 /// Where SQLite files are kept, if there are any.
 pub(crate) fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
-    let urls = [settings.history().database, settings.room().database];
+    let urls =
+        [settings.history().database, settings.room().database, settings.identity().database];
     if !urls.iter().any(|url| url.expose().starts_with("sqlite:")) {
         return Ok(());
     }

@@ -45,9 +45,10 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     bus: hubbub_bus::Config,
     pub(crate) grpc: Grpc,
-    pub(crate) gateway: hubbub_gateway::Config,
+    gateway: hubbub_gateway::Config,
     room: hubbub_room::Config,
     history: hubbub_history::Config,
+    identity: hubbub_identity::Config,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -87,6 +88,7 @@ pub(crate) struct Grpc {
     token: Secret,
     room: String,
     history: String,
+    identity: String,
     tls: TlsConfig,
     server: GrpcServerConfig,
     client: GrpcClientConfig,
@@ -111,8 +113,26 @@ impl Settings {
     }
 
     pub(crate) fn has_no_key(&self) -> bool {
-        let auth = &self.auth;
-        auth.secret.is_empty() && auth.public_key_files.is_empty() && auth.jwks_url.is_empty()
+        !self.auth.names_keys()
+    }
+
+    /// How the identity service runs here. Its tokens are those that gateways accept.
+    pub(crate) fn identity(&self) -> hubbub_identity::Config {
+        let mut identity = self.identity.clone();
+        identity.database = self.database_url(&identity.database, "identity.db");
+        identity.postgres.migrate_on_start = self.database.migrate_on_start;
+        identity.grpc = self.server();
+        identity.issuer.clone_from(&self.auth.issuer);
+        identity.audience.clone_from(&self.auth.audience);
+        identity
+    }
+
+    /// How the gateway runs here.
+    pub(crate) fn gateway(&self) -> hubbub_gateway::Config {
+        let mut gateway = self.gateway.clone();
+        gateway.internal.server = self.server();
+        gateway.internal.client = self.client("");
+        gateway
     }
 
     /// How the history service runs here.
@@ -185,6 +205,11 @@ impl Settings {
         self.client(&self.grpc.history)
     }
 
+    /// The way to the identity service, if there is to be one.
+    pub(crate) fn to_identity(&self) -> Option<GrpcClientConfig> {
+        (!self.grpc.identity.is_empty()).then(|| self.client(&self.grpc.identity))
+    }
+
     fn client(&self, address: &str) -> GrpcClientConfig {
         let Grpc { token, tls, client, .. } = self.grpc.clone();
         GrpcClientConfig { address: address.to_owned(), token, tls, ..client }
@@ -214,7 +239,7 @@ mod tests {
     }
 
     /// Set from elsewhere in the document, for every role alike.
-    const SHARED: [&str; 9] = [
+    const SHARED: [&str; 13] = [
         "grpc.client.address",
         "grpc.client.tls",
         "grpc.client.token",
@@ -222,6 +247,10 @@ mod tests {
         "grpc.server.token",
         "history.grpc",
         "history.postgres.migrate_on_start",
+        "identity.audience",
+        "identity.grpc",
+        "identity.issuer",
+        "identity.postgres.migrate_on_start",
         "room.grpc",
         "room.postgres.migrate_on_start",
     ];
@@ -263,6 +292,7 @@ mod tests {
         assert_documented(&settings.gateway, "gateway");
         assert_documented(&settings.room, "room");
         assert_documented(&settings.history, "history");
+        assert_documented(&settings.identity, "identity");
     }
 
     fn assert_default<T: Default + PartialEq + std::fmt::Debug>(config: &T) {
@@ -280,6 +310,8 @@ mod tests {
         // A crate cannot know where its data goes, nor whom it may listen to.
         settings.history.database = hubbub_history::Config::default().database;
         assert_default(&settings.history);
+        settings.identity.database = hubbub_identity::Config::default().database;
+        assert_default(&settings.identity);
         settings.room.database = hubbub_room::Config::default().database;
         assert_default(&settings.room);
         settings.gateway.edge.listen = hubbub_gateway::Config::default().edge.listen;

@@ -122,6 +122,10 @@ impl Config {
         if self.sweep_interval.is_zero() || self.call_timeout.is_zero() {
             return Err("sweep_interval and call_timeout must be above 0".into());
         }
+        let url = self.database.expose();
+        if url.starts_with("postgres") && url.parse::<sqlx::postgres::PgConnectOptions>().is_err() {
+            return Err("database is not postgres://user:password@host:port/name".into());
+        }
         Ok(())
     }
 }

@@ -18,8 +18,9 @@ use hubbub_proto::{
         ListChatsResponse, ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest,
         ListPublicRoomsResponse, ListReceiptsRequest, ListReceiptsResponse, MarkReadRequest,
         MarkReadResponse, OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse,
-        SetRoleRequest, SetRoleResponse, StreamMembershipsRequest, StreamMembershipsResponse,
-        UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest, UpdateRoomResponse,
+        SetBlockRequest, SetBlockResponse, SetRoleRequest, SetRoleResponse,
+        StreamMembershipsRequest, StreamMembershipsResponse, UpdateChatRequest, UpdateChatResponse,
+        UpdateRoomRequest, UpdateRoomResponse,
         room_service_server::{RoomService, RoomServiceServer},
     },
     status_from_fault,
@@ -93,6 +94,7 @@ operations! {
     update_chat(UpdateChatRequest) -> UpdateChatResponse => do_update_chat;
     mark_read(MarkReadRequest) -> MarkReadResponse => do_mark_read;
     list_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse => do_list_public_rooms;
+    set_block(SetBlockRequest) -> SetBlockResponse => do_set_block;
     list_receipts(ListReceiptsRequest) -> ListReceiptsResponse => do_list_receipts;
     check_members(CheckMembersRequest) -> CheckMembersResponse => do_check_members;
 }

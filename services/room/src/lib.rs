@@ -7,6 +7,7 @@
 //! courier takes the change's notices to the history service, however long that takes.
 
 mod announcer;
+pub mod blocking;
 pub mod change;
 mod chats;
 mod config;

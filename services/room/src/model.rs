@@ -19,6 +19,8 @@ pub struct Room {
     pub created_at: Timestamp,
     /// The two people of a direct room, in the order of `direct_pair`.
     pub pair: Option<(UserId, UserId)>,
+    /// One of the two of a direct room blocks the other.
+    pub blocked: bool,
 }
 
 /// Somebody in a room.
@@ -44,6 +46,8 @@ pub struct Membership {
     pub pinned: bool,
     pub peer: Option<UserId>,
     pub name: String,
+    /// One of the two of a direct room blocks the other.
+    pub blocked: bool,
 }
 
 /// One of a user's conversations: the user's own half, and the room.

@@ -12,6 +12,7 @@ use tonic::service::Routes;
 
 use crate::{
     announcer::Announcer,
+    blocking,
     change::{Change, Command, check_group_size},
     config::Config,
     courier::{Courier, Nudge},
@@ -129,11 +130,13 @@ impl Rooms {
     pub(crate) async fn open_direct(&self, actor: UserId, peer: UserId) -> Result<Made, Fault> {
         let (low, high) = direct_pair(&actor, &peer)?;
         if let Some(room) = self.store().find_direct(low, high).await? {
+            blocking::open_to_both(&room)?;
             return Ok(Made { room, created: false, changes: Vec::new() });
         }
         let (low, high) = (low.clone(), high.clone());
         let new = NewDirect { id: RoomId::generate(), low, high, by: actor, at: self.now() };
         let made = self.store().open_direct(&new).await?;
+        blocking::open_to_both(&made.room)?;
         self.spread(&made.changes, None, Notices::None).await;
         Ok(made)
     }
@@ -184,6 +187,13 @@ impl Rooms {
         };
         if tokio::time::timeout(PATIENCE, spread).await.is_err() {
             tracing::debug!("a change is still on its way to the gateways");
+        }
+    }
+
+    /// Tells both people of a direct room how they stand now.
+    pub(crate) async fn tell_memberships(&self, changes: &[MembershipChange]) {
+        if !changes.is_empty() {
+            self.spread(changes, None, Notices::None).await;
         }
     }
 

@@ -36,6 +36,7 @@ pub use self::{
     sqlite::SqliteStore,
 };
 use crate::{
+    blocking::{Block, Shut},
     change::Change,
     config::Config,
     error::StoreError,
@@ -64,6 +65,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The direct room of a pair: the one that is there, or this one.
     async fn open_direct(&self, new: &NewDirect) -> Result<Made>;
+
+    /// Notes a block that is newer than what is known of it, and shuts or opens the pair's direct
+    /// room. A direct room of two of whom one blocks the other is not made either.
+    async fn set_block(&self, block: &Block) -> Result<Shut>;
 
     /// Makes a room, or answers the one an earlier call of the same actor and request made.
     async fn create_room(&self, new: &NewRoom) -> Result<Made>;

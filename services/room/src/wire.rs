@@ -61,6 +61,7 @@ impl From<&Membership> for wire::Membership {
             pinned: membership.pinned,
             peer_id: text(membership.peer.as_ref()),
             name: membership.name.clone(),
+            blocked: membership.blocked,
             slow_mode_seconds: membership.slow_mode_seconds,
         }
     }

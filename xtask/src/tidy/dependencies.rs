@@ -92,7 +92,7 @@ fn layer(folder: &str) -> Layer {
         "services/hubbub" => Layer::Binary,
         "xtask" => Layer::Xtask,
         other if other.starts_with("services/") => Layer::Service,
-        other if other.starts_with("loadtest/") => Layer::Rig,
+        other if other.starts_with("loadtest/") || other.starts_with("deploy/") => Layer::Rig,
         _ => Layer::Library,
     }
 }

@@ -1,7 +1,11 @@
 //! Programs written in Go, built from their modules into `.tools/bin`: a folder of `xtask/go` each, whose
 //! `go.mod` and `go.sum` fix every source. A second run needs no network.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,7 +16,7 @@ use crate::command::{self, root};
 const GO_VERSION: &str = "1.26.8";
 const GO_SHA256: &str = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7";
 /// The oldest that builds what is in `xtask/go`.
-const GO_MINOR_MIN: u32 = 25;
+const GO_MINOR_MIN: u32 = 26;
 
 /// k6, which runs `loadtest/k6`.
 pub(crate) fn k6() -> Result<PathBuf> {
@@ -22,6 +26,36 @@ pub(crate) fn k6() -> Result<PathBuf> {
 /// grpcurl, with which the calls of docs/grpc.md are tried.
 pub(crate) fn grpcurl() -> Result<PathBuf> {
     program("grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl", "a minute or two")
+}
+
+/// helm, which renders the chart.
+pub(crate) fn helm() -> Result<PathBuf> {
+    program("helm", "helm.sh/helm/v4/cmd/helm", "two to five minutes")
+}
+
+/// kubeconform, which compares manifests with schemas.
+pub(crate) fn kubeconform() -> Result<PathBuf> {
+    program("kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "half a minute")
+}
+
+/// The loader inside of docker compose, which needs no engine.
+pub(crate) fn compose() -> Result<PathBuf> {
+    program("compose", "github.com/compose-spec/compose-go/v2/cmd", "half a minute")
+}
+
+/// What `go` says in a module.
+pub(crate) fn answer(module: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(go()?)
+        .args(arguments)
+        .current_dir(module)
+        .env("GOTOOLCHAIN", "local")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start go")?;
+    if !output.status.success() {
+        bail!("`go {}` failed ({})", arguments.join(" "), output.status);
+    }
+    String::from_utf8(output.stdout).context("go does not speak UTF-8")
 }
 
 fn program(name: &str, package: &str, takes: &str) -> Result<PathBuf> {
@@ -54,7 +88,7 @@ fn program(name: &str, package: &str, takes: &str) -> Result<PathBuf> {
 fn go() -> Result<PathBuf> {
     let ours = tools_folder().join("go/bin/go");
     let found = [command::find("go"), Some("/usr/local/go/bin/go".into()), Some(ours.clone())];
-    if let Some(go) = found.into_iter().flatten().find(|go| is_new_enough(go)) {
+    if let Some(go) = found.into_iter().flatten().find(is_new_enough) {
         return Ok(go);
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -99,7 +133,8 @@ fn minor(version: &str) -> Option<u32> {
 
 /// The first proxy of GOPROXY that is an address.
 fn proxy() -> String {
-    let told = std::env::var("GOPROXY").unwrap_or_default();
+    let told = std::env::var_os("GOPROXY").unwrap_or_default();
+    let told = told.to_string_lossy();
     let first = told.split([',', '|']).find(|word| word.starts_with("http"));
     first.unwrap_or("https://proxy.golang.org").trim_end_matches('/').to_owned()
 }

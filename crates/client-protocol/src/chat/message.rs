@@ -94,7 +94,7 @@ fn sentence(notice: &SystemNotice) -> Cow<'static, str> {
         SystemNotice::StateSet { by, .. } => format!("{by} changed what may be done here").into(),
         SystemNotice::SlowModeSet { seconds: 0, by } => format!("{by} ended slow mode").into(),
         SystemNotice::SlowModeSet { seconds, by } => {
-            format!("{by} asked for {seconds} seconds between two messages of a member").into()
+            format!("{by} set slow mode: a message every {seconds} s").into()
         }
         SystemNotice::Announced { text } => text.clone().into(),
     }

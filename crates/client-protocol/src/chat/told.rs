@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Message, Refused};
-use crate::{Event, PresenceState, PresenceView, RoomView, WelcomeRoom};
+use crate::{ContactState, Event, PresenceState, PresenceView, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
@@ -54,12 +54,14 @@ told! {
     Room(Box<RoomView>) = "roomUpdated",
     /// Your chatRecord changed, perhaps on another device.
     Chat(ChatChanged) = "chatChanged",
-    /// Somebody else has read so far.
-    Read(Marked) = "read",
-    /// The room has arrived so far on a device of somebody else.
-    Delivered(Marked) = "delivered",
+    /// Another member has read so far.
+    Read(ReadBy) = "read",
+    /// What was said so far has reached another member's device.
+    Delivered(ReadBy) = "delivered",
     /// Somebody you watch is online, away or offline now.
     Presence(Present) = "presence",
+    /// You and somebody else stand differently to each other.
+    Contact(Contact) = "contact",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -112,12 +114,11 @@ pub struct Typist {
     pub user: UserId,
 }
 
-/// How far somebody has come.
+/// How you stand to somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Marked {
-    pub room: RoomId,
+pub struct Contact {
     pub user: UserId,
-    pub seq: Seq,
+    pub state: ContactState,
 }
 
 /// How somebody is.
@@ -156,6 +157,14 @@ pub struct ChatChanged {
     pub pinned: bool,
     pub muted: bool,
     pub last_read_seq: Seq,
+}
+
+/// How far a member has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadBy {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: Seq,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -261,10 +270,11 @@ impl From<Event> for Told {
             Event::Chat { room, pinned, muted, last_read_seq } => {
                 Self::Chat(ChatChanged { room, pinned, muted, last_read_seq })
             }
-            Event::Read { room, user, seq } => Self::Read(Marked { room, user, seq }),
-            Event::Delivered { room, user, seq } => Self::Delivered(Marked { room, user, seq }),
+            Event::Read { room, user, seq } => Self::Read(ReadBy { room, user, seq }),
+            Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
             Event::Typing { room, user, on } => Self::Typing(Typing(on, Typist { room, user })),
             Event::Presence(view) => Self::Presence(view.into()),
+            Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })

@@ -1,3 +1,5 @@
+//! Requests as clients write them, right and wrong.
+
 use hubbub_domain::{Body, ClientId, RoomId};
 use proptest::prelude::*;
 

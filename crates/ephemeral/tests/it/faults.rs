@@ -84,7 +84,7 @@ async fn every_key_has_an_end() {
     state.typing(RoomId::generate(), &alice, LONG).await.unwrap();
     let (id, address) = ("a".to_owned(), "a:1".to_owned());
     let (started_at, heard) = (Timestamp::default(), Duration::ZERO);
-    let node = Node { id, address, connections: 1, started_at, heard };
+    let node = Node { id, address, connections: 1, closing: false, started_at, heard };
     state.register(&node, LONG).await.unwrap();
     let terms = Terms { ttl: LONG, last_seen_kept: LONG };
     let lease = |name: &str| Lease {

@@ -20,6 +20,9 @@ use crate::{config::Secret, trace};
 /// Probes carry no token and must be answered by a full server.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
+/// Asks which services there are; answered where the settings allow it.
+const REFLECTION: &str = "/grpc.reflection.";
+
 /// Puts [`Calls`] around routes.
 #[derive(Clone)]
 pub(super) struct CallLayer {
@@ -32,6 +35,7 @@ impl CallLayer {
             token: config.token.clone(),
             permits: Semaphore::new(config.concurrency_max),
             timeout: config.call_timeout,
+            reflection: config.reflection,
         };
         Self { rules: Arc::new(rules) }
     }
@@ -78,6 +82,7 @@ struct Rules {
     token: Secret,
     permits: Semaphore,
     timeout: Duration,
+    reflection: bool,
 }
 
 impl Rules {
@@ -90,6 +95,9 @@ impl Rules {
             return self.run(routes, request).await;
         }
         self.check_token(request.headers())?;
+        if !self.reflection && request.uri().path().starts_with(REFLECTION) {
+            return Err(Status::unimplemented("reflection is off here"));
+        }
         let _permit = self
             .permits
             .try_acquire()

@@ -36,6 +36,8 @@ pub struct GrpcServerConfig {
     pub header_list_bytes_max: u32,
     /// Streams a client may open and reset before we accepted them (CVE-2023-44487).
     pub pending_resets_max: usize,
+    /// Callers may ask which services and messages there are (`grpc.reflection.v1`).
+    pub reflection: bool,
     /// Callers must show a certificate.
     pub tls: TlsConfig,
 }
@@ -53,6 +55,7 @@ impl Default for GrpcServerConfig {
             keepalive_timeout: Duration::from_secs(10),
             header_list_bytes_max: 16 * 1024,
             pending_resets_max: 64,
+            reflection: true,
             tls: TlsConfig::default(),
         }
     }

@@ -14,7 +14,7 @@ async fn main() -> Result<()> {
     let binary = here.with_file_name("hubbub");
     println!("starting Postgres, Redis and two of each role");
     let cluster = tokio::select! {
-        cluster = Cluster::start(ClusterOptions::two_of_each(&binary)) => cluster?,
+        cluster = Cluster::start(ClusterOptions::two_of_each(&binary).with_identities(2)) => cluster?,
         interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
     };
     introduce(&cluster);

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, RolloutTimings};
+use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, RolloutTimings, Turn};
 
 const GATEWAYS: usize = 3;
 /// When the rollout begins: people have come and talk by then.
@@ -42,9 +42,9 @@ async fn main() -> Result<()> {
     let options = ClusterOptions { gateways: GATEWAYS, spares: GATEWAYS, ..two_of_each };
     let options = DRAIN.iter().fold(options, |options, (name, value)| options.with(name, value));
     let mut cluster = Cluster::start(options).await?;
-    let balancer = Balancer::start().await?;
+    let balancer = Balancer::start(Turn::RoundRobin).await?;
     cluster.gateways.iter().for_each(|gateway| balancer.admit(gateway.address()));
-    settings.push(("HUBBUB_URLS", balancer.url()));
+    settings.push(("HUBBUB_URLS", format!("http://{}", balancer.address())));
 
     println!("k6 begins; the rollout begins {} s later", UNDER_WAY.as_secs());
     let load = K6::start("rolling-restart", &settings)?;

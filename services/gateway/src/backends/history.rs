@@ -324,6 +324,6 @@ pub(crate) fn room_head(head: &wire::RoomHead) -> RoomHead {
 }
 
 /// The other side did not keep the contract.
-pub(super) fn malformed() -> Fault {
+pub(crate) fn malformed() -> Fault {
     Fault::new(hubbub_domain::Code::Internal, "an internal answer is malformed")
 }

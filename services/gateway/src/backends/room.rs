@@ -21,6 +21,8 @@ pub(crate) struct Membership {
     pub(crate) pinned: bool,
     pub(crate) peer: Option<UserId>,
     pub(crate) name: Box<str>,
+    /// One of the two of a direct room blocks the other.
+    pub(crate) blocked: bool,
 }
 
 /// All of a user's memberships, most recently joined first, and the list's version.
@@ -165,6 +167,7 @@ impl TryFrom<wire::Membership> for Membership {
                 .then(|| UserId::parse(&membership.peer_id))
                 .transpose()?,
             name: membership.name.into(),
+            blocked: membership.blocked,
         })
     }
 }

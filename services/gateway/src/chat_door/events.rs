@@ -193,6 +193,7 @@ impl Seat {
             return Err(Fault::new(Code::Unauthenticated, "the token is another user's"));
         }
         self.expiry.lock().renew(claims.expires_at);
+        self.session.stand_on(&claims);
         self.socket.vouch(token);
         Ok(json!({"expiresAt": claims.expires_at}))
     }

@@ -139,6 +139,10 @@ impl From<crate::backends::Appended> for Appended {
 
 /// How long a member has to be silent before, in milliseconds: slow mode is not for admins and owners.
 pub(super) fn may_post(membership: &Membership) -> Result<u32, Fault> {
+    if membership.blocked {
+        let text = "the two of you cannot exchange direct messages";
+        return Err(Fault::new(Code::Forbidden, text));
+    }
     match membership.state {
         RoomState::Open if membership.role >= Role::Admin => Ok(0),
         RoomState::Open => Ok(membership.slow_mode_seconds.saturating_mul(1_000)),

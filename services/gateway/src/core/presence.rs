@@ -20,7 +20,7 @@ impl Core {
     pub(super) async fn watch(&self, caller: &Caller, watch: Watch) -> Result<Reply, Fault> {
         let watched = match caller {
             Caller::Session { session, .. } => self.presences.watch(session, watch.users).await,
-            Caller::Request { user } => self.presences.look_up(user, watch.users).await,
+            Caller::Request { user, .. } => self.presences.look_up(user, watch.users).await,
         };
         watched.map(Reply::Watched)
     }

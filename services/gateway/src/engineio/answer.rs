@@ -11,7 +11,7 @@ use axum::{
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     TransportUnknown,
     SessionUnknown,
     HandshakeMethod,

@@ -7,9 +7,10 @@ use super::{
     heart::Heart,
     polling::{self, Polling},
     protocol::{Broken, Message, Reason, Session},
+    wire::Wire,
 };
 use crate::{
-    session::{Closing, Ending, Outbox, Reading, Wake, Wire},
+    session::{Closing, Ending, Outbox, Reading, Wake},
     ws::encode::Said,
 };
 

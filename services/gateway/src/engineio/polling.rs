@@ -8,13 +8,13 @@ use tokio::{
     time::Instant,
 };
 
-use super::answer::Refused;
+use super::{
+    answer::Refused,
+    wire::{Carrier, Wire},
+};
 use crate::{
-    session::{Ending, Outbox, Reading, Wake, Wire},
-    ws::{
-        Socket,
-        encode::{Said, split_frame},
-    },
+    session::{Ending, Outbox, Reading, Wake},
+    ws::encode::{Said, split_frame},
 };
 
 /// What a request asks of its session.
@@ -26,7 +26,7 @@ pub(super) enum Ask {
     },
     /// Whether a WebSocket may come, which then comes by itself.
     Upgrade {
-        socket: oneshot::Receiver<Socket>,
+        socket: oneshot::Receiver<Carrier>,
         answer: oneshot::Sender<bool>,
     },
 }
@@ -59,7 +59,7 @@ pub(super) struct Probe {
 }
 
 pub(super) enum ProbeState {
-    Opening(oneshot::Receiver<Socket>),
+    Opening(oneshot::Receiver<Carrier>),
     Open(Wire),
 }
 
@@ -70,7 +70,7 @@ pub(super) enum Event {
     Outbox(Wake),
     /// The held poll's client is gone.
     Cancelled,
-    ProbeOpened(Option<Socket>),
+    ProbeOpened(Option<Carrier>),
     ProbeReady(Result<(), Ending>),
 }
 

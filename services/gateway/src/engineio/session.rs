@@ -16,10 +16,11 @@ use super::{
     polling::{self, Ask, Polled, Polling, Post, Probe, ProbeState},
     protocol::{Broken, Outgoing, Session},
     registry::Place,
+    wire::Wire,
 };
 use crate::{
     metrics,
-    session::{Asked, Ending, Incoming, Outbox, Reading, Wake, Wire},
+    session::{Asked, Ending, Incoming, Outbox, Reading, Wake},
     ws::encode::{self, Said},
 };
 
@@ -31,7 +32,7 @@ const PING: Bytes = Bytes::from_static(&[0x81, 1, b'2']);
 /// answer to stop polling, and can only when its poll has ended.
 const RELEASE_AFTER: Duration = Duration::from_millis(100);
 /// How long a WebSocket that was agreed on may take to come.
-const OPENING_MAX: Duration = Duration::from_secs(1);
+const OPENING_MAX: Duration = Duration::from_secs(5);
 /// How long a poll is waited for to take the last words, when the client ends or we do.
 const LAST_POLL: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -127,7 +128,7 @@ impl<S: Session> Task<S> {
         let due = self.protocol.deadline().map_or(due, |deadline| deadline.min(due));
         match &self.transport {
             Transport::WebSocket(wire) => {
-                let blocked = wire.blocked_since.map(|since| since + self.config.write_timeout);
+                let blocked = wire.blocked_since().map(|since| since + self.config.write_timeout);
                 blocked.map_or(due, |blocked| blocked.min(due))
             }
             Transport::Polling(polling) => match &polling.probe {
@@ -152,7 +153,7 @@ impl<S: Session> Task<S> {
         match &mut self.transport {
             Transport::WebSocket(wire) => {
                 let blocked = |since| now >= since + self.config.write_timeout;
-                if wire.blocked_since.is_some_and(blocked) {
+                if wire.blocked_since().is_some_and(blocked) {
                     return Err(End::Silent);
                 }
             }
@@ -177,7 +178,7 @@ impl<S: Session> Task<S> {
         let Self { transport, protocol, heart, outgoing, .. } = self;
         let Transport::WebSocket(wire) = transport else { return Ok(()) };
         let mut end = None;
-        wire.read(|incoming| {
+        wire.read(Asked::WhenReady, |incoming| {
             let said = match incoming {
                 Incoming::Text(text) => Said::Text(text),
                 Incoming::Binary(bytes) => Said::Binary(bytes),
@@ -306,7 +307,7 @@ impl<S: Session> Task<S> {
         };
         let (mut probed, mut upgrade) = (false, false);
         let mut pongs = Vec::new();
-        let heard = wire.read_when(asked, |incoming| match incoming {
+        let heard = wire.read(asked, |incoming| match incoming {
             Incoming::Text("2probe") => {
                 probed = true;
                 ControlFlow::Continue(())

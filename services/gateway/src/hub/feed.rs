@@ -78,6 +78,13 @@ impl Listeners {
             (Topic::User(user), Some(Event::ChatChanged(change))) => {
                 self.users.chat_changed(user, &change)
             }
+            (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
+                self.users.sessions_revoked(user, revoked);
+                Ok(())
+            }
+            (Topic::User(user), Some(Event::ContactChanged(changed))) => {
+                self.users.contact_changed(user, &changed)
+            }
             (Topic::Presence(user), Some(Event::PresenceChanged(told))) => {
                 self.presences.heard(user, &told);
                 Ok(())

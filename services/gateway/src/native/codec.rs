@@ -13,6 +13,10 @@ use crate::{
 pub(crate) struct NativeCodec;
 
 impl Codec for NativeCodec {
+    fn heeds_moving(&self) -> bool {
+        true
+    }
+
     fn slot(&self) -> usize {
         0
     }

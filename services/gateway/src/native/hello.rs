@@ -67,6 +67,7 @@ pub(super) async fn greet(
         heartbeat_ms: whole_ms(door.core.config.session.ping_interval),
         limits: door.core.limits(),
     });
+    welcomed.session.stand_on(&claims);
     let answer = codec::answer(&id, &Ok(Reply::Welcome(Box::new(welcome))));
     welcomed.session.outbox().reply(answer);
     Ok(Admitted {
@@ -82,10 +83,12 @@ async fn verify(door: &NativeDoor, token: &str) -> Result<Claims, Ending> {
     door.verifier.verify(token).await.map_err(|error| refusal(&error))
 }
 
-/// A token that does not hold closes with 4501; keys that cannot be had mean "try again".
+/// A token that does not hold closes with 4501, or 4503 when it was taken back; what cannot be asked
+/// at the moment means "try again".
 pub(super) fn refusal(error: &AuthError) -> Ending {
     match error {
-        AuthError::KeysUnavailable => Ending::Code(CloseCode::TryAgain, error.to_string().into()),
+        error if error.passing() => Ending::Code(CloseCode::TryAgain, error.to_string().into()),
+        AuthError::Revoked => Ending::Code(CloseCode::Revoked, error.to_string().into()),
         _ => Ending::Code(CloseCode::Unauthenticated, error.to_string().into()),
     }
 }

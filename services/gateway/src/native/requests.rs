@@ -176,6 +176,7 @@ impl Connection {
         let outcome = match claims {
             Ok(claims) if claims.sub == *self.caller.id() => {
                 (self.expiry.at, self.expiry.told) = (claims.expires_at, false);
+                self.session.stand_on(&claims);
                 Ok(Reply::Expiry(ExpiryReply { expires_at: claims.expires_at }))
             }
             Ok(_) => {

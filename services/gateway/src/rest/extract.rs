@@ -11,7 +11,7 @@ use hubbub_domain::{Code, Fault};
 use serde::de::DeserializeOwned;
 
 use super::{Refused, RestDoor};
-use crate::{core::Caller, native::bearer};
+use crate::{core::Caller, grants::Grant, native::bearer};
 
 impl FromRequestParts<RestDoor> for Caller {
     type Rejection = Refused;
@@ -19,7 +19,8 @@ impl FromRequestParts<RestDoor> for Caller {
     async fn from_request_parts(parts: &mut Parts, door: &RestDoor) -> Result<Self, Refused> {
         let token = bearer(&parts.headers).ok_or_else(|| Fault::from(AuthError::NoToken))?;
         let claims = door.verifier.verify(token).await.map_err(Fault::from)?;
-        Ok(Self::Request { user: claims.sub })
+        let grant = std::sync::Arc::new(Grant::of(&claims));
+        Ok(Self::Request { user: claims.sub, grant })
     }
 }
 

@@ -37,16 +37,13 @@ impl Sessions {
         metrics::sessions(self.open.len());
     }
 
-    /// How many are open.
-    pub(crate) fn count(&self) -> usize {
-        self.open.len()
-    }
-
     /// Asks every session to move: paced over the window and in random order, so that the other
     /// nodes see a trickle and not a crowd. Who has not moved in time is closed.
     pub(crate) async fn move_away(&self, config: &DrainConfig) {
         /// How often some are asked.
         const TURN: Duration = Duration::from_millis(100);
+        /// Over how long those who are asked together come back.
+        const SPREAD: Duration = Duration::from_millis(500);
 
         let turns = (config.window.as_millis() / TURN.as_millis()).max(1);
         for turn in 0..turns {
@@ -57,7 +54,9 @@ impl Sessions {
             waiting.shuffle(&mut rand::rng());
             let turns_left = usize::try_from(turns - turn).unwrap_or(1);
             waiting.truncate(waiting.len().div_ceil(turns_left));
-            waiting.iter().for_each(ask_to_move);
+            for session in &waiting {
+                ask_to_move(session, SPREAD);
+            }
             if self.open.is_empty() {
                 return;
             }
@@ -67,6 +66,26 @@ impl Sessions {
         for session in &self.open {
             session.outbox().close(CloseCode::Moved);
         }
+    }
+
+    /// Asks some to move, spread over `within`: those that came first, and nobody twice; not those of
+    /// doors whose clients would not know what to do. How many were there to be asked.
+    pub(crate) fn ask_to_move(&self, count: usize, within: Duration) -> usize {
+        let open = self.open.iter().map(|entry| Arc::clone(entry.value()));
+        let heeding = open.filter(|session| session.codec().heeds_moving());
+        let mut waiting: Vec<Arc<Session>> = heeding.filter(|s| !s.is_moving()).collect();
+        if count < waiting.len() {
+            waiting.select_nth_unstable_by_key(count, |session| session.id().number());
+            waiting.truncate(count);
+        }
+        for session in &waiting {
+            ask_to_move(session, within);
+        }
+        waiting.len()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.open.len()
     }
 
     async fn wait_until_gone(&self, patience: Duration) {
@@ -83,9 +102,8 @@ impl Sessions {
 }
 
 /// The client is to come back, elsewhere, after a moment of its own.
-fn ask_to_move(session: &Arc<Session>) {
-    const AFTER_MS_MAX: u64 = 500;
-
+fn ask_to_move(session: &Arc<Session>, spread: Duration) {
+    let after_ms_max = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
     session.note_moving();
-    session.tell(&Event::Moving { after_ms: rand::rng().random_range(0..=AFTER_MS_MAX) });
+    session.tell(&Event::Moving { after_ms: rand::rng().random_range(0..=after_ms_max) });
 }

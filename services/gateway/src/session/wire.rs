@@ -222,6 +222,11 @@ impl Wire {
             Ending::Gone => return,
         };
         self.pending.push_back(frame.into());
+        self.end().await;
+    }
+
+    /// Ends the connection after what is pending, which says why.
+    pub(crate) async fn end(self) {
         self.socket.close(self.pending, FAREWELL).await;
     }
 }

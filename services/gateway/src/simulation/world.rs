@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hubbub_domain::{RoomId, SystemClock, SystemNotice, Timestamp, UserId};
+use hubbub_domain::{RoomId, SystemClock, SystemNotice, UserId};
 use hubbub_runtime::lifecycle::Lifecycle;
 use parking_lot::Mutex;
 use tokio::{
@@ -28,7 +28,6 @@ use super::{
 use crate::{
     config::Config,
     core::Core,
-    node::Identity,
     server::{Foundation, assemble},
 };
 
@@ -203,11 +202,7 @@ impl Gateway {
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
         let clock = Arc::new(SystemClock);
         let foundation = Foundation {
-            identity: Identity {
-                id: "simulated".into(),
-                address: "".into(),
-                started_at: Timestamp::default(),
-            },
+            node: "simulated".into(),
             // What is told of presence and typing is no part of these worlds.
             bus: hubbub_bus::local(),
             state: hubbub_ephemeral::local(clock.clone()),

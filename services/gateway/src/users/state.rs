@@ -125,6 +125,10 @@ impl User {
         }
     }
 
+    pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.state.lock().sessions.clone()
+    }
+
     /// The sessions that may follow a room: none when the user has left it meanwhile.
     pub(super) fn sessions_of(&self, room: RoomId) -> Vec<Arc<Session>> {
         let state = self.state.lock();
@@ -280,6 +284,7 @@ mod tests {
             pinned: false,
             peer: None,
             name: "".into(),
+            blocked: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hubbub_gateway::{edge, engineio};
+use hubbub_gateway::{edge, engineio, socketio};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
@@ -18,24 +18,36 @@ pub(crate) const SOCKET_IO: &str = "/socket.io/";
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 
+/// Time enough for a slow machine.
+pub(crate) fn patient_config() -> engineio::Config {
+    engineio::Config {
+        ping_interval: Duration::from_secs(30),
+        ping_timeout: Duration::from_secs(30),
+        ..engine_config()
+    }
+}
+
 /// The fixture, with time enough for a slow machine.
 pub(crate) fn patient() -> Server {
-    let config = engineio::Config {
-        ping_interval: Duration::from_secs(15),
-        ping_timeout: Duration::from_secs(15),
-        ..engine_config()
-    };
-    start(socketio_fixture::edge(0), &config)
+    start(socketio_fixture::edge(0), &patient_config(), &patient_protocol())
+}
+
+pub(crate) fn patient_protocol() -> socketio::Config {
+    socketio::Config { connect_timeout: Duration::from_secs(30), ..socketio::Config::default() }
 }
 
 /// The fixture as the suites know it.
 pub(crate) fn brisk() -> Server {
-    start(socketio_fixture::edge(0), &engine_config())
+    start(socketio_fixture::edge(0), &engine_config(), &socketio_fixture::socketio_config())
 }
 
-pub(crate) fn start(edge: edge::Config, config: &engineio::Config) -> Server {
+pub(crate) fn start(
+    edge: edge::Config,
+    config: &engineio::Config,
+    protocol: &socketio::Config,
+) -> Server {
     Server::start_with(edge, |listener, abort| {
-        socketio_fixture::router(config, listener, &TaskTracker::new(), abort)
+        socketio_fixture::router((config, protocol), listener, &TaskTracker::new(), abort)
     })
 }
 

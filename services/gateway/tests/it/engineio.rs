@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    engine_client::{ECHO, Poller, WebSocket, brisk, get, patient, start},
+    engine_client::{
+        ECHO, Poller, WebSocket, brisk, get, patient, patient_config, patient_protocol, start,
+    },
     socketio_fixture::engine_config,
     ws_client::{self, frame},
 };
@@ -167,7 +169,8 @@ async fn a_poll_that_is_given_up_ends_the_session() {
 
 #[tokio::test]
 async fn the_first_ping_comes_after_one_interval() {
-    let server = brisk();
+    let config = engineio::Config { ping_timeout: Duration::from_secs(20), ..engine_config() };
+    let server = start(ws_client::config(), &config, &patient_protocol());
     let begun = Instant::now();
     let poller = Poller::open(&server, ECHO).await;
     poller.expect("2").await;
@@ -243,7 +246,7 @@ async fn a_session_id_with_anothers_token_is_refused() {
 #[tokio::test]
 async fn pages_of_other_hosts_are_refused() {
     let edge = edge::Config { allowed_origins: vec!["same-host".into()], ..ws_client::config() };
-    let server = start(edge, &engine_config());
+    let server = start(edge, &engine_config(), &patient_protocol());
     let url = format!("http://{}{ECHO}?EIO=4&transport=polling", server.address);
     let from = |origin: String| Client::new().get(&url).header(header::ORIGIN, origin).send();
     assert_eq!(from("https://evil.example".into()).await.unwrap().status(), StatusCode::FORBIDDEN);
@@ -275,8 +278,8 @@ async fn compression_is_never_agreed_on() {
 
 #[tokio::test]
 async fn a_node_has_as_many_sessions_as_it_may() {
-    let config = engineio::Config { sessions_max: 1, ..engine_config() };
-    let server = start(ws_client::config(), &config);
+    let config = engineio::Config { sessions_max: 1, ..patient_config() };
+    let server = start(ws_client::config(), &config, &patient_protocol());
     let poller = Poller::open(&server, ECHO).await;
     let refused = get(&server, ECHO, "EIO=4&transport=polling").await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -6,8 +6,8 @@ use hubbub_gateway::engineio;
 use reqwest::StatusCode;
 
 use crate::{
-    engine_client::{ECHO, Poller, WebSocket, patient, start},
-    socketio_fixture::{self, engine_config},
+    engine_client::{ECHO, Poller, WebSocket, patient, patient_config, patient_protocol, start},
+    socketio_fixture,
     ws_client::Server,
 };
 
@@ -92,12 +92,8 @@ async fn a_second_websocket_is_closed() {
 
 #[tokio::test]
 async fn polling_goes_on_when_the_websocket_does_not_take_over() {
-    let config = engineio::Config {
-        upgrade_timeout: Duration::from_millis(100),
-        ping_interval: Duration::from_secs(15),
-        ..engine_config()
-    };
-    let server = start(socketio_fixture::edge(0), &config);
+    let config = engineio::Config { upgrade_timeout: Duration::from_secs(1), ..patient_config() };
+    let server = start(socketio_fixture::edge(0), &config, &patient_protocol());
     let poller = Poller::open(&server, ECHO).await;
     // Out of time, gone, or no probe.
     poller.probe(&server).await.expect_close().await;

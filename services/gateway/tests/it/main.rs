@@ -4,6 +4,7 @@ mod edge;
 mod engine_client;
 mod engineio;
 mod engineio_upgrade;
+mod relay;
 mod socketio;
 mod socketio_fixture;
 mod ws;

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use hubbub_gateway::{engineio, socketio};
 use tokio::time::Instant;
 
 use crate::{
-    engine_client::{Poller, SOCKET_IO, WebSocket, brisk, patient},
+    engine_client::{
+        Poller, SOCKET_IO, WebSocket, patient, patient_config, patient_protocol, start,
+    },
+    socketio_fixture,
     ws_client::Server,
 };
 
@@ -54,7 +58,9 @@ const PLACES: &str = "{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\
 
 #[tokio::test]
 async fn attachments_directly_follow_their_packet() {
-    let server = brisk();
+    // A ping is always near.
+    let config = engineio::Config { ping_interval: Duration::from_millis(30), ..patient_config() };
+    let server = start(socketio_fixture::edge(0), &config, &patient_protocol());
     let mut socket = connected(&server).await;
     let next = async |socket: &mut WebSocket| loop {
         let text = socket.text().await;
@@ -63,7 +69,7 @@ async fn attachments_directly_follow_their_packet() {
         }
         socket.say("3").await;
     };
-    // More than one heartbeat long, and always some rounds ahead.
+    // Many heartbeats long, and always some rounds ahead.
     let begun = Instant::now();
     let (mut sent, mut heard) = (0_u8, 0_u8);
     while heard < sent || begun.elapsed() < Duration::from_millis(800) {
@@ -168,7 +174,9 @@ async fn what_cannot_be_ends_the_connection() {
 
 #[tokio::test]
 async fn who_joins_no_namespace_is_closed() {
-    let server = patient();
+    let protocol =
+        socketio::Config { connect_timeout: Duration::from_secs(3), ..patient_protocol() };
+    let server = start(socketio_fixture::edge(0), &patient_config(), &protocol);
     let begun = Instant::now();
     let socket = WebSocket::open(&server, SOCKET_IO).await;
     let mut refused = WebSocket::open(&server, SOCKET_IO).await;
@@ -177,7 +185,7 @@ async fn who_joins_no_namespace_is_closed() {
     let mut leaves = connected(&server).await;
     leaves.say("41").await;
     socket.expect_close().await;
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(begun.elapsed() >= Duration::from_secs(3));
     refused.expect_close().await;
     leaves.expect_close().await;
     stays.say("42[\"message\"]").await;

@@ -42,25 +42,42 @@ pub(crate) fn engine_config() -> engineio::Config {
     }
 }
 
-pub(crate) fn router(
-    config: &engineio::Config,
-    listener: &Listener,
-    tasks: &TaskTracker,
-    abort: &CancellationToken,
-) -> Router {
-    let host = || Host {
+pub(crate) fn host(listener: &Listener, tasks: &TaskTracker, abort: &CancellationToken) -> Host {
+    Host {
         node: "fixture".to_owned(),
         admission: listener.admission(),
         tasks: tasks.clone(),
         abort: abort.clone(),
-    };
+        peers: None,
+    }
+}
+
+/// What the suites know the server by, in the namespaces.
+pub(crate) fn socketio_config() -> socketio::Config {
+    socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() }
+}
+
+pub(crate) fn router(
+    (config, protocol): (&engineio::Config, &socketio::Config),
+    listener: &Listener,
+    tasks: &TaskTracker,
+    abort: &CancellationToken,
+) -> Router {
+    let echo = Engine::new(config.clone(), host(listener, tasks, abort), Echo);
+    let socketio = socketio_engine((config, protocol), host(listener, tasks, abort));
+    echo.router("/engine.io/").merge(socketio.router("/socket.io/"))
+}
+
+pub(crate) fn socketio_engine(
+    (config, protocol): (&engineio::Config, &socketio::Config),
+    host: Host,
+) -> Engine<SocketIo> {
     let greeter: Arc<dyn Namespace> = Arc::new(Greeter);
     let protocol = SocketIo::new(
-        socketio::Config { connect_timeout: Duration::from_secs(1), ..socketio::Config::default() },
+        protocol.clone(),
         [("/", Arc::clone(&greeter)), ("/custom", greeter), ("/server", Arc::new(Initiative))],
     );
-    let echo = Engine::new(config.clone(), host(), Echo).router("/engine.io/");
-    Engine::new(config.clone(), host(), protocol).router("/socket.io/").merge(echo)
+    Engine::new(config.clone(), host, protocol)
 }
 
 /// Says every message back.

@@ -7,6 +7,9 @@
 -- one was deleted, 'w' because its sender spoke less than `p_pauses` (in microseconds; 0: none) ago:
 -- `o_at_us` is then the moment from which on it would be taken.
 --
+-- What few messages need (replies, slow mode, mentions, notices) has statements of its own, run only
+-- when a batch has such: a statement costs by all it might look at, sixteen partitions each time.
+--
 -- A function is never changed after a release: a new version gets a new name, so that instances of
 -- two releases work side by side on one database.
 CREATE FUNCTION history.append_v2(
@@ -27,6 +30,10 @@ SET enable_mergejoin = off
 SET enable_material = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    -- One element per message, or null when no message of the batch has such.
+    v_gone boolean[];
+    v_until_us bigint[];
 BEGIN
     -- Always in the order of the id, here and below: no two batches wait for each other in a circle.
     INSERT INTO history.heads (room_id)
@@ -37,13 +44,67 @@ BEGIN
 
     PERFORM 1 FROM history.heads WHERE room_id = ANY (p_rooms) ORDER BY room_id FOR UPDATE;
 
-    -- A new statement sees what was committed before the locks were granted (READ COMMITTED).
+    -- From here on every statement sees what was committed before the locks were granted (READ
+    -- COMMITTED).
+    IF cardinality(array_remove(p_replies, NULL)) > 0 THEN
+        SELECT array_agg(t.deleted_at_us IS NOT NULL ORDER BY e.ord) INTO v_gone
+        FROM unnest(p_rooms, p_replies) WITH ORDINALITY AS e (room, reply, ord)
+        LEFT JOIN LATERAL (
+            SELECT deleted_at_us FROM history.messages
+            WHERE room_id = e.room AND seq = e.reply
+            LIMIT 1
+        ) t ON true;
+    END IF;
+
+    IF 0 < ANY (p_pauses) THEN
+        WITH entry AS (
+            SELECT * FROM unnest(p_rooms, p_senders, p_clients, p_replies, p_pauses, v_gone)
+                WITH ORDINALITY AS e (room, sender, client, reply, pause, gone, ord)
+        ), waiting AS MATERIALIZED (
+            SELECT
+                e.*, own.at_us + e.pause AS until_us,
+                e.pause > 0 AND first.seq IS NULL AND e.gone IS NOT TRUE
+                    AND coalesce(e.reply <= h.seq, true)
+                    AND coalesce(own.at_us + e.pause <= p_now_us, true) AS passes
+            FROM entry e
+            CROSS JOIN LATERAL (
+                SELECT seq FROM history.heads WHERE room_id = e.room LIMIT 1
+            ) h
+            LEFT JOIN LATERAL (
+                SELECT m.seq FROM history.messages m
+                WHERE m.room_id = e.room AND m.sender_id = e.sender AND m.client_id = e.client
+                LIMIT 1
+            ) first ON true
+            LEFT JOIN LATERAL (
+                SELECT m.created_at_us AS at_us
+                FROM history.senders s
+                JOIN history.messages m ON m.room_id = s.room_id AND m.seq = s.last_seq
+                WHERE s.room_id = e.room AND s.user_id = e.sender
+                LIMIT 1
+            ) own ON true
+        )
+        SELECT array_agg(turns.until_us ORDER BY turns.ord) INTO v_until_us
+        FROM (
+            SELECT
+                w.ord,
+                CASE
+                    WHEN w.pause = 0 THEN NULL
+                    -- Of several messages of one sender in one batch only the first has waited.
+                    WHEN w.passes AND row_number() OVER turn > 1 THEN p_now_us + w.pause
+                    ELSE w.until_us
+                END AS until_us
+            FROM waiting w
+            WINDOW turn AS (PARTITION BY w.room, w.sender, w.passes ORDER BY w.ord)
+        ) turns;
+    END IF;
+
     RETURN QUERY
     WITH entry AS (
         SELECT * FROM unnest(
-            p_rooms, p_senders, p_clients, p_ids, p_texts, p_extras, p_systems, p_replies, p_pauses
+            p_rooms, p_senders, p_clients, p_ids, p_texts, p_extras, p_systems, p_replies, v_gone,
+            v_until_us
         ) WITH ORDINALITY
-            AS e (room, sender, client, id, text, extra, system, reply, pause, ord)
+            AS e (room, sender, client, id, text, extra, system, reply, gone, until_us, ord)
     ), found AS MATERIALIZED (
         SELECT
             e.*,
@@ -53,14 +114,10 @@ BEGIN
             CASE
                 WHEN first.seq IS NOT NULL THEN 'd'
                 WHEN e.reply > h.seq THEN 'r'
-                WHEN e.reply IS NOT NULL AND EXISTS (
-                    SELECT FROM history.messages t
-                    WHERE t.room_id = e.room AND t.seq = e.reply AND t.deleted_at_us IS NOT NULL
-                ) THEN 'g'
-                WHEN e.pause > 0 AND own.at_us + e.pause > p_now_us THEN 'w'
+                WHEN e.gone THEN 'g'
+                WHEN e.until_us > p_now_us THEN 'w'
                 ELSE 's'
-            END AS fate,
-            own.at_us + e.pause AS until_us
+            END AS fate
         FROM entry e
         CROSS JOIN LATERAL (
             SELECT seq, rev, last_at_us FROM history.heads WHERE room_id = e.room LIMIT 1
@@ -71,41 +128,15 @@ BEGIN
             WHERE m.room_id = e.room AND m.sender_id = e.sender AND m.client_id = e.client
             LIMIT 1
         ) first ON true
-        -- Nothing is looked up for whoever may speak at any time.
-        LEFT JOIN LATERAL (
-            SELECT m.created_at_us AS at_us
-            FROM history.senders s
-            JOIN history.messages m ON m.room_id = s.room_id AND m.seq = s.last_seq
-            WHERE e.pause > 0 AND s.room_id = e.room AND s.user_id = e.sender
-            LIMIT 1
-        ) own ON true
-    ), late AS MATERIALIZED (
-        -- Of several messages of one sender in one batch only the first has waited.
-        SELECT turns.ord
-        FROM (
-            SELECT f.ord, row_number() OVER (PARTITION BY f.room, f.sender ORDER BY f.ord) AS turn
-            FROM found f
-            WHERE f.pause > 0 AND f.fate = 's'
-        ) turns
-        WHERE turns.turn > 1
-    ), judged AS (
-        SELECT
-            f.*,
-            CASE
-                WHEN f.pause > 0 AND f.fate = 's' AND f.ord = ANY (ARRAY(SELECT ord FROM late))
-                THEN 'w'
-                ELSE f.fate
-            END AS verdict
-        FROM found f
     ), numbered AS MATERIALIZED (
         SELECT
-            j.*,
+            f.*,
             row_number() OVER nth AS nth,
-            greatest(p_now_us, j.last_at_us + 1) + row_number() OVER nth - 1 AS at_us
-        FROM judged j
-        WINDOW nth AS (PARTITION BY j.room, j.verdict ORDER BY j.ord)
+            greatest(p_now_us, f.last_at_us + 1) + row_number() OVER nth - 1 AS at_us
+        FROM found f
+        WINDOW nth AS (PARTITION BY f.room, f.fate ORDER BY f.ord)
     ), placed AS MATERIALIZED (
-        SELECT * FROM numbered n WHERE n.verdict = 's'
+        SELECT * FROM numbered n WHERE n.fate = 's'
     ), stored AS (
         INSERT INTO history.messages (
             room_id, seq, rev, message_id, sender_id, client_id, text, extra, system, created_at_us
@@ -117,16 +148,12 @@ BEGIN
     ), grown AS MATERIALIZED (
         SELECT
             p.room, max(p.nth) AS posts, max(p.at_us) AS at_us,
-            min(p.head_rev) + 1 AS first_rev, max(p.head_rev + p.nth) AS last_rev,
-            max(p.head_seq + p.nth) FILTER (WHERE p.system IS NOT NULL) AS notice_seq,
-            max(p.head_seq + p.nth) FILTER (WHERE p.extra::jsonb ? 'mentions') AS mention_seq
+            min(p.head_rev) + 1 AS first_rev, max(p.head_rev + p.nth) AS last_rev
         FROM placed p
         GROUP BY p.room
     ), moved AS (
         UPDATE history.heads h
-        SET seq = h.seq + g.posts, rev = h.rev + g.posts, last_at_us = g.at_us,
-            last_notice_seq = coalesce(g.notice_seq, h.last_notice_seq),
-            last_mention_seq = coalesce(g.mention_seq, h.last_mention_seq)
+        SET seq = h.seq + g.posts, rev = h.rev + g.posts, last_at_us = g.at_us
         FROM grown g
         WHERE h.room_id = g.room
     ), sent AS (
@@ -136,12 +163,6 @@ BEGIN
         WHERE p.system IS NULL
         GROUP BY p.room, p.sender
         ON CONFLICT (room_id, user_id) DO UPDATE SET last_seq = excluded.last_seq
-    ), mentioned AS (
-        INSERT INTO history.mentions (room_id, user_id, seq)
-        SELECT DISTINCT p.room, m.user_id, p.head_seq + p.nth
-        FROM placed p,
-            jsonb_array_elements_text(p.extra::jsonb -> 'mentions') AS m (user_id)
-        WHERE p.extra IS NOT NULL
     ), noted AS (
         INSERT INTO history.outbox (created_at_us, rooms, first_revs, last_revs)
         SELECT
@@ -158,18 +179,58 @@ BEGIN
         )
     )
     SELECT
-        n.verdict,
+        n.fate,
         coalesce(n.first_seq, n.head_seq + n.nth),
         coalesce(n.first_rev, n.head_rev + n.nth),
         coalesce(n.first_id, n.id),
-        CASE
-            WHEN n.fate = 'w' THEN n.until_us
-            WHEN n.verdict = 'w' THEN p_now_us + n.pause
-            ELSE coalesce(n.first_at_us, n.at_us)
-        END,
+        CASE WHEN n.fate = 'w' THEN n.until_us ELSE coalesce(n.first_at_us, n.at_us) END,
         (SELECT noted.id FROM noted)
     FROM numbered n
     ORDER BY n.ord;
+
+    -- What is found here was stored above, or before: then it is noted already, or no longer so.
+    IF cardinality(array_remove(p_systems, NULL)) > 0 THEN
+        WITH noticed AS (
+            INSERT INTO history.notices (room_id, seq)
+            SELECT m.room_id, m.seq
+            FROM unnest(p_rooms, p_senders, p_clients, p_systems)
+                AS e (room, sender, client, system)
+            CROSS JOIN LATERAL (
+                SELECT * FROM history.messages
+                WHERE room_id = e.room AND sender_id = e.sender AND client_id = e.client
+                LIMIT 1
+            ) m
+            WHERE e.system IS NOT NULL AND m.system IS NOT NULL
+            ON CONFLICT DO NOTHING
+            RETURNING room_id, seq
+        )
+        UPDATE history.heads h
+        SET last_notice_seq = greatest(h.last_notice_seq, n.seq)
+        FROM (SELECT room_id, max(seq) AS seq FROM noticed GROUP BY room_id) n
+        WHERE h.room_id = n.room_id;
+    END IF;
+
+    IF cardinality(array_remove(p_extras, NULL)) > 0 THEN
+        WITH mentioned AS (
+            INSERT INTO history.mentions (room_id, user_id, seq)
+            SELECT DISTINCT m.room_id, u.user_id, m.seq
+            FROM unnest(p_rooms, p_senders, p_clients, p_extras)
+                AS e (room, sender, client, extra)
+            CROSS JOIN LATERAL (
+                SELECT * FROM history.messages
+                WHERE room_id = e.room AND sender_id = e.sender AND client_id = e.client
+                LIMIT 1
+            ) m
+            CROSS JOIN LATERAL jsonb_array_elements_text(m.extra -> 'mentions') AS u (user_id)
+            WHERE e.extra IS NOT NULL
+            ON CONFLICT DO NOTHING
+            RETURNING room_id, seq
+        )
+        UPDATE history.heads h
+        SET last_mention_seq = greatest(h.last_mention_seq, n.seq)
+        FROM (SELECT room_id, max(seq) AS seq FROM mentioned GROUP BY room_id) n
+        WHERE h.room_id = n.room_id;
+    END IF;
 END
 $$;
 

@@ -36,6 +36,14 @@ pub(super) struct Talk {
     mine: HashSet<ClientId>,
     input_ended: bool,
     welcomed: bool,
+    /// What to do when the token is about to end: come back, or stay as long as it lasts.
+    expiry: Expiry,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    ComeBack,
+    Stay,
 }
 
 /// How a connection ended.
@@ -45,6 +53,8 @@ pub(super) enum Turn {
     /// There is no use in coming back.
     Refused(String),
     Moved(Duration),
+    /// The token is about to end: come back with another.
+    Expiring,
     Broken(String),
 }
 
@@ -61,7 +71,12 @@ impl Talk {
             mine: HashSet::new(),
             input_ended: false,
             welcomed: false,
+            expiry: Expiry::Stay,
         }
+    }
+
+    pub(super) const fn on_expiry(&mut self, expiry: Expiry) {
+        self.expiry = expiry;
     }
 
     pub(super) const fn was_welcomed(&self) -> bool {
@@ -206,6 +221,7 @@ impl Talk {
             Heard::Answer { id, outcome } => self.acknowledged(id, outcome.err(), link).await,
             Heard::Event(event) => match *event {
                 Event::Moving { after_ms } => Err(Turn::Moved(Duration::from_millis(after_ms))),
+                Event::Expiring { .. } if self.expiry == Expiry::ComeBack => Err(Turn::Expiring),
                 event => {
                     self.print(event);
                     Ok(())

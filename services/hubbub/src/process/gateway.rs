@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use hubbub_auth::Verifier;
-use hubbub_gateway::{BindError, Dependencies, Server};
+use hubbub_gateway::{BindError, Dependencies, Grants, Server};
 use hubbub_runtime::grpc::Transport;
 
 use super::{Process, probe::Hold};
@@ -22,12 +22,25 @@ impl Process {
                 async move { peer.check().await }
             });
         }
+        let identity = match self.settings.to_identity() {
+            Some(identity) => {
+                let identity = Transport::connect(&identity).await.map_err(Failure::config)?;
+                let peer = identity.clone();
+                self.probe("identity service", Hold::Once, move || {
+                    let peer = peer.clone();
+                    async move { peer.check().await }
+                });
+                Some(Grants::new(identity))
+            }
+            None => None,
+        };
         let dependencies = Dependencies {
             bus: self.bus()?,
             ephemeral: self.ephemeral()?,
             room,
             history,
-            verifier: self.verifier(&self.settings)?,
+            verifier: self.verifier(&self.settings, identity.as_ref())?,
+            identity,
             clock: Arc::clone(&self.clock),
             standalone: false,
         };
@@ -35,8 +48,17 @@ impl Process {
         Ok(())
     }
 
-    pub(super) fn verifier(&self, settings: &Settings) -> Result<Verifier, Failure> {
-        Verifier::new(&settings.auth, Arc::clone(&self.clock)).map_err(Failure::config)
+    pub(super) fn verifier(
+        &self,
+        settings: &Settings,
+        identity: Option<&Grants>,
+    ) -> Result<Verifier, Failure> {
+        let (auth, clock) = (&settings.auth, Arc::clone(&self.clock));
+        match identity {
+            Some(identity) => Verifier::with_issuer(auth, clock, Arc::new(identity.clone())),
+            None => Verifier::new(auth, clock),
+        }
+        .map_err(Failure::config)
     }
 
     /// Listens for clients and serves them; says where.
@@ -44,7 +66,7 @@ impl Process {
         &self,
         dependencies: Dependencies,
     ) -> Result<SocketAddr, Failure> {
-        let config = self.settings.gateway.clone();
+        let config = self.settings.gateway();
         let server =
             Server::bind(config, dependencies, &self.lifecycle).await.map_err(bind_failure)?;
         let address = server.local_address().context("the gateway's listener")?;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hubbub_gateway::Dependencies;
+use hubbub_gateway::{Dependencies, Grants};
 use hubbub_runtime::grpc::Transport;
 
 use super::{Process, make_data_dir};
@@ -15,19 +15,24 @@ impl Process {
         let settings = self.settings.clone().with_dev_secret()?;
         let bus = self.bus()?;
 
-        // Behind the gateway the room service, behind it history: each is there for the last calls of
-        // the one before. A stage stands directly behind the one it is made from.
+        // Behind the gateway the identity service, behind it room, behind it history: each is there for
+        // the last calls of the one before. A stage stands directly behind the one it is made from.
         let history_stage = self.lifecycle.behind();
         let room_stage = self.lifecycle.behind();
         let history = self.local_history(Arc::clone(&bus), &history_stage).await?;
         let history = Transport::local(history.routes());
         let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
+        let room = Transport::local(rooms.routes());
+        let identity_stage = self.lifecycle.behind();
+        let identity = self.local_identity(Arc::clone(&bus), room.clone(), &identity_stage).await?;
+        let identity = Grants::new(Transport::local(identity.routes()));
         let dependencies = Dependencies {
             bus,
             ephemeral: self.ephemeral()?,
-            room: Transport::local(rooms.routes()),
+            room,
             history,
-            verifier: self.verifier(&settings)?,
+            verifier: self.verifier(&settings, Some(&identity))?,
+            identity: Some(identity),
             clock: Arc::clone(&self.clock),
             standalone: true,
         };

@@ -12,6 +12,9 @@ impl Settings {
         let mut problems = Vec::new();
         self.check_common(&mut problems);
         if matches!(role, Role::Gateway | Role::Standalone) {
+            if let Err(text) = self.gateway.validate() {
+                problems.push(Problem::sentence(format_args!("gateway.{text}")));
+            }
             self.check_keys(role, &mut problems);
         }
         if role != Role::Standalone {
@@ -30,8 +33,11 @@ impl Settings {
         if self.admin.probe_interval.is_zero() {
             problems.push(Problem::new("admin.probe_interval", "is 0"));
         }
-        if let Err(text) = self.gateway.validate() {
-            problems.push(Problem::sentence(format_args!("gateway: {text}")));
+        // Nothing is connected by this: it reads the addresses and the certificate.
+        if !self.bus.urls.is_empty()
+            && let Err(error) = hubbub_bus::connect(&self.bus())
+        {
+            problems.push(Problem::sentence(format_args!("bus: {error}")));
         }
         if let Err(text) = self.history().validate() {
             problems.push(Problem::sentence(format_args!("history: {text}")));
@@ -39,14 +45,17 @@ impl Settings {
         if let Err(text) = self.room().validate() {
             problems.push(Problem::sentence(format_args!("room: {text}")));
         }
+        if let Err(text) = self.identity().validate() {
+            problems.push(Problem::sentence(format_args!("identity: {text}")));
+        }
     }
 
     /// Only a standalone process may make a key of its own.
     fn check_keys(&self, role: Role, problems: &mut Vec<Problem>) {
         if self.has_no_key() {
-            if role != Role::Standalone {
-                let text = "is not set, nor are auth.public_key_files and auth.jwks_url: there is \
-                            no key to verify tokens with";
+            if role != Role::Standalone && self.to_identity().is_none() {
+                let text = "is not set, nor are auth.public_key_files, auth.jwks_url and \
+                            grpc.identity: there is no key to verify tokens with";
                 problems.push(Problem::new("auth.secret", text));
             }
             return;
@@ -68,16 +77,22 @@ impl Settings {
         let store = match role {
             Role::Room => Some(self.room().database),
             Role::History => Some(self.history().database),
+            Role::Identity => Some(self.identity().database),
             Role::Gateway | Role::Standalone => None,
         };
         if store.is_some_and(|url| !url.expose().starts_with("postgres")) {
             let text = "is not postgres://… (or DATABASE_URL): SQLite is for standalone";
             problems.push(Problem::new("database.url", text));
         }
-        if role == Role::Gateway
+        if matches!(role, Role::Gateway | Role::Identity)
             && let Err(error) = self.to_room().validate()
         {
             problems.push(Problem::sentence(format_args!("grpc.room: {error}")));
+        }
+        if role == Role::Gateway
+            && let Some(Err(error)) = self.to_identity().map(|identity| identity.validate())
+        {
+            problems.push(Problem::sentence(format_args!("grpc.identity: {error}")));
         }
         if matches!(role, Role::Gateway | Role::Room)
             && let Err(error) = self.to_history().validate()

@@ -20,9 +20,16 @@ struct Terminal {
 
 impl Terminal {
     fn open(standalone: &Standalone, me: &str, other: &str) -> Self {
+        Self::enter(standalone, me, other, &[])
+    }
+
+    /// The same, getting in as `how` says.
+    fn enter(standalone: &Standalone, me: &str, other: &str, how: &[&str]) -> Self {
         let url = format!("ws://{}", standalone.address());
-        let mut command: Command =
-            hubbub(standalone.dir(), &["chat", "--as", me, "--with", other, "--url", &url]);
+        let arguments = ["chat", "--as", me, "--with", other, "--url", &url];
+        let arguments: Vec<&str> = arguments.into_iter().chain(how.iter().copied()).collect();
+        let mut command: Command = hubbub(standalone.dir(), &arguments);
+        command.env("HUBBUB_PASSWORD", "correct horse");
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let keyboard = child.stdin.take();
@@ -71,5 +78,28 @@ async fn two_terminals_talk_and_history_is_there_on_opening() {
     again.sees("me: are you there?").await;
     again.sees("bob: I am").await;
     again.end().await;
+    standalone.serving.stop().await;
+}
+
+#[tokio::test]
+async fn a_newcomer_registers_and_a_guest_drops_by_with_one_command_each() {
+    let settings = [
+        ("HUBBUB_IDENTITY__PASSWORD__MEMORY_KIB", "64"),
+        ("HUBBUB_IDENTITY__PASSWORD__PASSES", "1"),
+    ];
+    let standalone = Standalone::start(&settings).await;
+    let mut ada = Terminal::enter(&standalone, "Ada", "ben", &["--register", "--stay"]);
+    ada.write("is anybody there?").await;
+    let mut ben = Terminal::enter(&standalone, "Ben", "ada", &["--register"]);
+    ben.sees("ada: is anybody there?").await;
+    ben.write("I am").await;
+    ada.sees("ben: I am").await;
+    ben.end().await;
+    let mut again = Terminal::enter(&standalone, "BEN", "ada", &["--login"]);
+    again.sees("me: I am").await;
+    again.end().await;
+    let mut guest = Terminal::enter(&standalone, "Zelda", "ada", &["--guest"]);
+    guest.write("just passing").await;
+    guest.end().await;
     standalone.serving.stop().await;
 }

@@ -12,7 +12,7 @@ const GOOD_GATEWAY: [(&str, &str); 2] = [
     ("REDIS_URL", "redis://127.0.0.1:1"),
 ];
 
-const BAD: [Case; 20] = [
+const BAD: [Case; 24] = [
     (&["gateway"], &[("REDIS_URL", "redis://127.0.0.1:1")], "auth.secret is not set"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "0123456789abcdef0123456789abcdef")], "bus.urls"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "short")], "auth.secret has fewer than 32 bytes"),
@@ -30,6 +30,14 @@ const BAD: [Case; 20] = [
     (&[], &[("HUBBUB_TELEMETRY__SAMPLE_RATIO", "2")], "telemetry.sample_ratio"),
     (&[], &[("RUST_LOG", "hubbub=loud=very")], "telemetry.log_filter"),
     (&[], &[("HUBBUB_AUTH__PUBLIC_KEY_FILES", "/nowhere.pem")], "/nowhere.pem"),
+    (&["gateway"], &[("REDIS_URL", "http://redis")], "bus: "),
+    (&["room"], &[("DATABASE_URL", "postgres://db:port/x")], "room: database is not postgres://"),
+    (&[], &[("HUBBUB_TELEMETRY__OTLP_ENDPOINT", "collector:4317")], "telemetry.otlp_endpoint"),
+    (
+        &["history"],
+        &[("REDIS_URL", "rediss://redis"), ("HUBBUB_BUS__CA_FILE", "/nowhere/redis.crt")],
+        "/nowhere/redis.crt",
+    ),
     (&["room"], &[("HUBBUB_GRPC__TLS__ENABLED", "true")], "grpc.tls.ca_file: no file is named"),
     (
         &["gateway"],

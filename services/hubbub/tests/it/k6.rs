@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, Node, RolloutTimings};
+use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, Node, RolloutTimings, Turn};
 
 use crate::workload::unlimited;
 
@@ -51,6 +51,9 @@ async fn the_scenarios_hold_on_a_cluster() {
 
     run("smoke", &[urls]).await;
     run("steady-chat", &[&short[..], &[("CLIENTS", "30"), ("RATE", "30")]].concat()).await;
+    let socketio = [("CLIENTS", "20"), ("RATE", "20"), ("DOOR", "socketio")];
+    run("smoke-socketio", &[urls]).await;
+    run("steady-chat", &[&short[..], &socketio].concat()).await;
     run("big-room", &[&short[..], &[("CLIENTS", "100"), ("RATE", "5")]].concat()).await;
     run("soak", &[&short[..], &[("CLIENTS", "20"), ("RATE", "20")]].concat()).await;
     let storm = [urls, ("CLIENTS", "100"), ("ADMISSION_SECONDS", "10"), ("DURATION_SECONDS", "3")];
@@ -92,9 +95,9 @@ async fn three_gateways_are_replaced_and_nobody_comes_back_twice() {
     };
     let options = ClusterOptions { gateways: 3, spares: 3, ..unlimited() };
     let mut cluster = Cluster::start(options).await.expect("a cluster");
-    let balancer = Balancer::start().await.expect("a balancer");
+    let balancer = Balancer::start(Turn::RoundRobin).await.expect("a balancer");
     cluster.gateways.iter().for_each(|gateway| balancer.admit(gateway.address()));
-    let urls = balancer.url();
+    let urls = format!("http://{}", balancer.address());
     let settings = [("HUBBUB_URLS", urls.as_str()), ("CLIENTS", "60"), ("RATE", "60")];
     let short = [
         ("RAMP_SECONDS", "3"),
@@ -106,7 +109,7 @@ async fn three_gateways_are_replaced_and_nobody_comes_back_twice() {
     let rolling = async {
         // The load should be under way.
         tokio::time::sleep(Duration::from_secs(6)).await;
-        cluster.roll_gateways(&balancer, timings).await.expect("the rollout")
+        cluster.roll_gateways(&balancer, timings).await.expect("the rollout");
     };
     let ((), outcome) = tokio::join!(rolling, load.finish(PATIENCE));
     let outcome = outcome.expect("k6 ends");

@@ -109,7 +109,7 @@ impl Line {
         self.socket.send(Message::text(text)).await.expect("sent");
     }
 
-    async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("in time");
         next.expect("open").expect("whole")
     }

@@ -31,6 +31,7 @@ pub(crate) fn hubbub(dir: &Path, arguments: &[&str]) -> Command {
         .env("HUBBUB_GATEWAY__EDGE__LISTEN", "127.0.0.1:0")
         .env("HUBBUB_ROOM__LISTEN", "127.0.0.1:0")
         .env("HUBBUB_HISTORY__LISTEN", "127.0.0.1:0")
+        .env("HUBBUB_IDENTITY__LISTEN", "127.0.0.1:0")
         .env("HUBBUB_ADMIN__LISTEN", "127.0.0.1:0")
         .env("HUBBUB_GATEWAY__DRAIN__NOTICE", "0s")
         .stdin(Stdio::null())

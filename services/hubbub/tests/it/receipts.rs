@@ -1,11 +1,16 @@
 //! How far messages have come, and the rules around them: receipts, mentions and replies, earlier
 //! versions, bounds of reactions, slow mode. Alone and over two gateways.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hubbub_testkit::{Cluster, token};
 use serde_json::{Value, json};
 
-use crate::{line::Line, world::World, world::in_both_worlds};
+use crate::{
+    line::Line,
+    workload::unlimited,
+    world::{World, in_both_worlds},
+};
 
 in_both_worlds! {
     markers_are_told_and_receipts_tell_of_everybody,
@@ -216,12 +221,12 @@ async fn slow_mode_lets_one_pass(world: &World) {
 
     assert_eq!(alice.ask(pace(1)).await["ok"]["slow_mode_seconds"], 1);
     while bob.event("room").await["slow_mode_seconds"] != 1 {}
-    // Its end is what this is about: as long as the refusal says, and no longer.
     let mut waited = 0;
     while let Some(wait) =
         send(&mut bob, &room, "3", text()).await["error"]["retry_after_ms"].as_u64()
     {
         assert!(wait <= 1_000, "{wait} ms");
+        // Time is what this is about: as long as the refusal says, and no longer.
         tokio::time::sleep(Duration::from_millis(wait)).await;
         waited += 1;
         assert!(waited < 5, "it never ends");
@@ -251,4 +256,38 @@ async fn a_newcomer_has_nothing_unread(world: &World) {
     alice.ask(rename).await;
     while bob.event("message").await["system"]["event"] != "topic_set" {}
     assert_eq!(unread(&bob.ask(json!({"type": "chats"})).await), 1, "notices are never unread");
+}
+
+/// While the room service is away nobody is told that anything was stored which was not; what had
+/// arrived is made up for.
+#[tokio::test(flavor = "multi_thread")]
+async fn markers_outlast_an_outage_of_the_room_service() {
+    let mut cluster = Cluster::start(unlimited()).await.expect("a cluster");
+    let urls = cluster.urls();
+    let (mut alice, _) = Line::welcomed(&urls[0], &token("alice"), Value::Null).await;
+    let (mut bob, _) = Line::welcomed(&urls[1], &token("bob"), Value::Null).await;
+    let opened = alice.ask(json!({"type": "open_direct", "peer": "bob"})).await;
+    let room = opened["ok"]["room"].clone();
+    bob.event("joined").await;
+    let seq = say(&mut alice, &room, "1").await;
+    assert_eq!(bob.event("message").await["seq"], seq);
+
+    for node in &mut cluster.rooms {
+        node.kill().await;
+    }
+    let told = bob.ask(json!({"type": "delivered", "room": room, "seq": seq})).await;
+    assert_eq!(told["ok"], json!({}), "{told}");
+    let read = json!({"type": "read", "room": room, "seq": seq});
+    let refused = bob.ask(read.clone()).await;
+    assert_eq!(refused["error"]["code"], "unavailable", "{refused}");
+    for node in &mut cluster.rooms {
+        node.start_again().await.expect("it starts");
+    }
+    let delivered = alice.event("delivered").await;
+    assert_eq!((&delivered["user"], &delivered["seq"]), (&json!("bob"), &seq));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while bob.ask(read.clone()).await["ok"]["unread"] != 0 {
+        assert!(Instant::now() < deadline, "the room service is back, and nothing is stored");
+    }
+    assert_eq!(alice.event("read").await["seq"], seq);
 }

@@ -65,9 +65,10 @@ impl Roles {
             config.edge.listen = any;
             let dependencies = Dependencies {
                 bus: Arc::clone(&bus),
-                ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
+                ephemeral: Arc::clone(&state),
                 room: room.clone(),
                 history: history.clone(),
+                identity: None,
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
                 standalone: false,

@@ -8,7 +8,10 @@ use rand::{
 };
 use serde_json::{Value, json};
 
-use crate::{line::Line, world::World, world::in_both_worlds};
+use crate::{
+    line::Line,
+    world::{World, in_both_worlds},
+};
 
 in_both_worlds! {
     three_devices_count_as_a_recount_does,

@@ -60,10 +60,14 @@ impl Outcome {
 impl Workload {
     /// `clients` people, each in two of `rooms` rooms, connected to all gateways in turn.
     pub(crate) async fn start(cluster: &Cluster, clients: usize, rooms: usize) -> Self {
-        let urls = cluster.urls();
+        Self::start_at(&cluster.urls(), clients, rooms).await
+    }
+
+    /// The same, with other addresses than the gateways' own: of something that stands before them.
+    pub(crate) async fn start_at(urls: &[String], clients: usize, rooms: usize) -> Self {
         let names: Vec<String> = (0..clients).map(|number| format!("user-{number}")).collect();
         let mut memberships = vec![Vec::new(); clients];
-        let founder = Client::start("founder", token("founder"), urls.clone());
+        let founder = Client::start("founder", token("founder"), urls.to_vec());
         let mut ids = Vec::new();
         for number in 0..rooms {
             let members: Vec<usize> = (0..clients)
@@ -86,7 +90,7 @@ impl Workload {
             .iter()
             .enumerate()
             .map(|(number, name)| {
-                let mut urls = urls.clone();
+                let mut urls = urls.to_vec();
                 let first = number % urls.len();
                 urls.rotate_left(first);
                 Client::start(name, token(name), urls)

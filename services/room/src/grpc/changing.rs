@@ -6,11 +6,13 @@ use hubbub_domain::Fault;
 use hubbub_proto::room::v1::{
     CreateRoomRequest, CreateRoomResponse, InviteRequest, InviteResponse, JoinRequest,
     JoinResponse, LeaveRequest, LeaveResponse, MarkReadRequest, MarkReadResponse,
-    OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse, SetRoleRequest,
-    SetRoleResponse, UpdateChatRequest, UpdateChatResponse, UpdateRoomRequest, UpdateRoomResponse,
+    OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse, SetBlockRequest,
+    SetBlockResponse, SetRoleRequest, SetRoleResponse, UpdateChatRequest, UpdateChatResponse,
+    UpdateRoomRequest, UpdateRoomResponse,
 };
 
 use crate::{
+    blocking::{Block, BlockState},
     change::Command,
     input,
     model::{RoomName, Topic},
@@ -113,6 +115,23 @@ impl Rooms {
         let role = input::role(request.role)?;
         self.change(actor, room, Command::SetRole { user, role }).await?;
         Ok(SetRoleResponse {})
+    }
+
+    pub(super) async fn do_set_block(
+        &self,
+        request: SetBlockRequest,
+    ) -> Result<SetBlockResponse, Fault> {
+        if request.version == 0 || i64::try_from(request.version).is_err() {
+            return Err(Fault::bad_request("version is not the count of a change"));
+        }
+        let block = Block {
+            user: input::user("user_id", &request.user_id)?,
+            peer: input::user("peer_id", &request.peer_id)?,
+            state: if request.blocked { BlockState::Blocked } else { BlockState::Lifted },
+            version: request.version,
+        };
+        self.set_block(&block).await?;
+        Ok(SetBlockResponse {})
     }
 
     pub(super) async fn do_update_chat(

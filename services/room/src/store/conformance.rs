@@ -1,5 +1,6 @@
 //! One suite for every adapter: each case is a part of the contract, run on a store of its own.
 
+mod blocks;
 mod changes;
 mod finding;
 mod notices;
@@ -75,6 +76,9 @@ on_every_adapter! {
     finding::a_request_makes_one_room,
     finding::old_requests_are_forgotten,
     finding::a_new_room_is_whole,
+    blocks::a_block_shuts_the_room_of_two_until_both_are_lifted,
+    blocks::a_block_before_the_room_keeps_it_from_being_made,
+    blocks::blocking_and_opening_at_once_never_miss_each_other,
     changes::joining_twice_is_joining_once,
     changes::the_owner_role_passes_on,
     changes::the_last_one_out_dissolves,

@@ -91,6 +91,7 @@ impl From<&NewDirect> for Making {
                 member_count: 2,
                 created_at: new.at,
                 pair: Some((new.low.clone(), new.high.clone())),
+                blocked: false,
             },
             by: new.by.clone(),
             people: vec![person(&new.low, &new.high), person(&new.high, &new.low)],
@@ -116,6 +117,7 @@ impl From<&NewRoom> for Making {
                 member_count: u32::try_from(people.len()).unwrap_or(u32::MAX),
                 created_at: new.at,
                 pair: None,
+                blocked: false,
             },
             by: new.owner.clone(),
             people,
@@ -150,6 +152,7 @@ impl Making {
             pinned: false,
             peer: person.peer.clone(),
             name: self.room.name.clone(),
+            blocked: self.room.blocked,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The Postgres adapter. Everything is in the schema `room`; writes go out in batches (`UNNEST`),
 //! so that a call costs a fixed number of statements however many people it is about.
 
+mod block;
 mod change;
 mod create;
 mod notices;
@@ -21,6 +22,7 @@ use super::{
     NewRoom, NoticeClaim, Page, Progress, PublicWish, Result, Store,
 };
 use crate::{
+    blocking::{Block, Shut},
     change::Change,
     config::PostgresConfig,
     error::StoreError,
@@ -96,6 +98,10 @@ impl Store for PostgresStore {
 
     async fn open_direct(&self, new: &NewDirect) -> Result<Made> {
         create::open_direct(&self.pool, new).await
+    }
+
+    async fn set_block(&self, block: &Block) -> Result<Shut> {
+        block::set(&self.pool, block).await
     }
 
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {

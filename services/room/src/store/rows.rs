@@ -46,7 +46,7 @@ macro_rules! room_columns {
     () => {
         "r.room_id, r.kind, r.name AS room_name, r.topic, r.state, r.slow_mode_seconds, \
          r.member_count, \
-         r.created_at_us AS room_created_at_us, r.user_low, r.user_high "
+         r.created_at_us AS room_created_at_us, r.user_low, r.user_high, r.blocked "
     };
 }
 pub(super) use room_columns;
@@ -56,7 +56,7 @@ macro_rules! membership_columns {
     () => {
         "c.user_id, c.room_id, r.kind, r.state, r.slow_mode_seconds, m.role, c.last_read_seq, \
          c.joined_at_us, \
-         c.muted, c.pinned, c.peer_id, r.name AS room_name "
+         c.muted, c.pinned, c.peer_id, r.name AS room_name, r.blocked "
     };
 }
 pub(super) use membership_columns;
@@ -73,6 +73,7 @@ pub(super) struct RoomRow {
     room_created_at_us: i64,
     user_low: Option<String>,
     user_high: Option<String>,
+    blocked: bool,
 }
 
 impl TryFrom<RoomRow> for Room {
@@ -91,6 +92,7 @@ impl TryFrom<RoomRow> for Room {
             member_count: small(row.member_count)?,
             created_at: Timestamp::from_micros(row.room_created_at_us),
             pair: low.zip(high),
+            blocked: row.blocked,
         })
     }
 }
@@ -143,6 +145,7 @@ pub(super) struct MembershipRow {
     pinned: bool,
     peer_id: Option<String>,
     room_name: String,
+    blocked: bool,
 }
 
 impl TryFrom<MembershipRow> for Membership {
@@ -162,6 +165,7 @@ impl TryFrom<MembershipRow> for Membership {
             pinned: row.pinned,
             peer: parse_user(row.peer_id.as_deref())?,
             name: row.room_name,
+            blocked: row.blocked,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! transaction from its start (`BEGIN IMMEDIATE`), so writers queue up instead of failing; others
 //! read beside it (WAL). A commit is on disk before it is answered (`synchronous = FULL`).
 
+mod block;
 mod change;
 mod create;
 mod notices;
@@ -24,6 +25,7 @@ use super::{
     NewRoom, NoticeClaim, Page, Progress, PublicWish, Result, Store,
 };
 use crate::{
+    blocking::{Block, Shut},
     change::Change,
     config::SqliteConfig,
     error::StoreError,
@@ -77,6 +79,10 @@ impl Store for SqliteStore {
 
     async fn open_direct(&self, new: &NewDirect) -> Result<Made> {
         create::open_direct(&self.writer, new).await
+    }
+
+    async fn set_block(&self, block: &Block) -> Result<Shut> {
+        block::set(&self.writer, block).await
     }
 
     async fn create_room(&self, new: &NewRoom) -> Result<Made> {

@@ -14,6 +14,7 @@ fn node(id: &str, connections: u64) -> Node {
         id: id.to_owned(),
         address: format!("{id}:7104"),
         connections,
+        closing: false,
         started_at: Timestamp::from_micros(1_700_000_000_000_000),
         heard: Duration::ZERO,
     }
@@ -36,8 +37,9 @@ pub(crate) async fn a_node_is_there_until_it_stops_renewing(state: State) {
     let found = state.node("b").await.unwrap().unwrap();
     assert!(found.heard >= Duration::from_millis(500), "it was heard before the other expired");
     assert_eq!((found.address.as_str(), found.connections), ("b:7104", 7));
-    state.register(&node("a", 3), LONG).await.unwrap();
-    assert_eq!(known(&state).await, [node("a", 3), node("b", 7)]);
+    let closing = Node { closing: true, ..node("a", 3) };
+    state.register(&closing, LONG).await.unwrap();
+    assert_eq!(known(&state).await, [closing, node("b", 7)]);
 }
 
 pub(crate) async fn a_node_that_says_goodbye_is_gone_at_once(state: State) {

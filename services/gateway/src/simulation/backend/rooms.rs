@@ -42,6 +42,7 @@ unimplemented_calls! {
     no_acquaintance(CheckAcquaintanceRequest) -> CheckAcquaintanceResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
+    no_block(SetBlockRequest) -> SetBlockResponse;
     no_receipts(ListReceiptsRequest) -> ListReceiptsResponse;
     no_check(CheckMembersRequest) -> CheckMembersResponse;
 }
@@ -56,6 +57,13 @@ impl RoomService for Rooms {
         request: Request<wire::OpenDirectRequest>,
     ) -> Answer<wire::OpenDirectResponse> {
         Self::no_direct(request).await
+    }
+
+    async fn set_block(
+        &self,
+        request: Request<wire::SetBlockRequest>,
+    ) -> Answer<wire::SetBlockResponse> {
+        Self::no_block(request).await
     }
 
     async fn create_room(

@@ -29,8 +29,8 @@ LEFT JOIN LATERAL (
 ) gone ON true
 LEFT JOIN LATERAL (
     SELECT count(*) AS notices
-    FROM history.messages m
-    WHERE m.room_id = asked.room AND m.system IS NOT NULL AND m.seq > mark.seq
+    FROM history.notices m
+    WHERE m.room_id = asked.room AND m.seq > mark.seq
         AND h.last_notice_seq > mark.seq AND $3::text IS NOT NULL
 ) noticed ON true
 LEFT JOIN LATERAL (

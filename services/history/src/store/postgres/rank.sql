@@ -44,8 +44,8 @@ LEFT JOIN LATERAL (
 ) gone ON true
 LEFT JOIN LATERAL (
     SELECT count(*) AS notices
-    FROM history.messages n
-    WHERE n.room_id = page.room AND n.system IS NOT NULL AND n.seq > mark.seq
+    FROM history.notices n
+    WHERE n.room_id = page.room AND n.seq > mark.seq
         AND page.last_notice_seq > mark.seq
 ) noticed ON true
 LEFT JOIN LATERAL (

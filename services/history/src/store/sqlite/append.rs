@@ -189,8 +189,9 @@ async fn store(
     let place = room.next(post.id, now);
     if insert(tx, post, place).await? {
         room.take(place, &post.content);
-        if let Content::User(body) = &post.content {
-            mention(tx, post.room, place.seq, &body.mentions).await?;
+        match &post.content {
+            Content::User(body) => mention(tx, post.room, place.seq, &body.mentions).await?,
+            Content::System(_) => notice(tx, post.room, place.seq).await?,
         }
         return Ok(Fate::Stored(place));
     }
@@ -241,6 +242,15 @@ async fn find(tx: &mut SqliteConnection, post: &Post) -> Result<Option<Place>, S
         id: MessageId::from_uuid(id),
         created_at: Timestamp::from_micros(at_us),
     }))
+}
+
+async fn notice(tx: &mut SqliteConnection, room: RoomId, seq: Seq) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO notices (room_id, seq) VALUES ($1, $2)")
+        .bind(room.as_uuid())
+        .bind(signed(seq.0))
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Notes who is mentioned; somebody named twice counts once.

@@ -17,8 +17,8 @@ SELECT
             WHERE m.room_id = asked.room AND m.deleted_at_us IS NOT NULL
                 AND m.seq > asked.read_seq
         ) END - CASE WHEN h.last_notice_seq <= asked.read_seq THEN 0 ELSE (
-            SELECT count(*) FROM messages m
-            WHERE m.room_id = asked.room AND m.system IS NOT NULL AND m.seq > asked.read_seq
+            SELECT count(*) FROM notices m
+            WHERE m.room_id = asked.room AND m.seq > asked.read_seq
         ) END
     END AS unread,
     CASE WHEN $2 IS NULL OR coalesce(h.last_mention_seq, 0) <= asked.read_seq THEN 0 ELSE (

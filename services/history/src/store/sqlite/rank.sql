@@ -31,8 +31,8 @@ SELECT
             WHERE t.room_id = marked.room AND t.deleted_at_us IS NOT NULL
                 AND t.seq > marked.read_seq
         ) END - CASE WHEN marked.last_notice_seq <= marked.read_seq THEN 0 ELSE (
-            SELECT count(*) FROM messages t
-            WHERE t.room_id = marked.room AND t.system IS NOT NULL AND t.seq > marked.read_seq
+            SELECT count(*) FROM notices t
+            WHERE t.room_id = marked.room AND t.seq > marked.read_seq
         ) END
     END AS unread,
     CASE WHEN marked.last_mention_seq <= marked.read_seq THEN 0 ELSE (

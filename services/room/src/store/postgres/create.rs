@@ -4,8 +4,9 @@
 use hubbub_domain::{Timestamp, UserId};
 use sqlx::{PgConnection, PgPool};
 
-use super::{reads, write};
+use super::{block, reads, write};
 use crate::{
+    blocking,
     error::StoreError,
     model::{Room, fold},
     store::{
@@ -17,6 +18,7 @@ use crate::{
 
 pub(super) async fn open_direct(pool: &PgPool, new: &NewDirect) -> Result<Made> {
     let mut tx = pool.begin().await?;
+    block::lock_pair(&mut tx, &new.low, &new.high).await?;
     let anchored = sqlx::query(
         "INSERT INTO room.direct_rooms (user_low, user_high, room_id) VALUES ($1, $2, $3)
          ON CONFLICT DO NOTHING",
@@ -30,6 +32,9 @@ pub(super) async fn open_direct(pool: &PgPool, new: &NewDirect) -> Result<Made> 
     if anchored == 0 {
         let room = reads::find_direct(&mut *tx, &new.low, &new.high).await?;
         return room.map(Made::found).ok_or(StoreError::Corrupt("a pair without its room"));
+    }
+    if block::between(&mut tx, &new.low, &new.high).await? {
+        return Err(blocking::refusal().into());
     }
     let made = make(&mut tx, new.into()).await?;
     tx.commit().await?;

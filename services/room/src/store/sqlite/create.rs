@@ -3,8 +3,9 @@
 use hubbub_domain::{Timestamp, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{WRITE, reads, write};
+use super::{WRITE, block, reads, write};
 use crate::{
+    blocking,
     error::StoreError,
     model::{Room, fold},
     store::{
@@ -29,6 +30,9 @@ pub(super) async fn open_direct(pool: &SqlitePool, new: &NewDirect) -> Result<Ma
     if anchored == 0 {
         let room = reads::find_direct(&mut *tx, &new.low, &new.high).await?;
         return room.map(Made::found).ok_or(StoreError::Corrupt("a pair without its room"));
+    }
+    if block::between(&mut tx, &new.low, &new.high).await? {
+        return Err(blocking::refusal().into());
     }
     let made = make(&mut tx, new.into()).await?;
     tx.commit().await?;

@@ -1,0 +1,14 @@
+//! The chart, the compose file, the image's contract, the dashboards and the alerts.
+
+mod alerts;
+mod compose;
+mod dashboards;
+mod golden;
+mod image;
+mod metrics;
+mod policy;
+mod readme;
+mod refusals;
+mod rendering;
+mod schemas;
+mod settings;

@@ -1,0 +1,96 @@
+//! The listener for the other gateways, which find it by this node's entry in the registry
+//! ([`crate::registry`]). Who calls here shows the service token and, where that is configured, a certificate.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use hubbub_runtime::{
+    grpc::{self, GrpcClientConfig, GrpcServerConfig},
+    lifecycle::Lifecycle,
+};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+/// Connections between two nodes are as old as the younger one: nobody else could serve better.
+const CONNECTION_AGE_MAX: Duration = Duration::from_hours(24 * 365);
+/// Each client that is connected to one node and served by another takes one; clients are bounded.
+const STREAMS_MAX: u32 = 1_000_000;
+
+/// How the other gateways reach this one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the other gateways connect to. Empty: nowhere; then Socket.IO clients that poll must come
+    /// back to the gateway they began with.
+    pub listen: String,
+    /// The address (`host:port`) they are told. Empty: the one listened on, if it is that of an
+    /// interface.
+    pub advertise: String,
+    /// As every role serves the others.
+    #[serde(skip)]
+    pub server: GrpcServerConfig,
+    /// As every role calls the others.
+    #[serde(skip)]
+    pub client: GrpcClientConfig,
+}
+
+/// A bound listener.
+pub(crate) struct Internal {
+    listener: TcpListener,
+    address: String,
+    config: Config,
+}
+
+/// Why there is no listener.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("gateway.internal.listen is not an address and a port: {0:?}")]
+    Address(String),
+    #[error("cannot listen for other gateways on {0}")]
+    Socket(SocketAddr, #[source] io::Error),
+    #[error("gateway.internal.advertise must say where {0} is reached by other gateways")]
+    Nowhere(SocketAddr),
+}
+
+impl Internal {
+    /// `None` where none is configured.
+    pub(crate) async fn bind(config: &Config) -> Result<Option<Self>, BindError> {
+        if config.listen.is_empty() {
+            return Ok(None);
+        }
+        let listen: SocketAddr =
+            config.listen.parse().map_err(|_| BindError::Address(config.listen.clone()))?;
+        let socket = |error| BindError::Socket(listen, error);
+        let listener = TcpListener::bind(listen).await.map_err(socket)?;
+        let local = listener.local_addr().map_err(socket)?;
+        let address = match &*config.advertise {
+            "" if local.ip().is_unspecified() => return Err(BindError::Nowhere(local)),
+            "" => local.to_string(),
+            address => address.to_owned(),
+        };
+        tracing::info!(%local, %address, "listening for other gateways");
+        Ok(Some(Self { listener, address, config: config.clone() }))
+    }
+
+    /// How the others are called.
+    pub(crate) fn client(&self) -> GrpcClientConfig {
+        self.config.client.clone()
+    }
+
+    /// Where the others reach this node.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Serves the other nodes until the lifecycle drains.
+    pub(crate) fn run(self, routes: Routes, lifecycle: &Lifecycle) {
+        let Self { listener, config, .. } = self;
+        let server = GrpcServerConfig {
+            connection_age_max: CONNECTION_AGE_MAX,
+            streams_max: STREAMS_MAX,
+            ..config.server
+        };
+        let serving = grpc::serve(listener, routes, &server, lifecycle);
+        lifecycle.spawn("internal listener", serving);
+    }
+}
