@@ -105,8 +105,8 @@ impl Event {
             Self::Delivered { .. } => "delivered",
             Self::Typing { .. } => "typing",
             Self::Presence(_) => "presence",
-            Self::Contact { .. } => "contact",
             Self::Reset { .. } => "reset",
+            Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }

@@ -256,16 +256,7 @@ impl Plan<'_> {
     ) -> Result<Node> {
         let name = format!("{role}-{number}");
         let (port, admin) = (free_port(), free_port());
-        let listen = match role {
-            "gateway" => "HUBBUB_GATEWAY__EDGE__LISTEN",
-            "room" => "HUBBUB_ROOM__LISTEN",
-            "identity" => "HUBBUB_IDENTITY__LISTEN",
-            _ => "HUBBUB_HISTORY__LISTEN",
-        };
-        let mut settings: Vec<(String, String)> = vec![
-            (listen.to_owned(), format!("127.0.0.1:{port}")),
-            ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
-        ];
+        let mut settings = listeners(role, port, admin);
         for store in &self.stores {
             let port = self.network.open(&name, store.name, store.port).await?;
             let url = store.url.replace(&format!(":{}", store.port), &format!(":{port}"));
@@ -284,6 +275,26 @@ impl Plan<'_> {
         let command = NodeCommand { binary: self.options.binary.clone(), role, settings, log };
         Ok(Node { name, command, port, admin: Admin::at(admin), process: None })
     }
+}
+
+/// Where a process listens.
+fn listeners(role: &str, port: u16, admin: u16) -> Vec<(String, String)> {
+    let listen = match role {
+        "gateway" => "HUBBUB_GATEWAY__EDGE__LISTEN",
+        "room" => "HUBBUB_ROOM__LISTEN",
+        "identity" => "HUBBUB_IDENTITY__LISTEN",
+        _ => "HUBBUB_HISTORY__LISTEN",
+    };
+    let mut settings = vec![
+        (listen.to_owned(), format!("127.0.0.1:{port}")),
+        ("HUBBUB_ADMIN__LISTEN".to_owned(), format!("127.0.0.1:{admin}")),
+    ];
+    if role == "gateway" {
+        // Gateways find each other, and hand on what belongs to another.
+        let internal = format!("127.0.0.1:{}", free_port());
+        settings.push(("HUBBUB_GATEWAY__INTERNAL__LISTEN".to_owned(), internal));
+    }
+    settings
 }
 
 async fn start_all(nodes: &mut [Node]) -> Result<()> {

@@ -19,6 +19,7 @@ mod heart;
 mod http;
 mod open;
 mod polling;
+mod probe;
 mod protocol;
 mod registry;
 mod session;

@@ -9,21 +9,25 @@
 //!   behind is never sent a change out of turn: it is caught up (`catch_up`).
 //! - After the bus was interrupted, and once in a while anyway, heads are compared (`resync`).
 //!
-//! A room's lock is held for the time of putting a shared frame into each follower's outbox, never
-//! over an await.
+//! - What is in order is given to the followers by a few tasks (`writers`), straight to the sockets.
+//!
+//! A lock is held for the time of handing shared frames to a few followers, never over an await.
 
 mod catch_up;
 mod encoded;
 mod feed;
 mod follower;
 mod misses;
+mod order;
 mod repair;
 mod resync;
 mod ring;
 mod room;
+mod run;
 mod stream;
+mod writers;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use dashmap::DashMap;
 use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
@@ -36,15 +40,15 @@ pub(crate) use encoded::Encoded;
 use encoded::Live;
 pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
-use room::{Delivered, Room};
+use room::Room;
+use writers::Writers;
 
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Backends, Heads},
     config::HubConfig,
-    metrics,
-    session::{Flusher, Session},
+    session::Session,
     topics::Topics,
 };
 
@@ -87,7 +91,7 @@ pub(crate) struct Hub {
     departures: mpsc::Sender<Departure>,
     misses: Misses,
     fetches: Arc<Semaphore>,
-    flusher: Flusher,
+    writers: Writers,
     tasks: TaskTracker,
     epoch: Mutex<String>,
 }
@@ -110,7 +114,7 @@ impl Hub {
             departures,
             misses: Misses::default(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
-            flusher: Flusher::new(),
+            writers: Writers::new(),
             tasks: TaskTracker::new(),
             epoch: Mutex::default(),
         })
@@ -136,7 +140,7 @@ impl Hub {
     pub(crate) fn unfollow(&self, session: &Session, room: RoomId) {
         session.forget_room(room);
         if let Some(entry) = self.get(room) {
-            entry.detach(session.id());
+            entry.detach(session);
         }
     }
 
@@ -145,11 +149,6 @@ impl Hub {
         if let Some(entry) = self.get(room) {
             entry.detach_user(user);
         }
-    }
-
-    /// Writes what is delivered; its shards have to run.
-    pub(crate) const fn flusher(&self) -> &Flusher {
-        &self.flusher
     }
 
     /// The sessions that follow a room.
@@ -164,14 +163,14 @@ impl Hub {
 
     /// The newest message of a room that was delivered here lately: there may be newer ones.
     pub(crate) fn newest_seq(&self, room: RoomId) -> Option<Seq> {
-        self.get(room)?.lock().ring.newest_seq()
+        self.get(room)?.order().ring.newest_seq()
     }
 
     /// The end of a session.
     pub(crate) fn leave(&self, session: &Session) {
         for room in session.take_rooms() {
             if let Some(entry) = self.get(room) {
-                entry.detach(session.id());
+                entry.detach(session);
             }
         }
     }
@@ -200,7 +199,7 @@ impl Hub {
         self.note_epoch(&heads.epoch);
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
-                entry.note_head(head.head.rev);
+                entry.order().note_head(head.head.rev);
                 self.mend(&entry);
             }
         }
@@ -208,27 +207,9 @@ impl Hub {
 
     /// Puts changes from the bus or from history where they belong in their room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
-        let Delivered { posted_at, departed, to_flush } = room.offer(changes);
-        self.flusher.flush(to_flush);
-        let now = self.clock.now().as_micros();
-        for posted_at in posted_at {
-            let micros = u64::try_from(now - posted_at.as_micros()).unwrap_or(0);
-            metrics::deliver_seconds(Duration::from_micros(micros).as_secs_f64());
-        }
-        for (user, rev) in departed {
-            self.ask_about(room, user, rev);
-        }
+        let writers = room.order().offer(changes);
+        self.writers.name(room, &writers);
         self.mend(room);
-    }
-
-    /// Has it asked whether somebody whose events stopped is a member.
-    fn ask_about(&self, room: &Room, user: UserId, rev: Rev) {
-        let departure = Departure { user, room: room.id(), rev };
-        if let Err(error) = self.departures.try_send(departure) {
-            // At the bound nobody asks whether they are back: they have to connect again.
-            let departure = error.into_inner();
-            room.detach_user(&departure.user);
-        }
     }
 
     /// Starts a repair when something that exists was not delivered.
@@ -237,7 +218,7 @@ impl Hub {
         if planted::has(Bug::GapForgotten) {
             return;
         }
-        if room.begin_repair() {
+        if room.order().begin_repair() {
             self.tasks.spawn(Arc::clone(self).repair(Arc::clone(room)));
         }
     }
@@ -255,7 +236,8 @@ impl Hub {
     }
 
     fn room(&self, room: RoomId) -> Arc<Room> {
-        Arc::clone(&self.rooms.entry(room).or_insert_with(|| Arc::new(Room::new(room))))
+        let new = || Arc::new(Room::new(room, self.writers.count()));
+        Arc::clone(&self.rooms.entry(room).or_insert_with(new))
     }
 
     /// Revisions of another epoch mean nothing: everybody who follows anything starts anew.

@@ -116,8 +116,8 @@ pub(crate) fn delivered(count: usize) {
     counter!("hubbub_gateway_deliveries_total").increment(count as u64);
 }
 
-/// Seconds from a message's place in its room (history's clock) to the outboxes of the sessions here
-/// (ours): as exact as the two clocks agree, and never below 0. Once per message and gateway.
+/// Seconds from a message's place in its room (history's clock) to the sockets of the sessions here
+/// (ours): as exact as the two clocks agree, and never below 0. Once per message and gateway, by one of its writers.
 pub(crate) fn deliver_seconds(seconds: f64) {
     histogram!("hubbub_gateway_deliver_seconds").record(seconds);
 }

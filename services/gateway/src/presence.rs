@@ -35,7 +35,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     backends::Backends,
     config::{PresenceConfig, RegistryConfig},
-    hub::Hub,
     metrics,
     session::{Session, SessionId},
     steady::SteadyMap,
@@ -60,7 +59,6 @@ pub(crate) struct Grounds {
     pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) tidings: Tidings,
     pub(crate) backends: Backends,
-    pub(crate) hub: Arc<Hub>,
     pub(crate) topics: Arc<Topics>,
     pub(crate) jitter: Jitter,
 }
@@ -198,7 +196,7 @@ impl Presences {
         let (version, user) = (told.version, user.clone());
         let last_seen =
             (told.last_seen_micros > 0).then(|| Timestamp::from_micros(told.last_seen_micros));
-        self.watches.heard(&self.on.hub, Presence { user, availability, version, last_seen });
+        self.watches.heard(Presence { user, availability, version, last_seen });
     }
 
     /// What was told may have been lost, and what was written: all leases are renewed at once, and
@@ -260,7 +258,7 @@ impl Presences {
                     if self.reachable.swap(false, Ordering::Relaxed) {
                         tracing::warn!(%error, "presence is unknown");
                     }
-                    self.watches.all_unknown(&self.on.hub);
+                    self.watches.all_unknown();
                 }
             }
         }

@@ -271,7 +271,6 @@ pub(crate) fn assemble(
         state: Arc::clone(&state),
         tidings: tidings.clone(),
         backends: backends.clone(),
-        hub: Arc::clone(&hub),
         topics: Arc::clone(&topics),
         jitter,
     };
@@ -319,8 +318,8 @@ impl Background {
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
-        for shard in hub.flusher().shards() {
-            until_drained(support, "flusher", shard.run());
+        for writer in hub.writers() {
+            until_drained(support, "writer", writer);
         }
         let receipts = Arc::clone(&core.receipts).run(self.reads, support.drain.clone());
         support.spawn("receipts", receipts);

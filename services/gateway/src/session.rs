@@ -5,7 +5,6 @@
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
 mod fleeting;
-mod flusher;
 mod held;
 mod outbox;
 mod sessions;
@@ -29,9 +28,8 @@ use tokio::time::Instant;
 use crate::grants::Grant;
 
 pub(crate) use fleeting::{Fleeting, tell_all};
-pub(crate) use flusher::Flusher;
 use held::Held;
-pub(crate) use outbox::{Closing, Frame, Offered, Outbox, Wake};
+pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
 
@@ -56,14 +54,14 @@ pub(crate) trait Codec: Send + Sync + 'static {
 /// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
 pub(crate) trait Tailor: Send + Sync + 'static {
     /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
-    /// bytes or in others made from them.
+    /// bytes or in others made from them. Returns how many were taken.
     fn offer(
         &self,
         outbox: &Outbox,
         room: RoomId,
         after: Rev,
         changes: &mut dyn Iterator<Item = (&Change, Frame)>,
-    ) -> Offered;
+    ) -> usize;
 
     /// Puts the newest page of a room in, from where its changes continue after `rev`.
     fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
@@ -95,7 +93,7 @@ impl Manner {
 }
 
 /// A number for the gateway's own tables, given out by [`Sessions`]; clients see another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SessionId(u64);
 
 impl SessionId {

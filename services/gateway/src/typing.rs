@@ -211,10 +211,10 @@ impl Typing {
             known.shown = on;
             entry.told_at = Some(now);
             let followers = followers.get_or_init(|| self.hub.audience(room));
-            let others = followers.iter().filter(|session| session.user() != user).cloned();
+            let others = followers.iter().filter(|session| session.user() != user);
             let event = Event::Typing { room, user: user.clone(), on };
             let about = Fleeting::Typing(room, user.clone());
-            self.hub.flusher().flush(tell_all(others, &about, &event));
+            tell_all(others, &about, &event);
         }
         entry.typists.retain(|_, known| known.ends.is_some());
     }

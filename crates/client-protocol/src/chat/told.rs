@@ -60,7 +60,7 @@ told! {
     Delivered(ReadBy) = "delivered",
     /// Somebody you watch is online, away or offline now.
     Presence(Present) = "presence",
-    /// You and somebody else stand differently to each other.
+    /// Somebody stands to you in another way: as a contact, or about to be one.
     Contact(Contact) = "contact",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
@@ -114,13 +114,6 @@ pub struct Typist {
     pub user: UserId,
 }
 
-/// How you stand to somebody.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Contact {
-    pub user: UserId,
-    pub state: ContactState,
-}
-
 /// How somebody is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -165,6 +158,12 @@ pub struct ReadBy {
     pub room: RoomId,
     pub user: UserId,
     pub seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    pub user: UserId,
+    pub state: ContactState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -274,11 +273,11 @@ impl From<Event> for Told {
             Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
             Event::Typing { room, user, on } => Self::Typing(Typing(on, Typist { room, user })),
             Event::Presence(view) => Self::Presence(view.into()),
-            Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })
             }
+            Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
             Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
         }

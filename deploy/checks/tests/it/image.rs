@@ -165,3 +165,27 @@ fn the_dockerfile_keeps_to_the_contract() {
     assert_eq!(environment.len(), 5, "{environment:?}");
     assert_eq!(crate::settings::complaints("standalone", &environment), Vec::<String>::new());
 }
+
+/// What is compiled into the binary from outside of our crates is sent to the engine too.
+#[test]
+fn the_build_context_has_what_the_sources_include() {
+    let ignored = fs::read_to_string(repository().join(".dockerignore")).expect("readable");
+    let sent: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut sources = vec![repository().join("services"), repository().join("crates")];
+    let mut seen = 0;
+    while let Some(path) = sources.pop() {
+        if path.is_dir() {
+            let inside = fs::read_dir(&path).expect("readable").flatten();
+            sources
+                .extend(inside.map(|entry| entry.path()).filter(|path| !path.ends_with("target")));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("readable");
+            for included in text.split("!(\"../../../").skip(1) {
+                let folder = included.split(['/', '"']).next().unwrap_or_default();
+                assert!(sent.contains(&folder), "{} needs {folder}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "nothing is included: look whether this test still finds anything");
+}

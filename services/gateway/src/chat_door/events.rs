@@ -192,8 +192,8 @@ impl Seat {
         if claims.sub != *self.caller.id() {
             return Err(Fault::new(Code::Unauthenticated, "the token is another user's"));
         }
-        self.expiry.lock().renew(claims.expires_at);
         self.session.stand_on(&claims);
+        self.expiry.lock().renew(claims.expires_at);
         self.socket.vouch(token);
         Ok(json!({"expiresAt": claims.expires_at}))
     }

@@ -14,7 +14,7 @@ use hubbub_domain::{Change, ChangeKind, ClientId, Rev, RoomId, UserId};
 use parking_lot::Mutex;
 
 use super::codec;
-use crate::session::{Frame, Offered, Outbox, Tailor};
+use crate::session::{Frame, Outbox, Tailor};
 
 /// Messages of a session without echo that were not told to it yet. At the bound the oldest is
 /// echoed after all.
@@ -136,14 +136,15 @@ impl Tailor for Trail {
         room: RoomId,
         after: Rev,
         changes: &mut dyn Iterator<Item = (&Change, Frame)>,
-    ) -> Offered {
+    ) -> usize {
         let mut state = self.state.lock();
         let mut own = Vec::new();
-        let offered = outbox.offer(changes.map(|(change, shared)| {
+        let frames = changes.map(|(change, shared)| {
             own.extend(state.own_at(&self.user, change).map(|at| (change.rev, at)));
             self.frame(&state, room, change, shared)
-        }));
-        let last = Rev(after.0 + offered.taken as u64);
+        });
+        let taken = outbox.offer(&frames.collect::<Vec<_>>());
+        let last = Rev(after.0 + taken as u64);
         if let Some((_, rev)) = state.rooms.iter_mut().find(|(known, _)| *known == room) {
             *rev = last;
         }
@@ -152,7 +153,7 @@ impl Tailor for Trail {
         for (_, at) in own {
             state.own.remove(at);
         }
-        offered
+        taken
     }
 
     fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event) {
@@ -174,7 +175,7 @@ mod tests {
     };
 
     use super::{super::codec::OffsetCodec, Trail};
-    use crate::session::{Codec as _, Frame, Offered, Outbox, Tailor as _};
+    use crate::session::{Codec as _, Frame, Outbox, Tailor as _};
 
     fn alice() -> UserId {
         UserId::parse("alice").expect("valid")
@@ -202,7 +203,7 @@ mod tests {
         Change { rev: Rev(rev), kind: ChangeKind::Posted(Box::new(message)) }
     }
 
-    fn offer(trail: &Trail, outbox: &Outbox, room: RoomId, changes: &[Change]) -> Offered {
+    fn offer(trail: &Trail, outbox: &Outbox, room: RoomId, changes: &[Change]) -> usize {
         let after = Rev(changes[0].rev.0 - 1);
         let frames = changes.iter().map(|change| (change, OffsetCodec.change(room, change).into()));
         trail.offer(outbox, room, after, &mut { frames })
@@ -235,7 +236,7 @@ mod tests {
         let trail = trail(&[(one, Rev(4)), (two, Rev(9))]);
         offer(&trail, &outbox, two, &[said(two, 10, "a")]);
         let many: Vec<Change> = (5..20).map(|rev| said(one, rev, "a")).collect();
-        let taken = offer(&trail, &outbox, one, &many).taken as u64;
+        let taken = offer(&trail, &outbox, one, &many) as u64;
         assert!(taken < 15, "the outbox has a bound");
         offer(&trail, &outbox, two, &[said(two, 11, "a")]);
         let frames = outbox.take();

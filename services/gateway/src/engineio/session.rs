@@ -4,7 +4,7 @@
 use std::{ops::ControlFlow, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hubbub_client_protocol::{CloseCode, engineio::Packet};
+use hubbub_client_protocol::CloseCode;
 use tokio::time::{Instant, Sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -13,7 +13,7 @@ use super::{
     answer::Refused,
     connection::{End, Event, Transport, take_frame, take_posted},
     heart::{Beat, Heart},
-    polling::{self, Ask, Polled, Polling, Post, Probe, ProbeState},
+    polling::{self, Ask, Polling, Post, Probe, ProbeState},
     protocol::{Broken, Outgoing, Session},
     registry::Place,
     wire::Wire,
@@ -24,13 +24,11 @@ use crate::{
     ws::encode::{self, Said},
 };
 
-use tokio::sync::oneshot;
-
 /// `2` in its frame.
 const PING: Bytes = Bytes::from_static(&[0x81, 1, b'2']);
 /// How long a poll is held while a WebSocket is about to take over. The client is told by the probe's
 /// answer to stop polling, and can only when its poll has ended.
-const RELEASE_AFTER: Duration = Duration::from_millis(100);
+pub(super) const RELEASE_AFTER: Duration = Duration::from_millis(100);
 /// How long a WebSocket that was agreed on may take to come.
 const OPENING_MAX: Duration = Duration::from_secs(5);
 /// How long a poll is waited for to take the last words, when the client ends or we do.
@@ -62,7 +60,11 @@ impl<S: Session> Task<S> {
         let end = self.live().await;
         let reason = end.reason();
         metrics::engine_session_ended(reason.as_str());
-        tracing::debug!(reason = reason.as_str(), "a session ended");
+        let detail = match &end {
+            End::Broken(broken) => Some(broken.0),
+            _ => None,
+        };
+        tracing::debug!(reason = reason.as_str(), detail, "a session ended");
         self.finish(end).await;
     }
 
@@ -171,7 +173,7 @@ impl<S: Session> Task<S> {
     }
 
     /// Reads from the WebSocket, as long as there is room for what it asks for.
-    fn read(&mut self) -> Result<(), End> {
+    pub(super) fn read(&mut self) -> Result<(), End> {
         if self.reading() == Reading::Paused {
             return Ok(());
         }
@@ -238,40 +240,6 @@ impl<S: Session> Task<S> {
         }
     }
 
-    /// A poll came. If a WebSocket is on its way, what it said before comes first: the client may have
-    /// upgraded already.
-    fn poll(&mut self, answer: oneshot::Sender<Polled>) -> Result<(), End> {
-        let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
-        match &mut polling.probe {
-            None => self.hold(answer),
-            Some(Probe { state: ProbeState::Opening(_), waiting, .. }) if waiting.is_none() => {
-                *waiting = Some(answer);
-                Ok(())
-            }
-            Some(_) => {
-                self.hear_probe(Asked::Now)?;
-                self.hold(answer)
-            }
-        }
-    }
-
-    fn hold(&mut self, answer: oneshot::Sender<Polled>) -> Result<(), End> {
-        let Transport::Polling(polling) = &mut self.transport else {
-            let _gone = answer.send(Err(Refused::BadRequest));
-            return Ok(());
-        };
-        if polling.held.is_some() {
-            polling.release("1");
-            let _gone = answer.send(Err(Refused::BadRequest));
-            return Err(End::Gone);
-        }
-        polling.held = Some(answer);
-        if let Some(Probe { release_at: Some(release_at), .. }) = &mut polling.probe {
-            *release_at = Instant::now() + RELEASE_AFTER;
-        }
-        Ok(())
-    }
-
     /// Takes in what was posted, as far as there is room for what it asks for.
     fn feed(&mut self) -> Result<(), End> {
         loop {
@@ -296,75 +264,6 @@ impl<S: Session> Task<S> {
                 return Err(end);
             }
         }
-    }
-
-    /// Reads what the WebSocket says before it takes over.
-    fn hear_probe(&mut self, asked: Asked) -> Result<(), End> {
-        let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
-        let Some(Probe { state: ProbeState::Open(wire), release_at, .. }) = &mut polling.probe
-        else {
-            return Ok(());
-        };
-        let (mut probed, mut upgrade) = (false, false);
-        let mut pongs = Vec::new();
-        let heard = wire.read(asked, |incoming| match incoming {
-            Incoming::Text("2probe") => {
-                probed = true;
-                ControlFlow::Continue(())
-            }
-            Incoming::Ping(payload) => {
-                pongs.push(encode::pong(payload));
-                ControlFlow::Continue(())
-            }
-            incoming => {
-                upgrade = matches!(incoming, Incoming::Text(text)
-                    if Packet::parse(text) == Ok(Packet::Upgrade));
-                probed &= upgrade;
-                ControlFlow::Break(())
-            }
-        });
-        pongs.into_iter().for_each(|pong| wire.push(pong));
-        if probed {
-            wire.push(encode::text("3probe"));
-            *release_at = Some(Instant::now() + RELEASE_AFTER);
-        }
-        let said = heard.and_then(|()| wire.flush());
-        match said {
-            Err(ending) => self.give_probe_up(ending),
-            Ok(_) if upgrade => self.upgrade(),
-            Ok(_) => Ok(()),
-        }
-    }
-
-    /// The WebSocket takes over.
-    fn upgrade(&mut self) -> Result<(), End> {
-        let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
-        let Some(Probe { state: ProbeState::Open(wire), waiting, .. }) = polling.probe.take()
-        else {
-            return Ok(());
-        };
-        if polling.post.is_some() || wire.has_pending() {
-            return Err(Broken("an upgrade in the middle of something else").into());
-        }
-        polling.release("6");
-        if let Some(waiting) = waiting {
-            let _gone = waiting.send(Err(Refused::BadRequest));
-        }
-        self.place.upgraded();
-        self.transport = Transport::WebSocket(wire);
-        metrics::engine_upgraded();
-        // What was said behind the packet that upgrades is there already.
-        self.read()
-    }
-
-    /// Polling goes on.
-    fn give_probe_up(&mut self, ending: Ending) -> Result<(), End> {
-        let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
-        let Some(Probe { state, waiting, .. }) = polling.probe.take() else { return Ok(()) };
-        if let ProbeState::Open(wire) = state {
-            self.tasks.spawn(wire.close(ending));
-        }
-        waiting.map_or(Ok(()), |waiting| self.hold(waiting))
     }
 
     async fn finish(self, end: End) {

@@ -7,12 +7,7 @@ use std::sync::Arc;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, Rev, RoomId, limits};
 
-use super::{
-    Encoded, Hub,
-    follower::Given,
-    misses::Changes,
-    room::{Phase, Room, State},
-};
+use super::{Encoded, Hub, follower::Given, misses::Changes, room::Room, run::Run};
 use crate::{
     backends::{Anchor, PageRequest},
     metrics,
@@ -69,19 +64,15 @@ impl Hub {
 
     async fn catch_up_room(&self, session: &Session, room: &Room) -> Result<Step, Fault> {
         loop {
-            let step = self.step(session, room);
-            session.outbox().flush();
-            match step {
-                Step::Done | Step::Full | Step::Waiting => return Ok(step),
+            match self.step(session, room) {
+                step @ (Step::Done | Step::Full | Step::Waiting) => return Ok(step),
                 Step::Departed(rev) => {
                     self.ask_about(room, session.user().clone(), rev);
                     return Ok(Step::Waiting);
                 }
                 Step::Fetch(after) => {
                     let changes = self.missed(room.id(), after).await?;
-                    let step = give_all(session, room, &changes);
-                    session.outbox().flush();
-                    match step {
+                    match give_all(session, room, &changes) {
                         Some(Step::Departed(rev)) => {
                             self.ask_about(room, session.user().clone(), rev);
                             return Ok(Step::Waiting);
@@ -99,13 +90,12 @@ impl Hub {
         }
     }
 
-    /// What can be done under the room's lock, and what is needed next.
+    /// What can be done at once, and what is needed next.
     fn step(&self, session: &Session, room: &Room) -> Step {
-        let mut state = room.lock();
-        let State { phase, ring, followers, .. } = &mut *state;
-        let Some(follower) = followers.get_mut(&session.id()) else { return Step::Done };
-        let Phase::Live(stream) = phase else { return Step::Waiting };
-        let last = stream.last();
+        let mut part = room.part_of(session);
+        let Some(follower) = part.get_mut(&session.id()) else { return Step::Done };
+        let order = room.order();
+        let Some(last) = order.last() else { return Step::Waiting };
         if follower.suspended.is_some() {
             return Step::Waiting;
         }
@@ -119,18 +109,19 @@ impl Hub {
         if last.0 - follower.cursor.0 > self.config.catch_up_max {
             return Step::Reset;
         }
-        let Some(changes) = ring.after(follower.cursor) else {
+        let Some(changes) = order.ring.after(follower.cursor) else {
             return Step::Fetch(follower.cursor);
         };
-        for change in changes {
-            match follower.catch_up_with(change, last) {
-                Given::Yes => {}
-                Given::Full => return Step::Full,
-                Given::Suspended => return Step::Departed(last),
+        let run = Run::of_known(changes);
+        drop(order);
+        match run.map(|run| follower.give(&run, last)) {
+            Some(Given::Full(_)) => Step::Full,
+            Some(Given::Suspended(_)) => Step::Departed(last),
+            Some(Given::All(_)) | None => {
+                follower.behind = false;
+                Step::Done
             }
         }
-        follower.behind = false;
-        Step::Done
     }
 
     /// The changes after a revision, as many as one call gives; shared by all who miss the same.
@@ -158,11 +149,9 @@ impl Hub {
             messages: page.messages.into_iter().map(Into::into).collect(),
             has_more: page.has_more,
         };
-        let mut state = room.lock();
-        if let Phase::Live(stream) = &mut state.phase {
-            stream.note_head(rev);
-        }
-        if let Some(follower) = state.followers.get_mut(&session.id()) {
+        let mut part = room.part_of(session);
+        room.order().note_head(rev);
+        if let Some(follower) = part.get_mut(&session.id()) {
             match session.tailor() {
                 None => session.outbox().reply(session.codec().event(&event)),
                 Some(tailor) => tailor.reset(session.outbox(), room.id(), rev, &event),
@@ -176,39 +165,29 @@ impl Hub {
 /// Gives the follower what comes next for it, and nothing that the room's stream has not ordered yet:
 /// what that tells of (somebody left) counts for everybody. `None` when all of it was given.
 fn give_all(session: &Session, room: &Room, changes: &[Arc<Encoded>]) -> Option<Step> {
-    let mut state = room.lock();
-    let State { phase, followers, .. } = &mut *state;
-    let Phase::Live(stream) = phase else { return Some(Step::Waiting) };
-    let follower = followers.get_mut(&session.id())?;
-    let last = stream.last();
-    for change in changes.iter().take_while(|change| change.rev() <= last) {
-        if follower.suspended.is_some() {
-            return Some(Step::Waiting);
-        }
-        if change.rev() != follower.cursor.next() {
-            continue;
-        }
-        match follower.catch_up_with(change, last) {
-            Given::Yes => {}
-            Given::Full => return Some(Step::Full),
-            Given::Suspended => return Some(Step::Departed(last)),
-        }
+    let mut part = room.part_of(session);
+    let Some(last) = room.order().last() else { return Some(Step::Waiting) };
+    let follower = part.get_mut(&session.id())?;
+    if follower.suspended.is_some() {
+        return Some(Step::Waiting);
     }
-    None
+    let run = Run::of_known(changes.iter().take_while(|change| change.rev() <= last))?;
+    match follower.give(&run, last) {
+        Given::All(_) => None,
+        Given::Full(_) => Some(Step::Full),
+        Given::Suspended(_) => Some(Step::Departed(last)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use hubbub_domain::{
-        Change, ChangeKind, ClientId, Message, MessageId, MessageKind, Rev, RoomId, Seq,
-        SystemNotice, Timestamp, UserId,
-    };
+    use hubbub_domain::{Rev, RoomId, SystemNotice, UserId};
 
-    use super::{Encoded, Step, give_all};
+    use super::{Step, give_all};
     use crate::{
-        hub::{Start, room::Room},
+        hub::{Start, encoded::sample::told, room::Room},
         native::NativeCodec,
         session::{Manner, Outbox, Session, Sessions},
     };
@@ -217,30 +196,13 @@ mod tests {
         UserId::parse("alice").expect("valid")
     }
 
-    fn told(room: RoomId, rev: u64, notice: SystemNotice) -> Arc<Encoded> {
-        let message = Message {
-            room,
-            seq: Seq(rev),
-            rev: Rev(rev),
-            id: MessageId::generate(),
-            sender: UserId::parse("hubbub").expect("valid"),
-            client_id: ClientId::parse(&rev.to_string()).expect("valid"),
-            kind: MessageKind::System(notice),
-            created_at: Timestamp::default(),
-            edited_at: None,
-            reactions: vec![],
-        };
-        let kind = ChangeKind::Posted(Box::new(message));
-        Encoded::new(room, Change { rev: Rev(rev), kind })
-    }
-
     fn cursor(room: &Room, session: &Session) -> Rev {
-        room.lock().followers[&session.id()].cursor
+        room.part_of(session)[&session.id()].cursor
     }
 
     #[test]
     fn catching_up_stops_at_ones_own_departure_until_that_is_confirmed() {
-        let room = Room::new(RoomId::generate());
+        let room = Room::new(RoomId::generate(), 2);
         let id = Sessions::default().next_id();
         let manner = Manner::plain(&NativeCodec);
         let session = Arc::new(Session::new(id, alice(), manner, Arc::new(Outbox::new(1_000_000))));

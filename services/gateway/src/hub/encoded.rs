@@ -9,7 +9,7 @@ use hubbub_domain::{Body, Change, ChangeKind, MessageKind, Rev, RoomId};
 use crate::session::Codec;
 
 /// Doors that can have an encoding of their own.
-const DOORS_MAX: usize = 4;
+pub(super) const DOORS_MAX: usize = 4;
 
 #[derive(Debug)]
 pub(crate) struct Encoded {
@@ -25,11 +25,13 @@ pub(crate) struct Live {
     pub(crate) change: Arc<Encoded>,
     /// The span of a sampled message: it ends when the last recipient's frame was written.
     pub(crate) trace: Option<Arc<tracing::Span>>,
+    /// How long it took is measured where this copy of it goes.
+    pub(crate) measured: bool,
 }
 
 impl From<Arc<Encoded>> for Live {
     fn from(change: Arc<Encoded>) -> Self {
-        Self { change, trace: None }
+        Self { change, trace: None, measured: false }
     }
 }
 
@@ -52,8 +54,8 @@ impl Encoded {
     }
 
     /// The bytes for one door, encoded by the first who asks.
-    pub(crate) fn bytes(&self, codec: &dyn Codec) -> Bytes {
-        self.frames[codec.slot()].get_or_init(|| codec.change(self.room, &self.change)).clone()
+    pub(crate) fn bytes(&self, codec: &dyn Codec) -> &Bytes {
+        self.frames[codec.slot()].get_or_init(|| codec.change(self.room, &self.change))
     }
 
     /// About what the change weighs in memory.
@@ -80,4 +82,34 @@ fn weight(change: &Change) -> usize {
     };
     // Once decoded, and once encoded.
     CHANGE_BYTES + 2 * texts
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use std::sync::Arc;
+
+    use hubbub_domain::{
+        Change, ChangeKind, ClientId, Message, MessageId, MessageKind, Rev, RoomId, Seq,
+        SystemNotice, Timestamp, UserId,
+    };
+
+    use super::Encoded;
+
+    /// A notice that stands in a room's order.
+    pub(in crate::hub) fn told(room: RoomId, rev: u64, notice: SystemNotice) -> Arc<Encoded> {
+        let message = Message {
+            room,
+            seq: Seq(rev),
+            rev: Rev(rev),
+            id: MessageId::generate(),
+            sender: UserId::parse("hubbub").expect("valid"),
+            client_id: ClientId::parse(&rev.to_string()).expect("valid"),
+            kind: MessageKind::System(notice),
+            created_at: Timestamp::default(),
+            edited_at: None,
+            reactions: vec![],
+        };
+        let kind = ChangeKind::Posted(Box::new(message));
+        Encoded::new(room, Change { rev: Rev(rev), kind })
+    }
 }

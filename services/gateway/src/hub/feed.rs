@@ -112,5 +112,5 @@ fn decode(room: RoomId, mut change: wire::Change) -> Result<Live, Fault> {
         let span = tracing::info_span!("deliver", %room, rev = change.rev.0);
         Arc::new(trace::span_from(&traceparent, span))
     });
-    Ok(Live { change: Encoded::new(room, change), trace })
+    Ok(Live { change: Encoded::new(room, change), trace, measured: false })
 }

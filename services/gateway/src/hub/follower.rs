@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use hubbub_domain::{ChangeKind, MessageKind, Rev, RoomId, SystemNotice, UserId};
+use hubbub_domain::{Rev, RoomId};
 
-use super::{Encoded, encoded::Live};
+use super::run::Run;
+#[cfg(test)]
+use crate::simulation::planted::{self, Bug};
 use crate::{
     metrics::{self, Cause},
-    session::{Frame, Offered, Session},
+    session::Session,
 };
 
 pub(super) struct Follower {
@@ -25,81 +27,53 @@ pub(super) struct Follower {
     pub(super) cleared: Rev,
 }
 
-/// What a follower is to be given next.
-pub(super) struct Next<'a> {
-    change: &'a Encoded,
-    trace: Option<&'a Arc<tracing::Span>>,
-}
-
-impl<'a> From<&'a Live> for Next<'a> {
-    fn from(live: &'a Live) -> Self {
-        Self { change: &live.change, trace: live.trace.as_ref() }
-    }
-}
-
-/// What became of a change that was to be given.
+/// What became of changes that were to be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Given {
-    Yes,
-    /// The outbox takes no more.
-    Full,
-    /// It tells that this very user left: nothing follows until that is confirmed.
-    Suspended,
+    /// All that follow the cursor, so many.
+    All(usize),
+    /// So many; the outbox takes no more.
+    Full(usize),
+    /// So many; the next tells that this very user left: nothing follows until that is confirmed.
+    Suspended(usize),
 }
 
 impl Follower {
-    /// Gives the next change to one that is catching up. Their own departure stops them here as it
-    /// does those who are live; `last` is how far the room has come.
-    pub(super) fn catch_up_with(&mut self, change: &Encoded, last: Rev) -> Given {
-        if departing(change) == Some(self.session.user()) && change.rev() > self.cleared {
-            self.suspended = Some(last);
-            return Given::Suspended;
+    /// Gives what of a run follows the cursor. The user's own departure stops it; `last` is how far
+    /// the room has come.
+    pub(super) fn give(&mut self, run: &Run, last: Rev) -> Given {
+        let (mut changes, mut frames) = run.after(self.cursor, self.session.codec());
+        let departure = run.departure_after(self.cursor, self.session.user(), self.cleared);
+        #[cfg(test)]
+        let departure = departure.filter(|_| !planted::has(Bug::LeaveIgnored));
+        if let Some(place) = departure {
+            (changes, frames) = (&changes[..place], &frames[..place]);
         }
-        let next = Next { change, trace: None };
-        if self.give(change.room(), std::iter::once(next)).taken > 0 {
-            Given::Yes
-        } else {
-            Given::Full
-        }
-    }
-
-    /// Gives changes that follow the cursor without a gap; they leave in one write.
-    pub(super) fn give<'a>(
-        &mut self,
-        room: RoomId,
-        changes: impl Iterator<Item = Next<'a>>,
-    ) -> Offered {
-        let codec = self.session.codec();
-        let frames = changes.map(|Next { change, trace }| {
-            (change, Frame { bytes: change.bytes(codec), trace: trace.cloned() })
-        });
         let outbox = self.session.outbox();
-        let offered = match self.session.tailor() {
-            None => outbox.offer(frames.map(|(_, frame)| frame)),
+        let given = match self.session.tailor() {
+            None => outbox.offer(frames),
             Some(tailor) => {
-                let mut frames = frames.map(|(change, frame)| (change.change(), frame));
-                tailor.offer(outbox, room, self.cursor, &mut frames)
+                let changes = changes.iter().map(|live| live.change.change());
+                let mut changes = changes.zip(frames.iter().cloned());
+                tailor.offer(outbox, run.room(), self.cursor, &mut changes)
             }
         };
-        self.cursor = Rev(self.cursor.0 + offered.taken as u64);
-        offered
+        self.cursor = Rev(self.cursor.0 + given as u64);
+        if given < frames.len() {
+            Given::Full(given)
+        } else if departure.is_some() {
+            self.suspended = Some(last);
+            Given::Suspended(given)
+        } else {
+            Given::All(given)
+        }
     }
 
     pub(super) fn fall_behind(&mut self, room: RoomId, cause: Cause) {
-        metrics::fell_behind(cause);
+        if !self.behind {
+            metrics::fell_behind(cause);
+        }
         self.behind = true;
         self.session.note_behind(room);
-    }
-}
-
-/// Who is no longer a member from this change on. It stands in the room's own order, so nothing
-/// that was said after it reaches them.
-pub(super) fn departing(change: &Encoded) -> Option<&UserId> {
-    let ChangeKind::Posted(message) = &change.change().kind else { return None };
-    match &message.kind {
-        MessageKind::System(SystemNotice::Left { user } | SystemNotice::Removed { user, .. }) => {
-            Some(user)
-        }
-        _ => None,
     }
 }

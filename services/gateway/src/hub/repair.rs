@@ -8,6 +8,11 @@ use hubbub_domain::Fault;
 use super::{Encoded, Hub, room::Room};
 use crate::{backends::Marker, metrics};
 
+/// Not in the loop's condition, where the lock would be held over all that follows.
+fn missing(room: &Room) -> Option<(hubbub_domain::Rev, u64)> {
+    room.order().missing()
+}
+
 /// The longest pause between two attempts at a repair.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
@@ -16,7 +21,7 @@ impl Hub {
     pub(super) async fn repair(self: Arc<Self>, room: Arc<Room>) {
         tokio::time::sleep(self.config.gap_hold).await;
         let mut backoff = self.config.gap_hold;
-        while let Some((after, missing)) = room.missing() {
+        while let Some((after, missing)) = missing(&room) {
             let fetched = {
                 let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
                 if missing > self.config.catch_up_max {

@@ -95,7 +95,7 @@ impl Hub {
         let removal = self.topics.removal().await;
         let mut retired = Vec::new();
         self.rooms.retain(|room, entry| {
-            let idle = entry.retire_if_idle(before);
+            let idle = entry.order().retire_if_idle(before);
             if idle {
                 retired.push(Topic::Room(*room));
             }

@@ -18,7 +18,6 @@ use tokio::time::{Instant, timeout};
 
 use super::Presences;
 use crate::{
-    hub::Hub,
     session::{Fleeting, Session, SessionId, tell_all},
     steady::SteadyMap,
 };
@@ -58,17 +57,17 @@ impl Watches {
     }
 
     /// Takes what was told of somebody, if it is newer, and passes it on.
-    pub(super) fn heard(&self, hub: &Hub, presence: Presence) {
+    pub(super) fn heard(&self, presence: Presence) {
         let mut table = self.0.lock();
         let Some(subject) = table.users.get_mut(&presence.user) else { return };
         if subject.known.as_ref().is_none_or(|known| presence.version > known.version) {
-            subject.learn(hub, presence);
+            subject.learn(presence);
         }
     }
 
     /// Takes what was read; `before` are the versions known when the reading began. A record that is
     /// gone has no version: it is believed unless something was heard meanwhile.
-    fn read(&self, hub: &Hub, presences: Vec<Presence>, before: &HashMap<UserId, Option<u64>>) {
+    fn read(&self, presences: Vec<Presence>, before: &HashMap<UserId, Option<u64>>) {
         let mut table = self.0.lock();
         for presence in presences {
             let Some(subject) = table.users.get_mut(&presence.user) else { continue };
@@ -76,16 +75,16 @@ impl Watches {
             let unchanged = before.get(&presence.user).is_none_or(|before| *before == known);
             let newer = known.is_none_or(|known| presence.version > known);
             if newer || (presence.version == 0 && unchanged) {
-                subject.learn(hub, presence);
+                subject.learn(presence);
             }
         }
     }
 
     /// Nobody knows anything: whoever watches is told so, once.
-    pub(super) fn all_unknown(&self, hub: &Hub) {
+    pub(super) fn all_unknown(&self) {
         for (user, subject) in &mut self.0.lock().users {
             if subject.known.take().is_some() {
-                subject.tell(hub, &unknown(user));
+                subject.tell(&unknown(user));
             }
         }
     }
@@ -149,16 +148,16 @@ impl Subject {
     }
 
     /// Says what is new; a version that only rose is not.
-    fn learn(&mut self, hub: &Hub, presence: Presence) {
+    fn learn(&mut self, presence: Presence) {
         let said = self.known.as_ref().map(|known| known.availability);
         if said != Some(presence.availability) {
-            self.tell(hub, &view(&presence));
+            self.tell(&view(&presence));
         }
         self.known = Some(presence);
     }
 
-    fn tell(&self, hub: &Hub, view: &PresenceView) {
-        tell(hub, self.watchers.iter().cloned(), view);
+    fn tell(&self, view: &PresenceView) {
+        tell(&self.watchers, view);
     }
 }
 
@@ -215,8 +214,8 @@ impl Presences {
         let before = self.watches.versions();
         let users: Vec<UserId> = before.keys().cloned().collect();
         match self.read(&users).await {
-            Ok(presences) => self.watches.read(&self.on.hub, presences, &before),
-            Err(_) => self.watches.all_unknown(&self.on.hub),
+            Ok(presences) => self.watches.read(presences, &before),
+            Err(_) => self.watches.all_unknown(),
         }
     }
 
@@ -240,7 +239,7 @@ impl Presences {
                 if let Some(subject) = table.users.get_mut(&presence.user) {
                     if subject.watchers.len() > 1 {
                         if subject.known.is_none() {
-                            subject.learn(&self.on.hub, presence);
+                            subject.learn(presence);
                         }
                     } else {
                         subject.known.get_or_insert(presence);
@@ -273,7 +272,7 @@ impl Presences {
                 let listed = listed.is_some_and(|list| list.wanted.contains(&user));
                 if watching && !acquainted {
                     table.unwatch(session.id(), std::iter::once(&user));
-                    tell(&self.on.hub, [session], &unknown(&user));
+                    tell([&session], &unknown(&user));
                 } else if !watching && acquainted && listed {
                     let watchers = &mut table.users.entry(user.clone()).or_default().watchers;
                     watchers.push(Arc::clone(&session));
@@ -288,7 +287,7 @@ impl Presences {
             self.listen_and_look(&users).await;
             for user in &users {
                 let view = self.watches.0.lock().view(session.id(), user);
-                tell(&self.on.hub, [Arc::clone(&session)], &view);
+                tell([&session], &view);
             }
         }
         Ok(())
@@ -335,10 +334,10 @@ impl Presences {
     }
 }
 
-fn tell(hub: &Hub, sessions: impl IntoIterator<Item = Arc<Session>>, view: &PresenceView) {
+fn tell<'a>(sessions: impl IntoIterator<Item = &'a Arc<Session>>, view: &PresenceView) {
     let about = Fleeting::Presence(view.user.clone());
     let event = Event::Presence(view.clone());
-    hub.flusher().flush(tell_all(sessions, &about, &event));
+    tell_all(sessions, &about, &event);
 }
 
 fn view(presence: &Presence) -> PresenceView {

@@ -35,14 +35,13 @@ pub(super) fn put(waiting: &mut Waiting, about: &Fleeting, frame: Bytes) {
     waiting.push((about.clone(), frame));
 }
 
-/// Gives an event to many, encoded once for each door. Returns those whose outboxes are to be flushed.
-pub(crate) fn tell_all(
-    sessions: impl IntoIterator<Item = Arc<Session>>,
+/// Gives an event to many, encoded once for each door.
+pub(crate) fn tell_all<'a>(
+    sessions: impl IntoIterator<Item = &'a Arc<Session>>,
     about: &Fleeting,
     event: &Event,
-) -> Vec<Arc<Session>> {
+) {
     let mut encoded: Vec<(usize, Bytes)> = Vec::new();
-    let mut to_flush = Vec::new();
     for session in sessions {
         let codec = session.codec();
         let known = encoded.iter().find(|(slot, _)| *slot == codec.slot());
@@ -53,11 +52,8 @@ pub(crate) fn tell_all(
             encoded.push((codec.slot(), frame.clone()));
             frame
         };
-        if session.outbox().fleeting(about, frame) {
-            to_flush.push(session);
-        }
+        session.outbox().fleeting(about, frame);
     }
-    to_flush
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ mod tests {
     use super::{EVENTS_MAX, Held};
     use crate::{
         native::NativeCodec,
-        session::{Session, Sessions},
+        session::{Manner, Outbox, Session, Sessions},
     };
 
     fn user(name: &str) -> UserId {
@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn a_slow_client_is_told_the_newest_once_it_has_read() {
         let id = Sessions::default().next_id();
-        let session = Arc::new(Session::new(id, user("bob"), &NativeCodec, 1_000));
+        let (manner, outbox) = (Manner::plain(&NativeCodec), Arc::new(Outbox::new(1_000)));
+        let session = Arc::new(Session::new(id, user("bob"), manner, outbox));
         let room = RoomId::generate();
         let tell = |seq| session.tell_newest((room, &user("alice")), &read(room, "alice", seq));
         tell(1);

@@ -1,9 +1,9 @@
-//! What waits to be written to one client. Bounded in bytes; any task puts frames in. They leave
-//! together, in one of two ways:
-//! - what is delivered to many is written by the [`Flusher`](super::Flusher), straight from here,
-//!   without waking the session's task, as long as the socket takes all;
-//! - otherwise the session's own task takes all of them out, and waits for the socket where it must.
-//!   What it holds is *in hand*: until that is written nobody else writes.
+//! What waits to be written to one client. Bounded in bytes; any task puts frames in. They leave in one
+//! of two ways:
+//! - durable frames go straight to the socket, without waking the session's task, while nothing waits
+//!   before them and the socket takes them;
+//! - otherwise they wait, and the session's own task takes all of them out together, and waits for the
+//!   socket where it must. What it holds is *in hand*: until that is written nobody else writes.
 //!
 //! What happens at the bound depends on what is put in:
 //! - a *durable* frame is refused: the room is then marked behind and caught up when the client
@@ -26,7 +26,7 @@ use hubbub_client_protocol::CloseCode;
 use parking_lot::Mutex;
 
 use super::fleeting::{self, Fleeting};
-use crate::ws::{FrameQueue, Writer, Written};
+use crate::ws::{FrameQueue, Writer};
 
 /// Encoded bytes on their way to one client, shared with all others who get the same.
 #[derive(Clone, Debug)]
@@ -74,7 +74,8 @@ struct State {
     in_hand: usize,
     /// Open once the session's task has said all it had to say by itself.
     line: Option<Line>,
-    closing: Option<Closing>,
+    /// Boxed: a session seldom closes, and what is looked at for every frame lies closer together.
+    closing: Option<Box<Closing>>,
     /// Something for the session's task besides frames: it is behind in a room.
     nudged: bool,
     ended: bool,
@@ -84,19 +85,8 @@ struct State {
 #[derive(Debug)]
 struct Line {
     writer: Writer,
-    /// The flusher knows of what waits.
-    announced: bool,
     /// The first frame may have been written in part.
     cut: bool,
-}
-
-/// What became of durable frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Offered {
-    /// How many were taken, from the first on.
-    pub(crate) taken: usize,
-    /// The flusher has to be told; otherwise somebody is on the way already.
-    pub(crate) to_flush: bool,
 }
 
 /// Why the session's task was woken.
@@ -112,80 +102,49 @@ impl Outbox {
         Self { bytes_max, state: Mutex::default(), waker: AtomicWaker::new() }
     }
 
-    /// Puts durable frames in, until the bound is reached. One frame always fits.
-    pub(crate) fn offer(&self, frames: impl Iterator<Item = Frame>) -> Offered {
+    /// Writes durable frames, or puts them in until the bound is reached. One frame always fits. Returns
+    /// how many were taken, from the first on.
+    pub(crate) fn offer(&self, frames: &[Frame]) -> usize {
         let mut state = self.state.lock();
         if state.ended {
-            return Offered { taken: frames.count(), to_flush: false };
+            return frames.len();
         }
-        let mut taken = 0;
-        for frame in frames {
+        let written = state.write_past(frames);
+        let mut taken = written;
+        for frame in &frames[written..] {
             let bytes = state.bytes + frame.bytes.len();
             if bytes > self.bytes_max && state.bytes > 0 {
                 break;
             }
-            state.put(frame);
+            state.put(frame.clone());
             taken += 1;
         }
-        if let State { line: Some(line), in_hand: 0, .. } = &mut *state {
-            let announced = std::mem::replace(&mut line.announced, true);
-            return Offered { taken, to_flush: !announced };
+        if state.bytes > 0 {
+            drop(state);
+            self.waker.wake();
         }
-        drop(state);
-        self.waker.wake();
-        Offered { taken, to_flush: false }
+        taken
     }
 
-    /// Puts an event in of which only the newest counts. True when the flusher has to be told.
-    pub(crate) fn fleeting(&self, about: &Fleeting, frame: Bytes) -> bool {
+    /// Writes an event of which only the newest counts, or puts it in until it can be written.
+    pub(crate) fn fleeting(&self, about: &Fleeting, frame: Bytes) {
         let mut state = self.state.lock();
         if state.ended {
-            return false;
-        }
-        fleeting::put(&mut state.fleeting, about, frame);
-        if let State { line: Some(line), in_hand: 0, .. } = &mut *state {
-            return !std::mem::replace(&mut line.announced, true);
-        }
-        drop(state);
-        self.waker.wake();
-        false
-    }
-
-    /// Writes what waits, if nobody else is about to. What the socket does not take is left to the
-    /// session's task, and so is an error.
-    pub(crate) fn flush(&self) {
-        let mut state = self.state.lock();
-        if state.in_hand == 0 && state.line.is_some() {
-            state.take_fleeting();
-        }
-        let State { frames, line: Some(line), bytes: queued, in_hand, .. } = &mut *state else {
-            return;
-        };
-        line.announced = false;
-        if *in_hand > 0 || frames.is_empty() {
             return;
         }
-        match line.writer.try_write(frames) {
-            Ok(Written::All { bytes }) => {
-                // A burst must not leave its room behind.
-                *frames = VecDeque::new();
-                *queued -= bytes;
-                line.cut = false;
-                return;
-            }
-            Ok(Written::Some { bytes }) => {
-                *queued -= bytes;
-                line.cut |= bytes > 0;
-            }
-            Err(_) => {}
+        let written = state.fleeting.is_empty() && state.write_past(&[frame.clone().into()]) > 0;
+        if !written {
+            fleeting::put(&mut state.fleeting, about, frame);
         }
-        drop(state);
-        self.waker.wake();
+        if !written || state.bytes > 0 {
+            drop(state);
+            self.waker.wake();
+        }
     }
 
-    /// From here on the flusher may write too: the session's task has nothing in hand.
+    /// From here on others may write too: the session's task has nothing in hand.
     pub(crate) fn open_line(&self, writer: Writer) {
-        self.state.lock().line = Some(Line { writer, announced: false, cut: false });
+        self.state.lock().line = Some(Line { writer, cut: false });
     }
 
     /// From here on only the session's task writes. Returns the frame that was begun, if any: it has
@@ -213,7 +172,7 @@ impl Outbox {
             return;
         }
         if state.bytes > 2 * self.bytes_max {
-            state.closing.get_or_insert_with(|| CloseCode::TooSlow.into());
+            state.closing.get_or_insert_with(|| Box::new(CloseCode::TooSlow.into()));
         } else {
             state.put(frame.into());
         }
@@ -223,7 +182,7 @@ impl Outbox {
 
     /// Ends the session after what waits was written, if the client takes it in time.
     pub(crate) fn close(&self, closing: impl Into<Closing>) {
-        self.state.lock().closing.get_or_insert(closing.into());
+        self.state.lock().closing.get_or_insert_with(|| Box::new(closing.into()));
         self.waker.wake();
     }
 
@@ -239,7 +198,7 @@ impl Outbox {
             self.waker.register(context.waker());
             let mut state = self.state.lock();
             if let Some(closing) = &state.closing {
-                return Poll::Ready(Wake::Close(closing.clone()));
+                return Poll::Ready(Wake::Close(Closing::clone(closing)));
             }
             if state.frames.is_empty() && state.fleeting.is_empty() && !state.nudged {
                 return Poll::Pending;
@@ -256,7 +215,7 @@ impl Outbox {
             self.waker.register(context.waker());
             let mut state = self.state.lock();
             if let Some(closing) = &state.closing {
-                return Poll::Ready(Wake::Close(closing.clone()));
+                return Poll::Ready(Wake::Close(Closing::clone(closing)));
             }
             if std::mem::take(&mut state.nudged) { Poll::Ready(Wake::Work) } else { Poll::Pending }
         })
@@ -268,7 +227,7 @@ impl Outbox {
         std::future::poll_fn(|context| {
             self.waker.register(context.waker());
             match &self.state.lock().closing {
-                Some(closing) => Poll::Ready(closing.clone()),
+                Some(closing) => Poll::Ready(Closing::clone(closing)),
                 None => Poll::Pending,
             }
         })
@@ -322,6 +281,29 @@ impl State {
         for (_, frame) in std::mem::take(&mut self.fleeting) {
             self.put(frame.into());
         }
+    }
+
+    /// Writes frames past the session's task, if nothing waits before them. Returns how many are done
+    /// with; of one that was cut, the rest waits. An error is left to the session's task.
+    fn write_past(&mut self, frames: &[Frame]) -> usize {
+        let Self { frames: waiting, line: Some(line), in_hand: 0, .. } = self else { return 0 };
+        if !waiting.is_empty() {
+            return 0;
+        }
+        let mut left = line.writer.write(frames.iter().map(|frame| &frame.bytes[..]));
+        for (place, frame) in frames.iter().enumerate() {
+            let Some(rest) = left.checked_sub(frame.bytes.len()) else {
+                if left == 0 {
+                    return place;
+                }
+                line.cut = true;
+                let bytes = frame.bytes.slice(left..);
+                self.put(Frame { bytes, trace: frame.trace.clone() });
+                return place + 1;
+            };
+            left = rest;
+        }
+        frames.len()
     }
 
     fn put(&mut self, frame: Frame) {

@@ -242,9 +242,32 @@ impl Socket {
 pub(crate) struct Writer(Arc<TcpStream>);
 
 impl Writer {
-    /// As [`Socket::try_write`].
-    pub(crate) fn try_write(&self, queue: &mut impl FrameQueue) -> io::Result<Written> {
-        try_write(&self.0, queue)
+    /// Writes what the socket takes at once, from the front on; how many bytes that was. What went
+    /// wrong the socket's owner hears at the next attempt.
+    ///
+    /// It asks the kernel and not tokio, whose record of what is ready lies elsewhere in memory: there
+    /// are thousands of sockets, and each is written to while nothing of it is near.
+    pub(crate) fn write<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> usize {
+        let socket = SockRef::from(&*self.0);
+        let mut frames = frames.peekable();
+        let mut written = 0;
+        while let Some(first) = frames.next() {
+            let (sent, bytes) = if frames.peek().is_none() {
+                // Less work for the kernel than a list of one.
+                (socket.send(first), first.len())
+            } else {
+                let more = frames.by_ref().take(SLICES_MAX - 1);
+                let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
+                    std::iter::once(first).chain(more).map(IoSlice::new).collect();
+                let bytes = slices.iter().map(|slice| slice.len()).sum();
+                (socket.send_vectored(&slices), bytes)
+            };
+            written += sent.as_ref().copied().unwrap_or(0);
+            if sent.ok() != Some(bytes) {
+                break;
+            }
+        }
+        written
     }
 }
 

@@ -42,6 +42,7 @@ impl Gateway {
             id: name.to_owned(),
             address: listener.local_addr().unwrap().to_string(),
             connections: 0,
+            closing: false,
             started_at: hubbub_domain::Clock::now(&SystemClock),
             heard: Duration::ZERO,
         };

@@ -6,6 +6,7 @@
 
 mod append;
 mod change;
+mod kept;
 mod outbox;
 mod read;
 
@@ -20,6 +21,8 @@ use sqlx::{
 };
 use uuid::Uuid;
 
+use kept::Kept;
+
 use super::{
     Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish, Heads,
     Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store, StoreError,
@@ -27,15 +30,18 @@ use super::{
 };
 use crate::{config::PostgresConfig, metrics, rules::Window};
 
-/// A connection that was idle for longer is asked whether it still stands before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// Above the times of its parts, so that they tell what went wrong.
+const SPARE: Duration = Duration::from_secs(1);
 /// How often an attempt is made when Postgres undid it in favour of another.
 const ATTEMPTS_MAX: u32 = 4;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PostgresStore {
+    /// For transactions.
     pool: PgPool,
+    /// For single statements.
+    kept: Kept,
     /// For one call, whatever happens to the network.
     patience: Duration,
 }
@@ -67,18 +73,16 @@ impl PostgresStore {
             .acquire_timeout(config.acquire_timeout)
             // A question before every use would double the round trips.
             .test_before_acquire(false)
-            .before_acquire(|connection, idle| {
-                Box::pin(async move {
-                    if idle.idle_for > TRUSTED_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
+            .before_acquire(|connection, idle| Box::pin(kept::is_well(connection, idle.idle_for)))
+            .after_release(|connection, _| {
+                Box::pin(async move { kept::answers(connection).await.map(|()| true) })
             })
             .connect_with(options)
             .await?;
-        let patience = config.acquire_timeout + statement_timeout + TRUSTED_IDLE;
-        Ok(Self { pool, patience })
+        let patience = config.acquire_timeout + statement_timeout + SPARE;
+        // The other half is left to transactions.
+        let kept = Kept::new(pool.clone(), config.connections_max as usize / 2);
+        Ok(Self { pool, kept, patience })
     }
 
     /// Within the time-out, and again while Postgres undoes it in favour of another transaction.
@@ -148,7 +152,7 @@ impl Attempted for ChangeError {
 impl Store for PostgresStore {
     async fn append(&self, batch: Batch<'_>) -> Result<Committed, StoreError> {
         let columns = append::Columns::of(batch.posts);
-        self.call(|| append::append(&self.pool, &columns, batch)).await
+        self.call(|| append::append(&self.kept, &columns, batch)).await
     }
 
     async fn edit(&self, edit: &Edit) -> Result<Recorded, ChangeError> {
@@ -164,32 +168,35 @@ impl Store for PostgresStore {
     }
 
     async fn page(&self, room: RoomId, window: Window) -> Result<Page, StoreError> {
-        self.call(|| read::page(&self.pool, room, window)).await
+        self.call(|| read::page(&self.kept, room, window)).await
     }
 
     async fn changes(&self, room: RoomId, after: Rev, limit: u32) -> Result<Changes, StoreError> {
-        self.call(|| read::changes(&self.pool, room, after, limit)).await
+        self.call(|| read::changes(&self.kept, room, after, limit)).await
     }
 
     async fn heads(&self, markers: &[Marker], user: Option<&UserId>) -> Result<Heads, StoreError> {
-        self.call(|| read::heads(&self.pool, markers, user)).await
+        self.call(|| read::heads(&self.kept, markers, user)).await
     }
 
     async fn edits(&self, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
-        self.call(|| read::edits(&self.pool, wish)).await
+        self.call(|| read::edits(&self.kept, wish)).await
     }
 
     async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError> {
-        self.call(|| read::senders(&self.pool, room, seq)).await
+        self.call(|| read::senders(&self.kept, room, seq)).await
     }
 
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
-        self.call(|| read::rank(&self.pool, ranking)).await
+        self.call(|| read::rank(&self.kept, ranking)).await
     }
 
     async fn epoch(&self) -> Result<Uuid, StoreError> {
         let select = || async {
-            Ok(sqlx::query_scalar("SELECT epoch FROM history.meta").fetch_one(&self.pool).await?)
+            let mut lease = self.kept.take().await?;
+            let query = sqlx::query_scalar("SELECT epoch FROM history.meta");
+            let found = query.fetch_one(lease.connection()).await;
+            Ok(lease.settle(found)?)
         };
         self.call(select).await
     }

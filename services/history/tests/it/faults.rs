@@ -11,7 +11,7 @@ use hubbub_bus::Bus;
 use hubbub_domain::{Code, RoomId};
 use hubbub_history::SweepConfig;
 use hubbub_proto::history::v1::{GetPageRequest, get_page_request::Anchor};
-use hubbub_testkit::{Postgres, Redis, eventually};
+use hubbub_testkit::{ChaosProxy, Flow, Postgres, Redis, eventually};
 use tokio::sync::watch;
 
 use crate::instance::{
@@ -175,6 +175,40 @@ async fn without_postgres_the_answer_is_to_come_back() {
         async move { append_one(&client, message(room, "alice", "x")).await.is_ok() }
     })
     .await;
+}
+
+/// One-way silence: what is sent to Postgres arrives, no answer comes, and the connections that were
+/// open never speak again. None of them may hold a place in the pool for longer than the outage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_fell_silent_are_replaced() {
+    let postgres = Postgres::start().await.expect("Postgres starts");
+    let url = postgres.database().await.expect("a database");
+    let server = format!("127.0.0.1:{}", postgres.port());
+    let proxy = ChaosProxy::start(&server).await.expect("a proxy");
+    let url = url.replace(&server, &proxy.address().to_string());
+    let mut config = config(&url);
+    config.postgres.connections_max = 6;
+    config.postgres.acquire_timeout = Duration::from_secs(1);
+    config.postgres.statement_timeout = Duration::from_millis(500);
+    let instance = Instance::start(config, hubbub_bus::local()).await;
+    let client = instance.client();
+    let rooms: Vec<_> = (0..12).map(|_| RoomId::generate()).collect();
+    let on_all = || {
+        join_all(rooms.iter().map(async |room| {
+            append_one(&client, message(*room, "alice", "x")).await?;
+            let request = GetPageRequest { room_id: room.to_string(), ..Default::default() };
+            let page = client.clone().get_page(request).await;
+            page.map(drop).map_err(|status| hubbub_proto::fault_from_status(&status))
+        }))
+    };
+    assert!(on_all().await.into_iter().all(|done| done.is_ok()));
+    proxy.set(|faults| faults.down = Flow::Swallow);
+    for done in on_all().await {
+        assert_eq!(done.expect_err("nobody answers").code, Code::Unavailable);
+    }
+    proxy.set(|faults| faults.down = Flow::Pass);
+    // As many as there were connections, at the same time.
+    eventually(SOON, async || on_all().await.into_iter().all(|done| done.is_ok())).await;
 }
 
 /// Six instances meet an empty database, and write to the same rooms.

@@ -151,6 +151,7 @@ fn every_call_is_documented() {
     let services = [
         ("hubbub/room/v1/room.proto", "hubbub.room.v1.RoomService"),
         ("hubbub/history/v1/history.proto", "hubbub.history.v1.HistoryService"),
+        ("hubbub/identity/v1/identity.proto", "hubbub.identity.v1.IdentityService"),
     ];
     for (file, service) in services {
         let calls = contract(file);

@@ -135,7 +135,7 @@ async fn make_rooms(cluster: &Cluster, people: &[String], rooms: usize) -> Vec<R
 async fn the_examples_work_in_two_browsers_on_two_gateways() {
     let options = unlimited()
         .with("HUBBUB_GATEWAY__LOBBY__ENABLED", "on")
-        .with("HUBBUB_GATEWAY__LOBBY__IDLE_TIMEOUT", "4s")
+        .with("HUBBUB_GATEWAY__LOBBY__IDLE_TIMEOUT", "10s")
         .with("HUBBUB_GATEWAY__EXAMPLES", "on");
     let cluster = Cluster::start(options).await.expect("a cluster");
     let urls: Vec<String> =

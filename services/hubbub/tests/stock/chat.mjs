@@ -9,7 +9,7 @@ async function refusedConnections(open) {
   for (const [auth, code] of [[{ token: "not a token" }, "unauthenticated"], [{}, "unauthenticated"]]) {
     const socket = open("/chat", { auth, reconnection: false });
     const error = await new Promise((resolve) => socket.on("connect_error", resolve));
-    assert.equal(error.data.code, code);
+    assert.equal(error.data?.code, code, `${error.message}: ${error.description?.message ?? error.description}`);
     assert.ok(error.message.length > 5, error.message);
     socket.disconnect();
   }

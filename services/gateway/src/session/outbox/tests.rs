@@ -10,7 +10,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{Frame, Offered, Outbox, Wake};
+use super::{Frame, Outbox, Wake};
 use crate::ws::Socket;
 
 fn frame(bytes: usize) -> Frame {
@@ -20,7 +20,7 @@ fn frame(bytes: usize) -> Frame {
 #[test]
 fn durable_frames_are_refused_at_the_bound_and_taken_again_after_it() {
     let outbox = Outbox::new(100);
-    let offer = |bytes: usize| outbox.offer([frame(bytes)].into_iter()).taken == 1;
+    let offer = |bytes: usize| outbox.offer(&[frame(bytes)]) == 1;
     assert!(offer(150), "one frame always fits");
     assert!(!offer(1));
     let taken = outbox.take();
@@ -32,7 +32,8 @@ fn durable_frames_are_refused_at_the_bound_and_taken_again_after_it() {
 #[test]
 fn of_many_durable_frames_the_first_that_fit_are_taken() {
     let outbox = Outbox::new(100);
-    assert_eq!(outbox.offer((0..5).map(|_| frame(40))).taken, 2);
+    let frames: Vec<_> = (0..5).map(|_| frame(40)).collect();
+    assert_eq!(outbox.offer(&frames), 2);
     assert_eq!(outbox.take().len(), 2);
 }
 
@@ -59,7 +60,7 @@ fn events_beyond_twice_the_bound_close_the_session() {
 fn an_ended_outbox_takes_nothing() {
     let outbox = Outbox::new(100);
     outbox.end();
-    assert_eq!(outbox.offer([frame(1)].into_iter()).taken, 1);
+    assert_eq!(outbox.offer(&[frame(1)]), 1);
     assert!(outbox.take().is_empty());
 }
 
@@ -75,51 +76,54 @@ async fn with_line(bytes_max: usize) -> (Outbox, Socket, TcpStream) {
 }
 
 #[tokio::test]
-async fn what_is_offered_is_announced_once_and_leaves_without_the_task() {
+async fn what_is_offered_leaves_without_the_task() {
     let (outbox, _socket, mut peer) = with_line(100).await;
-    let offer = |text: &'static str| outbox.offer([Bytes::from(text).into()].into_iter());
-    assert_eq!(offer("one "), Offered { taken: 1, to_flush: true });
-    assert_eq!(offer("two"), Offered { taken: 1, to_flush: false });
-    outbox.flush();
+    let frames = ["one ", "two ", "three"].map(|text| Frame::from(Bytes::from(text)));
+    assert_eq!(outbox.offer(&frames[..1]), 1);
+    assert_eq!(outbox.offer(&frames[1..]), 2);
     assert_eq!(outbox.woken().now_or_never(), None);
-    let mut received = [0; 7];
+    let mut received = [0; 13];
     peer.read_exact(&mut received).await.unwrap();
-    assert_eq!(&received, b"one two");
-    assert_eq!(offer("three"), Offered { taken: 1, to_flush: true });
+    assert_eq!(&received, b"one two three");
 }
 
 #[tokio::test]
-async fn nobody_writes_past_what_the_task_has_in_hand() {
-    let (outbox, _socket, _peer) = with_line(100).await;
+async fn nobody_writes_past_what_waits_or_is_in_hand() {
+    let (outbox, _socket, mut peer) = with_line(100).await;
     outbox.reply(frame(10));
+    assert_eq!(outbox.offer(&[frame(20)]), 1);
     let in_hand = outbox.take();
-    let offered = outbox.offer([frame(20)].into_iter());
-    assert_eq!(offered, Offered { taken: 1, to_flush: false }, "the task is woken");
-    outbox.flush();
+    assert_eq!(in_hand.len(), 2, "it waits behind the reply");
+    assert_eq!(outbox.offer(&[frame(30)]), 1);
     assert_eq!(outbox.take().len(), 1, "it was left to the task");
-    outbox.written(in_hand[0].bytes.len() + 20);
-    assert!(outbox.offer([frame(1)].into_iter()).to_flush);
+    outbox.written(60);
+    assert_eq!(outbox.offer(&[frame(1)]), 1);
+    assert_eq!(outbox.woken().now_or_never(), None);
+    assert_eq!(peer.read(&mut [0; 100]).await.unwrap(), 1, "and nothing before it");
 }
 
 #[tokio::test]
 async fn a_frame_that_was_begun_is_ended_by_the_task() {
     const FRAME: usize = 16 << 20;
-    let (outbox, socket, mut peer) = with_line(usize::MAX).await;
+    let (outbox, socket, mut peer) = with_line(FRAME).await;
     let bytes: Vec<u8> = (0..=250).cycle().take(FRAME).collect();
-    assert!(outbox.offer([Bytes::from(bytes.clone()).into()].into_iter()).to_flush);
-    outbox.flush();
+    let small = Bytes::from_static(b"small");
+    let frames = [small.clone().into(), Bytes::from(bytes.clone()).into(), small.into()];
+    assert_eq!(outbox.offer(&frames), 3);
+    assert_eq!(outbox.offer(&frames[1..2]), 0, "the bound is reached");
     assert_eq!(outbox.woken().now_or_never(), Some(Wake::Work), "the socket did not take all");
-    let rest = outbox.close_line().expect("a part is left");
-    assert!(rest.bytes.len() < FRAME);
-    outbox.flush();
+    let mut rest = VecDeque::from([outbox.close_line().expect("a part is left")]);
+    assert!(rest[0].bytes.len() < FRAME);
+    rest.extend(outbox.take());
     let receiving = tokio::spawn(async move {
         let mut received = Vec::new();
         peer.read_to_end(&mut received).await.unwrap();
         received
     });
-    socket.close(VecDeque::from([rest]), Duration::from_mins(1)).await;
+    socket.close(rest, Duration::from_mins(1)).await;
     drop(outbox);
-    assert!(receiving.await.unwrap() == bytes, "every byte, once, in order");
+    let expected = [&b"small"[..], &bytes, b"small"].concat();
+    assert!(receiving.await.unwrap() == expected, "every byte, once, in order");
 }
 
 #[test]

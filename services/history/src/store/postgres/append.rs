@@ -1,9 +1,9 @@
 //! Storing a batch: one call of `history.append_v2`, one round trip, one commit.
 
 use hubbub_domain::{MessageId, Rev, Seq, Timestamp};
-use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::kept::Kept;
 use crate::store::{
     Batch, Committed, Fate, OutboxId, Place, Post, StoreError,
     record::{ContentColumns, pause_us, signed, unsigned},
@@ -54,12 +54,13 @@ struct FateRow {
 }
 
 pub(super) async fn append(
-    pool: &PgPool,
+    kept: &Kept,
     columns: &Columns<'_>,
     batch: Batch<'_>,
 ) -> Result<Committed, StoreError> {
     let finished: Vec<i64> = batch.finished.iter().map(|row| row.0).collect();
-    let rows: Vec<FateRow> = sqlx::query_as(
+    let mut lease = kept.take().await?;
+    let rows = sqlx::query_as(
         "SELECT o_fate, o_seq, o_rev, o_id, o_at_us, o_outbox
          FROM history.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
@@ -74,8 +75,9 @@ pub(super) async fn append(
     .bind(&columns.pauses)
     .bind(batch.now.as_micros())
     .bind(finished)
-    .fetch_all(pool)
-    .await?;
+    .fetch_all(lease.connection())
+    .await;
+    let rows: Vec<FateRow> = lease.settle(rows)?;
     if rows.len() != batch.posts.len() {
         return Err(StoreError::Defect("append_v2 did not answer every post".into()));
     }

@@ -1,9 +1,10 @@
 //! Reading: one statement each, so that everything in an answer is of one moment.
 
 use hubbub_domain::{Change, Head, Message, Rev, RoomId, Seq, Timestamp, UserId};
-use sqlx::{FromRow as _, PgConnection, PgExecutor, PgPool, Row as _, postgres::PgRow};
+use sqlx::{FromRow as _, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
+use super::kept::Kept;
 use crate::{
     rules::{self, ChangeRefused, Top, Window},
     store::{
@@ -16,43 +17,35 @@ use crate::{
 /// People who have spoken since a message; a room in which receipts are asked for has fewer members.
 const SENDERS_MAX: i64 = 10_000;
 
-pub(super) async fn page(pool: &PgPool, room: RoomId, window: Window) -> Result<Page, StoreError> {
+pub(super) async fn page(kept: &Kept, room: RoomId, window: Window) -> Result<Page, StoreError> {
     let (top, older_than) = match window.top {
         Top::Seq(seq) => (Some(signed(seq.0)), None),
         Top::OlderThan(moment) => (None, Some(moment.as_micros())),
     };
+    let mut lease = kept.take().await?;
     let rows = sqlx::query(include_str!("page.sql"))
         .bind(room.as_uuid())
         .bind(top)
         .bind(signed(window.floor.0))
         .bind(i64::from(window.limit))
         .bind(older_than)
-        .fetch_all(pool)
-        .await?;
+        .fetch_all(lease.connection())
+        .await;
+    let rows = lease.settle(rows)?;
     let (head, epoch) = head_and_epoch(&rows)?;
     let messages = rows.iter().filter_map(|row| message(row).transpose());
     Ok(Page { messages: messages.collect::<Result<_, _>>()?, head, epoch })
 }
 
 pub(super) async fn changes(
-    executor: impl PgExecutor<'_>,
+    kept: &Kept,
     room: RoomId,
     after: Rev,
     limit: u32,
 ) -> Result<Changes, StoreError> {
-    let rows = sqlx::query(include_str!("changes.sql"))
-        .bind(room.as_uuid())
-        .bind(signed(after.0))
-        .bind(i64::from(limit))
-        .fetch_all(executor)
-        .await?;
-    let (head, epoch) = head_and_epoch(&rows)?;
-    let changes =
-        rows.iter().filter_map(|row| change(row).transpose()).collect::<Result<Vec<_>, _>>()?;
-    if !rules::contiguous(after, changes.iter().map(|change| change.rev)) {
-        return Err(StoreError::Defect(format!("room {room} has a gap after revision {after}")));
-    }
-    Ok(Changes { changes, head, epoch })
+    let mut lease = kept.take().await?;
+    let rows = change_rows(lease.connection(), room, after, limit).await;
+    contiguous(room, after, &lease.settle(rows)?)
 }
 
 /// The same on a connection of one's own.
@@ -62,20 +55,46 @@ pub(super) async fn changes_on(
     after: Rev,
     limit: u32,
 ) -> Result<Changes, StoreError> {
-    changes(connection, room, after, limit).await
+    contiguous(room, after, &change_rows(connection, room, after, limit).await?)
+}
+
+async fn change_rows(
+    connection: &mut PgConnection,
+    room: RoomId,
+    after: Rev,
+    limit: u32,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    sqlx::query(include_str!("changes.sql"))
+        .bind(room.as_uuid())
+        .bind(signed(after.0))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await
+}
+
+fn contiguous(room: RoomId, after: Rev, rows: &[PgRow]) -> Result<Changes, StoreError> {
+    let (head, epoch) = head_and_epoch(rows)?;
+    let changes =
+        rows.iter().filter_map(|row| change(row).transpose()).collect::<Result<Vec<_>, _>>()?;
+    if !rules::contiguous(after, changes.iter().map(|change| change.rev)) {
+        return Err(StoreError::Defect(format!("room {room} has a gap after revision {after}")));
+    }
+    Ok(Changes { changes, head, epoch })
 }
 
 pub(super) async fn heads(
-    pool: &PgPool,
+    kept: &Kept,
     markers: &[Marker],
     user: Option<&UserId>,
 ) -> Result<Heads, StoreError> {
+    let mut lease = kept.take().await?;
     let rows = sqlx::query(include_str!("heads.sql"))
         .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
         .bind(markers.iter().map(|marker| signed(marker.last_read.0)).collect::<Vec<_>>())
         .bind(user.map(UserId::as_str))
-        .fetch_all(pool)
-        .await?;
+        .fetch_all(lease.connection())
+        .await;
+    let rows = lease.settle(rows)?;
     // Without a room there is one row, which says the epoch.
     let (_, epoch) = head_and_epoch(&rows)?;
     let rooms = rows.iter().filter_map(|row| match row.try_get("room_id") {
@@ -86,8 +105,9 @@ pub(super) async fn heads(
     Ok(Heads { rooms: rooms.collect::<Result<_, _>>()?, epoch })
 }
 
-pub(super) async fn rank(pool: &PgPool, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
+pub(super) async fn rank(kept: &Kept, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
     let markers = &ranking.markers;
+    let mut lease = kept.take().await?;
     let rows = sqlx::query(include_str!("rank.sql"))
         .bind(markers.iter().map(|marker| marker.room.as_uuid()).collect::<Vec<_>>())
         .bind(markers.iter().map(|marker| signed(marker.last_read.0)).collect::<Vec<_>>())
@@ -96,8 +116,9 @@ pub(super) async fn rank(pool: &PgPool, ranking: &Ranking) -> Result<Vec<RankedR
         .bind(ranking.after.map(|rank| rank.active_at.as_micros()))
         .bind(ranking.after.map(|rank| rank.room.as_uuid()))
         .bind(i64::from(ranking.limit) + 1)
-        .fetch_all(pool)
-        .await?;
+        .fetch_all(lease.connection())
+        .await;
+    let rows = lease.settle(rows)?;
     let rooms = rows.iter().map(|row| {
         Ok(RankedRoom {
             head: room_head(row, row.try_get("ranked_room_id")?)?,
@@ -108,14 +129,16 @@ pub(super) async fn rank(pool: &PgPool, ranking: &Ranking) -> Result<Vec<RankedR
     rooms.collect()
 }
 
-pub(super) async fn edits(pool: &PgPool, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
-    let rows: Vec<VersionRow> = sqlx::query_as(include_str!("edits.sql"))
+pub(super) async fn edits(kept: &Kept, wish: &EditsWish) -> Result<Vec<Version>, ChangeError> {
+    let mut lease = kept.take().await?;
+    let rows = sqlx::query_as(include_str!("edits.sql"))
         .bind(wish.room.as_uuid())
         .bind(signed(wish.seq.0))
         .bind(signed(wish.before.0))
         .bind(i64::from(wish.limit) + 1)
-        .fetch_all(pool)
-        .await?;
+        .fetch_all(lease.connection())
+        .await;
+    let rows: Vec<VersionRow> = lease.settle(rows)?;
     let row = rows.first().ok_or(ChangeRefused::NoSuchMessage)?;
     rules::may_see_edits(&row.target.target(wish.seq)?, &wish.actor, wish.standing)?;
     let versions = rows.into_iter().filter_map(|row| row.version().transpose());
@@ -123,11 +146,12 @@ pub(super) async fn edits(pool: &PgPool, wish: &EditsWish) -> Result<Vec<Version
 }
 
 pub(super) async fn senders(
-    pool: &PgPool,
+    kept: &Kept,
     room: RoomId,
     seq: Seq,
 ) -> Result<Option<Senders>, StoreError> {
-    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+    let mut lease = kept.take().await?;
+    let rows = sqlx::query_as(
         "SELECT m.sender_id, s.user_id
          FROM history.messages m
          LEFT JOIN LATERAL (
@@ -140,8 +164,9 @@ pub(super) async fn senders(
     .bind(room.as_uuid())
     .bind(signed(seq.0))
     .bind(SENDERS_MAX)
-    .fetch_all(pool)
-    .await?;
+    .fetch_all(lease.connection())
+    .await;
+    let rows: Vec<(String, Option<String>)> = lease.settle(rows)?;
     let Some((sender, _)) = rows.first() else { return Ok(None) };
     let sender = stored(UserId::parse(sender))?;
     let since = rows.iter().filter_map(|(_, user)| user.as_deref());

@@ -36,7 +36,7 @@ impl Store for Adapter {
     }
 
     async fn credentials(&self, user: &UserId) -> Result<Option<Credentials>> {
-        people::credentials(&mut self.reader().await?, user).await
+        people::credentials(&mut *self.reader().await?, user).await
     }
 
     async fn open_session(&self, new: &NewSession) -> Result<Opened> {
@@ -84,7 +84,7 @@ impl Store for Adapter {
     }
 
     async fn standings(&self, users: &[UserId]) -> Result<Vec<Standing>> {
-        people::standings(&mut self.reader().await?, users).await
+        people::standings(&mut *self.reader().await?, users).await
     }
 
     async fn open_sessions(
@@ -92,11 +92,11 @@ impl Store for Adapter {
         sessions: &[SessionId],
         at: Timestamp,
     ) -> Result<Vec<(SessionId, UserId)>> {
-        sessions::still_open(&mut self.reader().await?, sessions, at).await
+        sessions::still_open(&mut *self.reader().await?, sessions, at).await
     }
 
     async fn users(&self, users: &[UserId]) -> Result<Vec<User>> {
-        people::users(&mut self.reader().await?, users).await
+        people::users(&mut *self.reader().await?, users).await
     }
 
     async fn update_profile(&self, user: &UserId, change: &ProfileChange) -> Result<Option<User>> {
@@ -108,11 +108,11 @@ impl Store for Adapter {
     }
 
     async fn search(&self, wish: &Search) -> Result<Vec<User>> {
-        people::search(&mut self.reader().await?, wish).await
+        people::search(&mut *self.reader().await?, wish).await
     }
 
     async fn keys(&self) -> Result<Vec<StoredKey>> {
-        keys::all(&mut self.reader().await?).await
+        keys::all(&mut *self.reader().await?).await
     }
 
     async fn turn_keys(
@@ -151,19 +151,19 @@ impl Store for Adapter {
     }
 
     async fn contacts(&self, wish: &ContactPage) -> Result<Vec<(User, Link, Timestamp)>> {
-        contacts::contacts(&mut self.reader().await?, wish).await
+        contacts::contacts(&mut *self.reader().await?, wish).await
     }
 
     async fn blocks(&self, page: &Page) -> Result<Vec<User>> {
-        contacts::blocks(&mut self.reader().await?, page).await
+        contacts::blocks(&mut *self.reader().await?, page).await
     }
 
     async fn blocks_between(&self, user: &UserId, peers: &[UserId]) -> Result<Vec<UserId>> {
-        contacts::blocks_between(&mut self.reader().await?, user, peers).await
+        contacts::blocks_between(&mut *self.reader().await?, user, peers).await
     }
 
     async fn untold_blocks(&self, limit: u32) -> Result<Vec<BlockNotice>> {
-        contacts::untold(&mut self.reader().await?, limit).await
+        contacts::untold(&mut *self.reader().await?, limit).await
     }
 
     async fn blocks_told(&self, told: &[BlockNotice]) -> Result<()> {

@@ -1,0 +1,107 @@
+//! Connections kept for single statements: what is done for every message and every page.
+//!
+//! The pool asks a connection whether it is well whenever it is given back. For a message that comes
+//! alone that is as many round trips again as the message itself takes, so these connections are not given
+//! back between two statements. One whose statement did not end is closed: nobody knows what it would
+//! say next, or whether it would say anything.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, pool::PoolConnection};
+
+/// A connection that was idle for longer is asked whether it still stands before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How long the answer may take. Connections that fell silent together are found out one after the
+/// other, by callers who wait for all of it.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
+/// Then it goes back to the pool, which replaces connections of a certain age.
+const KEPT_MAX: Duration = Duration::from_mins(10);
+
+#[derive(Debug)]
+pub(super) struct Kept {
+    pool: PgPool,
+    /// The one used last is used next. At the bound a connection goes back to the pool.
+    idle: Mutex<Vec<Idle>>,
+    idle_max: usize,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: PoolConnection<Postgres>,
+    used_at: Instant,
+    kept_since: Instant,
+}
+
+/// A connection for one statement.
+pub(super) struct Lease<'a> {
+    kept: &'a Kept,
+    connection: Option<PoolConnection<Postgres>>,
+    kept_since: Instant,
+}
+
+impl Kept {
+    pub(super) fn new(pool: PgPool, idle_max: usize) -> Self {
+        Self { pool, idle: Mutex::default(), idle_max }
+    }
+
+    pub(super) async fn take(&self) -> Result<Lease<'_>, sqlx::Error> {
+        loop {
+            let idle = self.idle.lock().pop();
+            let Some(Idle { connection, used_at, kept_since }) = idle else { break };
+            let mut lease = Lease { kept: self, connection: Some(connection), kept_since };
+            let trusted = used_at.elapsed() <= TRUSTED_IDLE;
+            if trusted || answers(lease.connection()).await.is_ok() {
+                return Ok(lease);
+            }
+        }
+        let connection = self.pool.acquire().await?;
+        Ok(Lease { kept: self, connection: Some(connection), kept_since: Instant::now() })
+    }
+}
+
+impl Lease<'_> {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("until it is given back")
+    }
+
+    /// Keeps the connection after a statement that has ended, well or badly.
+    pub(super) fn settle<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        let ended = matches!(result, Ok(_) | Err(sqlx::Error::Database(_)));
+        if ended && let Some(connection) = self.connection.take() {
+            let mut idle = self.kept.idle.lock();
+            if idle.len() < self.kept.idle_max && self.kept_since.elapsed() < KEPT_MAX {
+                let kept_since = self.kept_since;
+                idle.push(Idle { connection, used_at: Instant::now(), kept_since });
+            }
+        }
+        result
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// For the pool: whether a connection that was idle for a while may be used.
+pub(super) async fn is_well(
+    connection: &mut PgConnection,
+    idle_for: Duration,
+) -> Result<bool, sqlx::Error> {
+    if idle_for > TRUSTED_IDLE {
+        answers(connection).await?;
+    }
+    Ok(true)
+}
+
+/// For the pool, whose own question has no time-out: a connection that fell silent would hold its place
+/// for ever.
+pub(super) async fn answers(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    tokio::time::timeout(ANSWER_MAX, connection.ping())
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
