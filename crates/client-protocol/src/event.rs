@@ -106,6 +106,7 @@ impl Event {
             Self::Typing { .. } => "typing",
             Self::Presence(_) => "presence",
             Self::Reset { .. } => "reset",
+            Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }

@@ -86,7 +86,7 @@ fn time_of(redis: &Redis) -> Result<Duration> {
     let pid = redis.pid().unwrap_or_default();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let field = |at: usize| after_name.split_whitespace().nth(at).and_then(|it| it.parse().ok());
+    let field = |at: usize| after_name.split_whitespace().nth(at).and_then(|it| it.parse::<u64>().ok());
     let ticks: u64 = [11, 12].into_iter().filter_map(field).sum();
     Ok(Duration::from_millis(10 * ticks))
 }
