@@ -10,6 +10,7 @@ use std::sync::Arc;
 use hubbub_domain::Fault;
 use hubbub_runtime::lifecycle::Lifecycle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     backends::{Appended, Backends, Entry, lane_of},
@@ -34,7 +35,7 @@ impl Appender {
             // At the bound a message is refused as `unavailable`: see `submit`.
             let (sender, receiver) = mpsc::channel(config.lane_messages_max);
             let lane = Lane { key: number as u128, receiver, backends: backends.clone() };
-            lifecycle.spawn("append lane", lane.run(config.batch_max));
+            lifecycle.spawn("append lane", lane.run(config.batch_max, lifecycle.drain.clone()));
             sender
         });
         Self { lanes: lanes.collect() }
@@ -65,9 +66,21 @@ struct Lane {
 }
 
 impl Lane {
-    async fn run(mut self, batch_max: usize) {
+    /// Until the drain, and what had been handed over by then.
+    async fn run(mut self, batch_max: usize, drain: CancellationToken) {
         let mut batch = Vec::new();
-        while self.receiver.recv_many(&mut batch, batch_max).await > 0 {
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = self.receiver.recv_many(&mut batch, batch_max) => received,
+                () = drain.cancelled(), if !self.receiver.is_closed() => {
+                    self.receiver.close();
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
             let (entries, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
             metrics::append_unqueued(entries.len());
             metrics::append_batch(entries.len());

@@ -285,7 +285,8 @@ pub(crate) fn assemble(
         topics,
         Arc::clone(&rates),
     );
-    let appender = Arc::new(Appender::start(&config.append, &backends, lifecycle));
+    // Behind the sessions: whoever still holds the core does not keep them from ending.
+    let appender = Arc::new(Appender::start(&config.append, &backends, &lifecycle.behind()));
     let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
     let core = Arc::new(Core {
         config,
