@@ -34,7 +34,7 @@ fn settings(balancer: &RoundRobin, transports: &[&str], version: u32) -> Value {
         "transports": transports,
         "version": version,
         "tokens": tokens(&["alice", "bob", "carol"]),
-        "typing": false,
+        "typing": true,
     })
 }
 
@@ -145,7 +145,7 @@ async fn the_examples_work_in_two_browsers_on_two_gateways() {
         "url": urls[0],
         "urls": urls,
         "tokens": tokens(&["alice", "bob"]),
-        "typing": false,
+        "typing": true,
     });
     tokio::time::timeout(
         Duration::from_secs(180),
