@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// Longer than any script waits for anything.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a script is to be run with.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl Script {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let name = format!("{file} {settings:.200}");
+        let name = format!("{file} over {}", settings["transports"]);
         Self { name, input: child.stdin.take(), child, lines }
     }
 

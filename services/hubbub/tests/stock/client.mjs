@@ -5,7 +5,7 @@ import { io as io4 } from "socket.io-client";
 import io3 from "socket.io-client-3";
 
 /** No script waits longer than this for anything. */
-export const PATIENCE = 30_000;
+export const PATIENCE = JSON.parse(process.env.STOCK ?? "{}").patience ?? 30_000;
 
 const settings = JSON.parse(process.env.STOCK ?? "{}");
 export const { url, tokens = {}, transports = ["polling", "websocket"], version = 4 } = settings;

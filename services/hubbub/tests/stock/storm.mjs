@@ -20,7 +20,7 @@ async function stubborn(socket, ...event) {
 }
 
 async function person(name, room) {
-  const socket = open("/chat", { auth: { token: tokens[name] }, timeout: 5_000 });
+  const socket = open("/chat", { auth: { token: tokens[name] }, timeout: 20_000 });
   const seen = { name, room, socket, got: new Map(), doubled: [], begun: 0 };
   socket.offAny();
   socket.on("chatMessage", ({ room: where, seq, _id, clientId }) => {
