@@ -22,7 +22,7 @@ const TURNS: usize = 8;
 const TURN: Duration = Duration::from_millis(1_250);
 const LOOK_FOR_THE_GONE: Duration = Duration::from_secs(1);
 const LOOK_UP: Duration = Duration::from_secs(30);
-const MEASURED: Duration = Duration::from_secs(60);
+const MEASURED: Duration = Duration::from_mins(1);
 const TERMS: Terms =
     Terms { ttl: Duration::from_secs(30), last_seen_kept: Duration::from_hours(30 * 24) };
 
@@ -86,7 +86,8 @@ fn time_of(redis: &Redis) -> Result<Duration> {
     let pid = redis.pid().unwrap_or_default();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let field = |at: usize| after_name.split_whitespace().nth(at).and_then(|it| it.parse().ok());
+    let field =
+        |at: usize| after_name.split_whitespace().nth(at).and_then(|it| it.parse::<u64>().ok());
     let ticks: u64 = [11, 12].into_iter().filter_map(field).sum();
     Ok(Duration::from_millis(10 * ticks))
 }

@@ -3,26 +3,25 @@
 
 mod admin;
 mod network;
+mod node;
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
     time::Duration,
 };
 
 pub use admin::{Admin, sample};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use hubbub_auth::{Minter, NewToken, Secret, Verifier};
 use hubbub_domain::{Clock as _, SystemClock, UserId};
 pub use network::{Network, Way};
-use nix::sys::signal::Signal;
+pub use node::Node;
+use node::NodeCommand;
 use tempfile::TempDir;
 
-use crate::{Postgres, Redis, free_port, process::Process};
+use crate::{Postgres, Redis, free_port};
 
-/// How long a process may take to be ready.
-const START_PATIENCE: Duration = Duration::from_mins(1);
 /// What tokens of a cluster are signed with, HS256.
 pub const SECRET: &str = "a secret that only the tests of a cluster share";
 
@@ -105,23 +104,6 @@ pub struct Cluster {
     /// Kept until everything has ended.
     #[expect(dead_code, reason = "its value is its end")]
     scratch: TempDir,
-}
-
-/// One process of a cluster.
-pub struct Node {
-    name: String,
-    command: NodeCommand,
-    /// What the role serves: clients, or gRPC.
-    port: u16,
-    admin: Admin,
-    process: Option<Process>,
-}
-
-struct NodeCommand {
-    binary: PathBuf,
-    role: &'static str,
-    settings: Vec<(String, String)>,
-    log: PathBuf,
 }
 
 impl Cluster {
@@ -305,105 +287,4 @@ async fn start_all(nodes: &mut [Node]) -> Result<()> {
         node.wait_ready().await?;
     }
     Ok(())
-}
-
-impl Node {
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What the role serves.
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Where a gateway takes clients.
-    pub fn client_url(&self) -> String {
-        format!("ws://{}", self.address())
-    }
-
-    /// The process id, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::id)
-    }
-
-    /// What it is started from the next time: another version, for a rolling update.
-    pub fn set_binary(&mut self, binary: &Path) {
-        binary.clone_into(&mut self.command.binary);
-    }
-
-    /// Everything the process has logged.
-    pub fn log(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(&self.command.log)?)
-    }
-
-    /// `kill -9`: no word of goodbye.
-    pub async fn kill(&mut self) {
-        self.end(Signal::SIGKILL).await;
-    }
-
-    /// SIGTERM, and waits until it has drained.
-    pub async fn stop(&mut self) {
-        self.end(Signal::SIGTERM).await;
-    }
-
-    /// SIGTERM, and waits until it has drained; an error when that takes longer than it may.
-    pub async fn stop_within(&mut self, grace: Duration) -> Result<()> {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        process.signal(Signal::SIGTERM);
-        let ended = process.wait_ended(grace).await;
-        self.process = None;
-        ended.with_context(|| self.name.clone())
-    }
-
-    async fn end(&mut self, signal: Signal) {
-        if let Some(mut process) = self.process.take() {
-            process.end(signal).await;
-        }
-    }
-
-    /// Starts it on its old port, and waits until it is ready.
-    pub async fn start_again(&mut self) -> Result<()> {
-        self.spawn()?;
-        self.wait_ready().await
-    }
-
-    /// Stops it for a while, without ending it.
-    pub async fn pause(&self, duration: Duration) {
-        if let Some(pid) = self.pid() {
-            crate::process::pause(pid, duration).await;
-        }
-    }
-
-    /// Its admin listener, which can be asked while the node itself is being broken.
-    pub const fn admin(&self) -> Admin {
-        self.admin
-    }
-
-    /// A page of the admin listener.
-    pub async fn page(&self, path: &str) -> Result<(u16, String)> {
-        self.admin.page(path).await
-    }
-
-    /// A sample of `/metrics`, summed over its labels; 0 when there is none.
-    pub async fn metric(&self, name: &str) -> Result<f64> {
-        let (_, page) = self.page("/metrics").await?;
-        Ok(sample(&page, name))
-    }
-
-    fn spawn(&mut self) -> Result<()> {
-        let NodeCommand { binary, role, settings, log } = &self.command;
-        let mut command = Command::new(binary);
-        command.arg(role).env_clear().envs(settings.iter().cloned());
-        command.current_dir(log.parent().context("a directory")?);
-        self.process = Some(Process::spawn(command, log, Signal::SIGKILL, None)?);
-        Ok(())
-    }
-
-    async fn wait_ready(&mut self) -> Result<()> {
-        let admin = self.admin;
-        let process = self.process.as_mut().context("it was not started")?;
-        let ready = async || matches!(admin.page("/readyz").await, Ok((200, _)));
-        process.wait_ready(START_PATIENCE, ready).await.with_context(|| self.name.clone())
-    }
 }

@@ -135,21 +135,21 @@ impl Leases for Local {
 
     async fn presences(&self, users: &[UserId]) -> Result<Vec<Presence>, EphemeralError> {
         let (book, _) = self.book();
-        let presence = |user: &UserId| match book.users.get(user) {
-            Some(record) => Presence {
-                user: user.clone(),
-                availability: record.told,
-                version: record.version,
-                last_seen: None,
-            },
-            None => {
-                let seen = book.seen.get(user).map(|entry| entry.value);
-                Presence {
+        let presence = |user: &UserId| {
+            if let Some(record) = book.users.get(user) {
+                return Presence {
                     user: user.clone(),
-                    availability: Availability::Offline,
-                    version: seen.map_or(0, |(_, version)| version),
-                    last_seen: seen.map(|(at, _)| at),
-                }
+                    availability: record.told,
+                    version: record.version,
+                    last_seen: None,
+                };
+            }
+            let seen = book.seen.get(user).map(|entry| entry.value);
+            Presence {
+                user: user.clone(),
+                availability: Availability::Offline,
+                version: seen.map_or(0, |(_, version)| version),
+                last_seen: seen.map(|(at, _)| at),
             }
         };
         Ok(users.iter().map(presence).collect())

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 mod in_process {
     use super::{Arc, Ephemeral};
 
+    #[expect(clippy::unused_async, reason = "as the other adapters are made")]
     async fn state() -> Arc<dyn Ephemeral> {
         hubbub_ephemeral::local(Arc::new(hubbub_domain::SystemClock))
     }

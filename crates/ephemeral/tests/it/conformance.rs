@@ -15,7 +15,7 @@ pub(crate) type State = Arc<dyn Ephemeral>;
 
 /// Short enough to wait for, long enough for a slow machine to renew it.
 pub(crate) const TTL: Duration = Duration::from_millis(1_500);
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::DEADLINE;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn impatient(urls: Vec<String>) -> Arc<dyn Ephemeral> {
     let patience = Duration::from_millis(800);

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_client_is_told_once_and_then_ended() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let mut expiry = Expiry::new(at(100), Duration::from_secs(60));
+        let mut expiry = Expiry::new(at(100), Duration::from_mins(1));
         assert_eq!(expiry.due(at(39)), Due::Nothing);
         assert_eq!(expiry.due(at(40)), Due::Notice(at(100)));
         assert_eq!(expiry.due(at(41)), Due::Nothing);

@@ -183,7 +183,9 @@ mod tests {
 
     fn trail(rooms: &[(RoomId, Rev)]) -> Trail {
         let trail = Trail::new(alice(), true);
-        rooms.iter().for_each(|(room, rev)| trail.enter(*room, *rev));
+        for (room, rev) in rooms {
+            trail.enter(*room, *rev);
+        }
         trail
     }
 

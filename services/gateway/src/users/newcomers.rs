@@ -30,7 +30,7 @@ impl Newcomers {
         sessions.iter().filter_map(Weak::upgrade).collect()
     }
 
-    pub(super) fn put_back(&self, sessions: Vec<Arc<Session>>) {
+    pub(super) fn put_back(&self, sessions: &[Arc<Session>]) {
         self.sessions.lock().extend(sessions.iter().map(Arc::downgrade));
         self.some.notify_one();
     }

@@ -68,7 +68,7 @@ impl Users {
             let sessions = self.newcomers.take();
             if let Err(fault) = end_ended(&grants, &sessions).await {
                 tracing::warn!(%fault, "new sessions could not be confirmed; they are asked about again");
-                self.newcomers.put_back(sessions);
+                self.newcomers.put_back(&sessions);
                 tokio::time::sleep(self.config.retry).await;
             }
         }

@@ -117,7 +117,7 @@ async fn more_than_the_handshake_allows_is_refused() {
 }
 
 async fn connect(server: &ws_client::Server) -> tokio::net::TcpStream {
-    tokio::net::TcpStream::connect(server.address).await.unwrap()
+    tokio::net::TcpStream::connect(server.address).await.expect("it listens")
 }
 
 #[tokio::test]

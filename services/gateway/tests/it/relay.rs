@@ -37,10 +37,10 @@ struct Gateway {
 
 impl Gateway {
     async fn start(name: &str, state: &Arc<dyn Ephemeral>, token: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let node = Node {
             id: name.to_owned(),
-            address: listener.local_addr().unwrap().to_string(),
+            address: listener.local_addr().expect("it is bound").to_string(),
             connections: 0,
             closing: false,
             started_at: hubbub_domain::Clock::now(&SystemClock),
@@ -63,7 +63,7 @@ impl Gateway {
             engine = Some(made);
             router
         });
-        let engine = engine.unwrap();
+        let engine = engine.expect("it was made");
         let lifecycle = Lifecycle::new(Duration::from_secs(1));
         let config = GrpcServerConfig {
             token: Secret::new(TOKEN.to_owned()),
@@ -100,7 +100,7 @@ impl Poller {
             let poll = self.poll().await;
             assert_eq!(poll.status(), StatusCode::OK, "after {heard:?}");
             heard.push('\u{1e}');
-            heard += &poll.text().await.unwrap();
+            heard += &poll.text().await.expect("a text");
         }
         heard
     }
@@ -126,7 +126,7 @@ async fn polls_and_posts_may_reach_any_gateway() {
     assert_eq!((one.engine.sessions(), two.engine.sessions()), (1, 0));
     // Held there, answered here.
     let (poll, ()) = tokio::join!(ways[1].poll(), ways[0].send("42[\"message\"]"));
-    assert_eq!(poll.text().await.unwrap(), "42[\"message-back\"]");
+    assert_eq!(poll.text().await.expect("a text"), "42[\"message-back\"]");
     assert_eq!(ways[1].post("abc").await.status(), StatusCode::BAD_REQUEST);
     ways[1].expect_gone().await;
 }
@@ -145,9 +145,9 @@ async fn a_websocket_may_reach_another_gateway() {
         socket.say(&format!("42[\"message\",\"{large}\"]")).await;
         socket.expect(&format!("42[\"message-back\",\"{large}\"]")).await;
         socket.say("451-[\"message\",{\"_placeholder\":true,\"num\":0}]").await;
-        socket.say_binary(&[7; 300_000]).await;
+        socket.say_binary(&vec![7; 300_000]).await;
         socket.expect("451-[\"message-back\",{\"_placeholder\":true,\"num\":0}]").await;
-        socket.expect_binary(&[7; 300_000]).await;
+        socket.expect_binary(&vec![7; 300_000]).await;
     }
     poller.by(&two).expect_gone().await;
     poller.by(&two).websocket(&two.server).await.expect_close().await;

@@ -107,7 +107,7 @@ impl Session for EchoSession {
     }
 
     async fn work(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn look(&mut self) {}

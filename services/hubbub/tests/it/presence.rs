@@ -88,17 +88,17 @@ async fn presence(line: &mut Line, user: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_meet_in_one_process() {
     let place = Place::alone().await;
-    typing_is_told_to_the_others_and_ends(&place).await;
-    whoever_shares_a_room_sees_who_is_there(&place).await;
-    whoever_asks_for_nothing_is_away(&place).await;
+    Box::pin(typing_is_told_to_the_others_and_ends(&place)).await;
+    Box::pin(whoever_shares_a_room_sees_who_is_there(&place)).await;
+    Box::pin(whoever_asks_for_nothing_is_away(&place)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_meet_across_gateways() {
     let place = Place::cluster(&[]).await;
-    typing_is_told_to_the_others_and_ends(&place).await;
-    whoever_shares_a_room_sees_who_is_there(&place).await;
-    whoever_asks_for_nothing_is_away(&place).await;
+    Box::pin(typing_is_told_to_the_others_and_ends(&place)).await;
+    Box::pin(whoever_shares_a_room_sees_who_is_there(&place)).await;
+    Box::pin(whoever_asks_for_nothing_is_away(&place)).await;
 }
 
 async fn typing_is_told_to_the_others_and_ends(place: &Place) {
@@ -235,7 +235,7 @@ async fn bounds_hold_across_gateways_and_an_outage_of_redis_is_unknown() {
         ("HUBBUB_GATEWAY__PRESENCE__AWAY_AFTER", "5m"),
     ];
     let place = Place::cluster(&more).await;
-    messages_are_counted_on_both(&place).await;
+    Box::pin(messages_are_counted_on_both(&place)).await;
     let mut eva = place.line("eva", 0).await;
     room_of(&mut eva, "max").await;
     let max = (place.line("max", 0).await, place.line("max", 1).await, place.line("max", 0).await);
@@ -263,6 +263,7 @@ async fn bounds_hold_across_gateways_and_an_outage_of_redis_is_unknown() {
 }
 
 /// What one user may send at once and in a while is the same on two gateways as on one.
+#[expect(clippy::print_stdout, reason = "a figure for whoever runs it by hand")]
 async fn messages_are_counted_on_both(place: &Place) {
     let mut lines = [place.line("sam", 0).await, place.line("sam", 1).await];
     let room = room_of(&mut lines[0], "pat").await;

@@ -147,7 +147,7 @@ async fn the_examples_work_in_two_browsers_on_two_gateways() {
         "typing": true,
     });
     tokio::time::timeout(
-        Duration::from_secs(120),
+        Duration::from_mins(2),
         passes(Language::JavaScript, "pages.mjs", &settings),
     )
     .await

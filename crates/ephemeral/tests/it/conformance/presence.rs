@@ -49,12 +49,12 @@ pub(crate) async fn a_user_is_what_their_leases_say(state: State) {
     };
     newer(state.hold(std::slice::from_ref(&phone), TERMS).await.unwrap(), &[Online]);
     newer(state.hold(std::slice::from_ref(&phone), TERMS).await.unwrap(), &[]);
-    newer(state.hold(&[laptop.clone()], TERMS).await.unwrap(), &[]);
+    newer(state.hold(std::slice::from_ref(&laptop), TERMS).await.unwrap(), &[]);
     let idle = [lease("alice", 1, Away), lease("alice", 2, Away)];
     newer(state.hold(&idle[..1], TERMS).await.unwrap(), &[]);
     newer(state.hold(&idle[1..], TERMS).await.unwrap(), &[Away]);
     assert_eq!(presence(&state, "alice").await.availability, Away);
-    newer(state.hold(&[phone.clone()], TERMS).await.unwrap(), &[Online]);
+    newer(state.hold(std::slice::from_ref(&phone), TERMS).await.unwrap(), &[Online]);
     newer(state.leave(&[phone], Duration::ZERO, TERMS).await.unwrap(), &[Away]);
     let gone = state.leave(&[laptop], Duration::ZERO, TERMS).await.unwrap();
     assert!(gone[0].last_seen.is_some());

@@ -115,12 +115,12 @@ pub(super) async fn blocks_are_counted_until_they_are_told(store: Arc<dyn Store>
     let second = notice("carol", "alice", true, 1);
     let untold = store.untold_blocks(10).await.expect("answers");
     assert_eq!(untold, [first.clone(), second.clone()], "the oldest first");
-    assert_eq!(store.untold_blocks(1).await.expect("answers"), [first.clone()]);
+    assert_eq!(store.untold_blocks(1).await.expect("answers"), std::slice::from_ref(&first));
     // What changed while it was told is told again.
     wish(&*store, "alice", Wish::Unblock, "bob").await.expect("lifted");
     store.blocks_told(&[first, second]).await.expect("noted");
     let lifted = notice("alice", "bob", false, 2);
-    assert_eq!(store.untold_blocks(10).await.expect("answers"), [lifted.clone()]);
+    assert_eq!(store.untold_blocks(10).await.expect("answers"), std::slice::from_ref(&lifted));
     store.blocks_told(&[lifted]).await.expect("noted");
     assert!(store.untold_blocks(10).await.expect("answers").is_empty());
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Result, Store, tick};
 use crate::keys::{StoredKey, Turn};
 
+#[expect(clippy::unnecessary_wraps, reason = "a maker of keys may fail")]
 fn make(active_from: hubbub_domain::Timestamp) -> Result<StoredKey> {
     let id = uuid::Uuid::new_v4().to_string();
     Ok(StoredKey { id, pkcs8: vec![1, 2, 3], active_from })
