@@ -4,7 +4,10 @@
 //! An entry that is not renewed expires by itself; a gateway that drains says so, and stays in the
 //! registry until its sessions are gone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use hubbub_domain::Timestamp;
 use hubbub_ephemeral::{Ephemeral, EphemeralError, Node};
@@ -43,17 +46,18 @@ impl Registry {
         self.ephemeral.nodes().await
     }
 
-    /// Keeps the entry until `gone`: from `closing` on it says that nobody should come here.
+    /// Keeps the entry until `gone`: from `closing` on it says that nobody should come here. The core is
+    /// not kept by it: what stands before it in the drain ends when the core does.
     pub(crate) async fn keep(
         &self,
-        core: &Core,
+        core: &Weak<Core>,
         closing: &CancellationToken,
         gone: &CancellationToken,
     ) {
         let renewing = async {
             let mut down = false;
             loop {
-                let connections = core.sessions.count() as u64;
+                let connections = core.upgrade().map_or(0, |core| core.sessions.count()) as u64;
                 let closes = closing.is_cancelled();
                 let entry = Node { connections, closing: closes, ..self.entry.clone() };
                 let renewed = self.ephemeral.register(&entry, self.config.ttl).await;

@@ -225,7 +225,7 @@ impl Server {
 /// the sessions are.
 fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, support: &Lifecycle) {
     let registry = Arc::new(registry);
-    let (keeper, keeping) = (Arc::clone(&registry), Arc::clone(core));
+    let (keeper, keeping) = (Arc::clone(&registry), Arc::downgrade(core));
     let (closing, gone) = (lifecycle.drain.clone(), support.drain.clone());
     support.spawn("registry", async move { keeper.keep(&keeping, &closing, &gone).await });
     if core.config.rebalance.enabled {

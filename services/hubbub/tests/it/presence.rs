@@ -20,7 +20,7 @@ const SETTINGS: [(&str, &str); 7] = [
     ("HUBBUB_GATEWAY__PRESENCE__AWAY_AFTER", "4s"),
     ("HUBBUB_GATEWAY__PRESENCE__LOOK_INTERVAL", "2s"),
     ("HUBBUB_GATEWAY__PRESENCE__ACQUAINTANCE_INTERVAL", "2s"),
-    ("HUBBUB_GATEWAY__TYPING__TTL", "2s"),
+    ("HUBBUB_GATEWAY__TYPING__TTL", "5s"),
 ];
 
 /// Where the scenarios run.
