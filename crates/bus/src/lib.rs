@@ -58,6 +58,8 @@ pub enum Topic {
     Room(RoomId),
     /// What concerns one user on all devices; the gateways with a session of theirs listen.
     User(UserId),
+    /// Whether one user is online; the gateways where somebody watches them listen.
+    Presence(UserId),
     /// What guests of the lobby say to each other; every gateway that has a lobby listens.
     Lobby,
 }
@@ -67,6 +69,7 @@ impl fmt::Display for Topic {
         match self {
             Self::Room(room) => write!(f, "room:{room}"),
             Self::User(user) => write!(f, "user:{user}"),
+            Self::Presence(user) => write!(f, "presence:{user}"),
             Self::Lobby => f.write_str("lobby"),
         }
     }
@@ -79,8 +82,9 @@ impl FromStr for Topic {
         match text.split_once(':') {
             Some(("room", room)) => Ok(Self::Room(room.parse()?)),
             Some(("user", user)) => Ok(Self::User(user.parse()?)),
+            Some(("presence", user)) => Ok(Self::Presence(user.parse()?)),
             None if text == "lobby" => Ok(Self::Lobby),
-            _ => Err(Fault::bad_request("topic is neither room:…, user:… nor lobby")),
+            _ => Err(Fault::bad_request("topic is none of room:…, user:…, presence:… and lobby")),
         }
     }
 }

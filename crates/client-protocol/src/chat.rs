@@ -13,7 +13,7 @@ pub use asked::{Asked, HistoryAsked, Posting};
 pub use message::{ChatRecord, LastMessage, Message, OpenedRoom, Posted};
 pub use offset::{Offset, Pid, RoomMark};
 pub use refused::Refused;
-pub use told::Told;
+pub use told::{Present, Told};
 
 /// Where conversations are.
 pub const NAMESPACE: &str = "/chat";

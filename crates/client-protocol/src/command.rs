@@ -16,6 +16,7 @@ use crate::people::{
     AcceptContact, Block, Blocks, Contacts, DeclineContact, Logout, LogoutEverywhere, Me, Profiles,
     RemoveContact, RequestContact, SearchUsers, Unblock, UpdateMe,
 };
+use crate::presence::{Typing, Watch};
 
 /// A command with the id its answer will carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ commands! {
     Chats = "chats",
     UpdateChat = "update_chat",
     PublicRooms = "public_rooms",
+    Typing = "typing",
+    Watch = "watch",
     Me = "me",
     UpdateMe = "update_me",
     SearchUsers = "users",

@@ -4,11 +4,11 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{ContactState, MessageView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, PresenceView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 15] = [
+pub(crate) const EVENT_NAMES: [&str; 17] = [
     "message",
     "edited",
     "deleted",
@@ -20,6 +20,8 @@ pub(crate) const EVENT_NAMES: [&str; 15] = [
     "chat",
     "read",
     "delivered",
+    "typing",
+    "presence",
     "reset",
     "contact",
     "moving",
@@ -59,6 +61,10 @@ pub enum Event {
     Read { room: RoomId, user: UserId, seq: Seq },
     /// Ephemeral: the room's messages have reached another member's device so far.
     Delivered { room: RoomId, user: UserId, seq: Seq },
+    /// Somebody else in the room began to type, or stopped.
+    Typing { room: RoomId, user: UserId, on: bool },
+    /// Somebody you watch is online, away or offline now.
+    Presence(PresenceView),
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
     /// You and somebody else stand differently to each other.
@@ -97,7 +103,8 @@ impl Event {
             Self::Chat { .. } => "chat",
             Self::Read { .. } => "read",
             Self::Delivered { .. } => "delivered",
-            Self::Contact { .. } => "contact",
+            Self::Typing { .. } => "typing",
+            Self::Presence(_) => "presence",
             Self::Reset { .. } => "reset",
             Self::Contact { .. } => "contact",
             Self::Moving { .. } => "moving",

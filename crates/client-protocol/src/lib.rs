@@ -12,6 +12,7 @@ pub mod engineio;
 mod event;
 pub mod lobby;
 mod people;
+mod presence;
 mod reply;
 pub mod socketio;
 mod view;
@@ -28,6 +29,7 @@ pub use people::{
     DeclineContact, GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact,
     RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
 };
+pub use presence::{PresenceState, PresenceView, Typing, Watch, Watched};
 pub use reply::{
     Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,
     PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, Unread, VersionView, Welcome,

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing,
-    UserView, UsersPage, view::is_zero,
+    UserView, UsersPage, Watched, view::is_zero,
 };
 
 /// The answer to a command that was carried out.
@@ -31,6 +31,7 @@ pub enum Reply {
     Chats(ChatsPage),
     PublicRooms(PublicRoomsPage),
     Expiry(Expiry),
+    Watched(Watched),
     User(Box<UserView>),
     Users(UsersPage),
     Contacts(ContactsPage),
@@ -152,6 +153,9 @@ pub struct Page {
     pub seq: Seq,
     pub rev: Rev,
     pub epoch: String,
+    /// Who else types in the room, with its newest page; absent when nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Vec<UserId>>,
 }
 
 /// The answer to `read`.
@@ -198,6 +202,9 @@ pub struct Opened {
     pub created: bool,
     pub seq: Seq,
     pub rev: Rev,
+    /// Who else types in the room; absent when nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typing: Option<Vec<UserId>>,
 }
 
 /// The answer to `create_room`.

@@ -42,7 +42,7 @@ pub struct SessionKey {
 pub struct Presence {
     pub user: UserId,
     pub availability: Availability,
-    /// 0 when nothing was ever told of them.
+    /// 0 when nothing that is remembered was told of them.
     pub version: u64,
     /// When they went offline, while that is remembered.
     pub last_seen: Option<Timestamp>,

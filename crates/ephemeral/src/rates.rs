@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use crate::EphemeralError;
 
 /// No debt is longer than this, whatever is spent.
-pub const DEBT_MAX: Duration = Duration::from_secs(60);
+pub const DEBT_MAX: Duration = Duration::from_mins(1);
 
 /// So many at once, and one more with every interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

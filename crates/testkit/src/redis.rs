@@ -119,6 +119,24 @@ impl Redis {
         Ok(())
     }
 
+    /// Every key, and the names in it: members of a set, fields of a hash.
+    pub async fn names(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let mut connection = self.connection().await?;
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await?;
+        let mut all = Vec::new();
+        for key in keys {
+            let mut ask = async |command: &mut redis::Cmd| {
+                command.query_async::<Vec<String>>(&mut connection).await
+            };
+            // A key of another type, or one that is gone meanwhile, has none.
+            let mut names = ask(redis::cmd("HKEYS").arg(&key)).await.unwrap_or_default();
+            let ranked = ask(redis::cmd("ZRANGE").arg(&key).arg(0).arg(-1)).await;
+            names.extend(ranked.unwrap_or_default());
+            all.push((key, names));
+        }
+        Ok(all)
+    }
+
     /// Kills the server and starts it on the same port; everything in it is gone.
     pub async fn restart_empty(&self) -> Result<()> {
         self.stop().await;

@@ -72,6 +72,10 @@
 {{- $wrong = append $wrong "gateway.autoscaling.prometheusAddress: KEDA has to ask somebody" -}}
 {{- end -}}
 
+{{- if and $v.identity.enabled (eq $v.identity.accounts "external") (not (or $v.auth.jwksUrl $v.auth.publicKeys.files $v.auth.secret $v.auth.existingSecret.name)) -}}
+{{- $wrong = append $wrong "identity.accounts: external needs the issuer's keys: auth.jwksUrl, auth.publicKeys, auth.secret or auth.existingSecret" -}}
+{{- end -}}
+
 {{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
 {{- $wrong = append $wrong "httpRoute.parentRefs: a route without a Gateway leads nowhere" -}}
 {{- end -}}
@@ -79,11 +83,11 @@
 {{- $wrong = append $wrong "ingress.hosts: an Ingress without a host takes every name" -}}
 {{- end -}}
 
-{{- range $where, $settings := dict "settings" $v.settings "gateway.settings" $v.gateway.settings "room.settings" $v.room.settings "history.settings" $v.history.settings -}}
+{{- range $where, $settings := dict "settings" $v.settings "gateway.settings" $v.gateway.settings "room.settings" $v.room.settings "history.settings" $v.history.settings "identity.settings" $v.identity.settings -}}
 {{- range $name, $_ := $settings -}}
 {{- if regexMatch "(^|[._])(secret|token|password|url|urls|database)$" $name -}}
 {{- $wrong = append $wrong (printf "%s: %s is a secret or leads to one, and would be readable in the Deployment; it has a value of its own" $where $name) -}}
-{{- else if regexMatch "^(gateway\\.drain|shutdown|admin\\.listen|grpc\\.(room|history|tls)|.*\\.listen$)" $name -}}
+{{- else if regexMatch "^(gateway\\.drain|shutdown|admin\\.listen|grpc\\.(room|history|identity|tls)|gateway\\.(internal|rebalance\\.(enabled|hold))|identity\\.accounts|.*\\.listen$)" $name -}}
 {{- $wrong = append $wrong (printf "%s: %s is set by the chart; it has a value of its own" $where $name) -}}
 {{- end -}}
 {{- end -}}

@@ -24,13 +24,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{/* Who runs, in the order of the chain. A role is one entry here: what it listens on, which stores it
-     uses, whom it calls (by the setting that names them), who waits for its drain. */}}
+     uses, and whom it calls (by the setting that names them). */}}
 {{- define "hubbub.roles" -}}
+{{- $identity := .Values.identity.enabled -}}
 gateway:
   clients: 8080
-  calls: {room: HUBBUB_GRPC__ROOM, history: HUBBUB_GRPC__HISTORY}
+  grpc: {port: 7101, setting: HUBBUB_GATEWAY__INTERNAL__LISTEN}
+  # Among themselves alone: a Socket.IO client that polls may come to any of them.
+  siblings: true
+  calls:
+    room: HUBBUB_GRPC__ROOM
+    history: HUBBUB_GRPC__HISTORY
+    {{- if $identity }}
+    identity: HUBBUB_GRPC__IDENTITY
+    {{- end }}
   stores: [redis]
   tokens: true
+{{- if $identity }}
+identity:
+  grpc: {port: 7104, setting: HUBBUB_IDENTITY__LISTEN}
+  calls: {room: HUBBUB_GRPC__ROOM}
+  stores: [postgres, redis]
+{{- end }}
 room:
   grpc: {port: 7102, setting: HUBBUB_ROOM__LISTEN}
   calls: {history: HUBBUB_GRPC__HISTORY}

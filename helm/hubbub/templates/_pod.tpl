@@ -33,6 +33,16 @@
 {{ include "hubbub.env" (dict "name" "HUBBUB_GRPC__TLS__CERT_FILE" "value" "/etc/hubbub/mtls/tls.crt") }}
 {{ include "hubbub.env" (dict "name" "HUBBUB_GRPC__TLS__KEY_FILE" "value" "/etc/hubbub/mtls/tls.key") }}
 {{- end }}
+{{- if $is.siblings }}
+- name: POD_IP
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
+{{ include "hubbub.env" (dict "name" "HUBBUB_GATEWAY__INTERNAL__ADVERTISE" "value" (printf "$(POD_IP):%d" (int $is.grpc.port))) }}
+{{- end }}
+{{- if eq $role "identity" }}
+{{ include "hubbub.env" (dict "name" "HUBBUB_AUTH__ISSUER" "value" $v.auth.issuer) }}
+{{ include "hubbub.env" (dict "name" "HUBBUB_AUTH__AUDIENCE" "value" $v.auth.audience) }}
+{{ include "hubbub.env" (dict "name" "HUBBUB_IDENTITY__ACCOUNTS" "value" $v.identity.accounts) }}
+{{- end }}
 {{- if $is.tokens }}
 {{- include "hubbub.environmentOfTokens" $root | nindent 0 }}
 {{- end }}
@@ -72,6 +82,8 @@
 {{ include "hubbub.env" (dict "name" "HUBBUB_GATEWAY__DRAIN__WINDOW" "value" (printf "%ds" (int .windowSeconds))) }}
 {{ include "hubbub.env" (dict "name" "HUBBUB_GATEWAY__DRAIN__PATIENCE" "value" (printf "%ds" (int .patienceSeconds))) }}
 {{- end }}
+{{ include "hubbub.env" (dict "name" "HUBBUB_GATEWAY__REBALANCE__ENABLED" "value" $gateway.rebalance) }}
+{{ include "hubbub.env" (dict "name" "HUBBUB_GATEWAY__REBALANCE__HOLD" "value" (printf "%ss" (include "hubbub.graceSeconds" .root))) }}
 {{ include "hubbub.env" (dict "name" "HUBBUB_SHUTDOWN__DRAIN_TIMEOUT" "value" (printf "%ss" (include "hubbub.drainSeconds" .root))) }}
 {{- end }}
 

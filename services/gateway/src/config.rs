@@ -23,6 +23,8 @@ pub struct Config {
     pub users: UsersConfig,
     pub hub: HubConfig,
     pub append: AppenderConfig,
+    pub presence: PresenceConfig,
+    pub typing: TypingConfig,
     pub drain: DrainConfig,
     pub registry: RegistryConfig,
     pub rebalance: RebalanceConfig,
@@ -44,7 +46,28 @@ impl Config {
         {
             return Err("registry: ttl is not twice renew_interval at least".to_owned());
         }
-        rebalance::validate(&self.rebalance).map_err(|text| format!("rebalance: {text}"))
+        rebalance::validate(&self.rebalance).map_err(|text| format!("rebalance: {text}"))?;
+        self.validate_presence()
+    }
+
+    fn validate_presence(&self) -> Result<(), String> {
+        let Self { presence, typing, .. } = self;
+        let intervals = [
+            ("presence.renew_interval", presence.renew_interval),
+            ("presence.expiry_interval", presence.expiry_interval),
+            ("presence.look_interval", presence.look_interval),
+            ("typing.told_every", typing.told_every),
+        ];
+        if let Some((name, _)) = intervals.iter().find(|(_, interval)| interval.is_zero()) {
+            return Err(format!("{name} is 0"));
+        }
+        if presence.ttl < 2 * presence.renew_interval {
+            return Err("presence.ttl is less than two of presence.renew_interval".to_owned());
+        }
+        if typing.ttl < 2 * typing.told_every {
+            return Err("typing.ttl is less than two of typing.told_every".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -231,6 +254,72 @@ impl Default for AppenderConfig {
             lane_messages_max: 1_024,
             batch_max: 256,
         }
+    }
+}
+
+/// Who is online.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PresenceConfig {
+    /// How long a session counts as online when nobody renews it, because its gateway died.
+    #[serde(with = "duration")]
+    pub ttl: Duration,
+    /// How often the sessions of a gateway are renewed.
+    #[serde(with = "duration")]
+    pub renew_interval: Duration,
+    /// How often somebody looks for sessions that were not renewed.
+    #[serde(with = "duration")]
+    pub expiry_interval: Duration,
+    /// How long after the end of their last session somebody still counts as online.
+    #[serde(with = "duration")]
+    pub grace: Duration,
+    /// How long a client may ask for nothing before it counts as away.
+    #[serde(with = "duration")]
+    pub away_after: Duration,
+    /// How long it is remembered when somebody was last seen.
+    #[serde(with = "duration")]
+    pub last_seen_kept: Duration,
+    /// Users one session may watch. Over it: `limit_reached`.
+    pub watched_max: usize,
+    /// How often everybody who is watched is looked up, whatever the bus says.
+    #[serde(with = "duration")]
+    pub look_interval: Duration,
+    /// How often it is asked whether those who watch still share a room with whom they watch.
+    #[serde(with = "duration")]
+    pub acquaintance_interval: Duration,
+}
+
+impl Default for PresenceConfig {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30),
+            renew_interval: Duration::from_secs(10),
+            expiry_interval: Duration::from_secs(1),
+            grace: Duration::from_secs(3),
+            away_after: Duration::from_mins(5),
+            last_seen_kept: Duration::from_hours(30 * 24),
+            watched_max: 500,
+            look_interval: Duration::from_secs(30),
+            acquaintance_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+/// Who types.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TypingConfig {
+    /// How long somebody types without saying so again.
+    #[serde(with = "duration")]
+    pub ttl: Duration,
+    /// How often a room is told who types, at the most.
+    #[serde(with = "duration")]
+    pub told_every: Duration,
+}
+
+impl Default for TypingConfig {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(6), told_every: Duration::from_millis(250) }
     }
 }
 

@@ -5,6 +5,7 @@ mod chats;
 mod entering;
 mod messages;
 mod people;
+mod presence;
 mod receipts;
 mod rooms;
 mod welcome;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
+use hubbub_ephemeral::Ephemeral;
 
 pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
@@ -22,9 +24,11 @@ use crate::{
     config::Config,
     grants::Grant,
     hub::Hub,
+    presence::Presences,
     rates::Rates,
     receipts::Receipts,
     session::{Session, Sessions},
+    typing::Typing,
     users::{User, Users},
 };
 
@@ -36,6 +40,9 @@ pub(crate) struct Core {
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) presences: Arc<Presences>,
+    pub(crate) typing: Arc<Typing>,
+    pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -70,6 +77,7 @@ impl Caller {
 impl Core {
     /// Carries out one request. `send` is not among them: see [`submit`](Self::submit).
     pub(crate) async fn execute(&self, caller: &Caller, command: Command) -> Result<Reply, Fault> {
+        self.note_request(caller);
         match command {
             Command::Hello(_) => Err(Fault::bad_request("hello was said already")),
             Command::Refresh(_) => Err(Fault::bad_request("only a connection can be refreshed")),
@@ -94,6 +102,8 @@ impl Core {
             Command::Chats(chats) => self.chats(caller, chats).await,
             Command::UpdateChat(update) => self.update_chat(caller, &update).await,
             Command::PublicRooms(rooms) => self.public_rooms(rooms).await,
+            Command::Typing(typing) => self.typing(caller, &typing).await,
+            Command::Watch(watch) => self.watch(caller, watch).await,
             command => Box::pin(self.execute_about_people(caller, command)).await,
         }
     }
@@ -122,6 +132,15 @@ impl Core {
                 let text = format!("{} is not carried out here", other.name());
                 Err(Fault::new(hubbub_domain::Code::Internal, text))
             }
+        }
+    }
+
+    /// Whoever asks for something is not away.
+    fn note_request(&self, caller: &Caller) {
+        if let Caller::Session { session, .. } = caller
+            && session.note_request()
+        {
+            self.presences.returned(session);
         }
     }
 

@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use encoded::Encoded;
 use encoded::Live;
-pub(crate) use feed::run as run_feed;
+pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
 use room::Room;
 use writers::Writers;
@@ -154,6 +154,11 @@ impl Hub {
     /// The sessions that follow a room.
     pub(crate) fn followers(&self, room: RoomId) -> Vec<Arc<Session>> {
         self.get(room).map(|entry| entry.followers()).unwrap_or_default()
+    }
+
+    /// The sessions that follow a room, without those whose user may have left it.
+    pub(crate) fn audience(&self, room: RoomId) -> Vec<Arc<Session>> {
+        self.get(room).map(|entry| entry.audience()).unwrap_or_default()
     }
 
     /// The newest message of a room that was delivered here lately: there may be newer ones.

@@ -3,8 +3,10 @@
 //! `edge` lets connections in, `ws` speaks WebSocket; `native` is the door for `hubbub.v1+json`,
 //! `rest` the one for single requests; `engineio` and `socketio` speak those protocols to what
 //! stands on them: `chat_door`, the namespace for conversations, and `lobby`, the public room for
-//! guests, which knows nothing of the rest. All other doors stand on `core`, which carries out requests by calling the room and history services
-//! (`backends`, `appender`) and keeps sessions true to their rooms (`hub`) and users (`users`).
+//! guests, which knows nothing of the rest. All other doors stand on `core`, which carries out requests
+//! by calling the room and history services (`backends`, `appender`) and keeps sessions true to their
+//! rooms (`hub`) and users (`users`). What holds for the moment only (`presence`, `typing`, `rates`) is
+//! shared with the other gateways through state that expires by itself, and told over the bus (`tidings`).
 //!
 //! Nothing here cannot be rebuilt: a client may go to any other gateway and continue.
 
@@ -23,6 +25,7 @@ mod lobby;
 mod metrics;
 mod native;
 mod people;
+mod presence;
 mod rates;
 mod rebalance;
 mod receipts;
@@ -36,7 +39,9 @@ mod simulation;
 pub mod socketio;
 mod socketio_door;
 mod steady;
+mod tidings;
 mod topics;
+mod typing;
 mod users;
 mod views;
 pub mod ws;

@@ -180,6 +180,21 @@ pub(crate) fn drain_remaining(count: usize) {
     gauge!("hubbub_gateway_drain_remaining").set(float(count));
 }
 
+/// Leases of sessions that this gateway renews.
+pub(crate) fn leases(count: usize) {
+    gauge!("hubbub_gateway_presence_leases").set(float(count));
+}
+
+/// Changes of somebody's presence that this gateway told the others.
+pub(crate) fn presence_told(availability: &'static str) {
+    counter!("hubbub_gateway_presence_told_total", "availability" => availability).increment(1);
+}
+
+/// What the other gateways were not told: the queue was full, or the bus was gone.
+pub(crate) fn tidings_lost(count: usize) {
+    counter!("hubbub_gateway_tidings_lost_total").increment(count as u64);
+}
+
 /// Sessions asked to move because other gateways hold fewer.
 pub(crate) fn rebalanced(count: usize) {
     counter!("hubbub_gateway_rebalance_moves_total").increment(count as u64);

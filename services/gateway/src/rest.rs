@@ -10,6 +10,7 @@ mod contacts;
 mod extract;
 mod messages;
 mod people;
+mod presence;
 mod receipts;
 mod rooms;
 
@@ -83,6 +84,7 @@ fn described() -> OpenApiRouter<RestDoor> {
         .merge(auth::routes())
         .merge(people::routes())
         .merge(contacts::routes())
+        .merge(presence::routes())
 }
 
 impl RestDoor {

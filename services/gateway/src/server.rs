@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
-use hubbub_domain::Clock;
+use hubbub_domain::{Clock, RoomId, UserId};
 use hubbub_ephemeral::Ephemeral;
 use hubbub_runtime::{
     grpc::{RetryPolicy, Transport},
@@ -25,10 +25,11 @@ use crate::{
     edge::{self, ConnectionCaps, Listener},
     engineio::{Engine, Host},
     grants::Grants,
-    hub::{self, Hub, Surroundings},
+    hub::{self, Hub, Listeners, Surroundings},
     internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
+    presence::{Grounds, Presences},
     rates::Rates,
     rebalance,
     receipts::{Reads, Receipts},
@@ -38,7 +39,9 @@ use crate::{
     session::Sessions,
     socketio::SocketIo,
     socketio_door::{self, Behind},
+    tidings::{Outgoing, Tidings},
     topics::Topics,
+    typing::Typing,
     users::Users,
 };
 
@@ -70,10 +73,15 @@ pub struct Server {
     examples: bool,
     internal: Option<Internal>,
     ephemeral: Arc<dyn Ephemeral>,
+    node: Arc<str>,
 }
 
 /// What a core stands on.
 pub(crate) struct Foundation {
+    /// Which of the gateways this is.
+    pub(crate) node: Arc<str>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) subscriber: Subscriber,
     pub(crate) backends: Backends,
     pub(crate) clock: Arc<dyn Clock>,
@@ -84,6 +92,8 @@ pub(crate) struct Foundation {
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     departures: mpsc::Receiver<hub::Departure>,
+    outgoing: Outgoing,
+    typing_ends: mpsc::Receiver<(RoomId, UserId)>,
     reads: Reads,
 }
 
@@ -111,10 +121,20 @@ impl Server {
         let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
+        let (to_bus, state) = (Arc::clone(&bus), Arc::clone(&ephemeral));
         let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
         let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
-        let foundation = Foundation { subscriber, backends, clock, jitter: Jitter::default() };
+        let node: Arc<str> = Uuid::new_v4().simple().to_string().into();
+        let foundation = Foundation {
+            node: Arc::clone(&node),
+            bus: to_bus,
+            state,
+            subscriber,
+            backends,
+            clock,
+            jitter: Jitter::default(),
+        };
         let (core, background) = assemble(config, foundation, lifecycle);
         Ok(Self {
             listener,
@@ -126,6 +146,7 @@ impl Server {
             examples,
             internal,
             ephemeral,
+            node,
         })
     }
 
@@ -138,7 +159,7 @@ impl Server {
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
         let Self { listener, core, verifier, caps, background, behind, .. } = self;
-        let Self { examples, internal, ephemeral, .. } = self;
+        let Self { examples, internal, ephemeral, node, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -146,7 +167,7 @@ impl Server {
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
         let host = Host {
-            node: Uuid::new_v4().simple().to_string(),
+            node: node.to_string(),
             admission: listener.admission(),
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
@@ -231,7 +252,7 @@ pub(crate) fn assemble(
     lifecycle: &Lifecycle,
 ) -> (Arc<Core>, Background) {
     metrics::begin(&config);
-    let Foundation { subscriber, backends, clock, jitter } = foundation;
+    let Foundation { node, bus, state, subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
     let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
     let surroundings = Surroundings { clock: Arc::clone(&clock), jitter };
@@ -242,6 +263,20 @@ pub(crate) fn assemble(
         departures_out,
         surroundings,
     );
+    let (tidings, outgoing) = Tidings::new(bus);
+    let grounds = Grounds {
+        node,
+        registry: config.registry.clone(),
+        connections_max: config.edge.connections_per_user_max,
+        state: Arc::clone(&state),
+        tidings: tidings.clone(),
+        backends: backends.clone(),
+        topics: Arc::clone(&topics),
+        jitter,
+    };
+    let presences = Presences::new(config.presence.clone(), grounds);
+    let (typing, typing_ends) =
+        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings);
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),
@@ -261,15 +296,25 @@ pub(crate) fn assemble(
         sessions: Sessions::default(),
         rates,
         receipts,
+        presences,
+        typing,
+        state,
         clock,
     });
-    (core, Background { feed: subscriber.feed, departures, reads })
+    let feed = subscriber.feed;
+    (core, Background { feed, departures, outgoing, typing_ends, reads })
 }
 
 impl Background {
     pub(crate) fn run(self, core: &Arc<Core>, support: &Lifecycle) {
         let (hub, users) = (Arc::clone(&core.hub), Arc::clone(&core.users));
-        let feed = hub::run_feed(self.feed, Arc::clone(&hub), Arc::clone(&users));
+        let listeners = Listeners {
+            hub: Arc::clone(&hub),
+            users: Arc::clone(&users),
+            typing: Arc::clone(&core.typing),
+            presences: Arc::clone(&core.presences),
+        };
+        let feed = hub::run_feed(self.feed, listeners);
         until_drained(support, "bus feed", feed);
         let departures = Arc::clone(&users).confirm_departures(self.departures);
         until_drained(support, "departures", departures);
@@ -281,6 +326,27 @@ impl Background {
         until_drained(support, "rooms", hub.keep_true());
         until_drained(support, "users", Arc::clone(&users).keep_true());
         until_drained(support, "new sessions", users.confirm_newcomers());
+
+        let (presences, typing) = (&core.presences, &core.typing);
+        until_drained(support, "typing", Arc::clone(typing).keep_true());
+        let ends = Arc::clone(typing).write_ends(self.typing_ends);
+        until_drained(support, "typing ends", ends);
+        let counted = Arc::clone(&core.rates).count(Arc::clone(&core.state));
+        until_drained(support, "rates", counted);
+        until_drained(support, "leases", Arc::clone(presences).renew_leases());
+        until_drained(support, "watches", Arc::clone(presences).keep_watches_true());
+        until_drained(support, "expiry", Arc::clone(presences).look_for_the_gone());
+        // The last sessions are told of too: so this ends by itself.
+        let drain = &support.drain;
+        let departures = Arc::clone(presences).tell_departures(drain.clone());
+        support.spawn("departures of presence", departures);
+        // Behind all that has something to tell.
+        let behind = support.behind();
+        let (drain, outgoing) = (behind.drain.clone(), self.outgoing.run());
+        // It ends as soon as nobody is left who could tell anything.
+        behind.spawn("tidings", async move {
+            drain.run_until_cancelled(outgoing).await;
+        });
     }
 }
 

@@ -4,14 +4,18 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
+mod fleeting;
 mod held;
 mod outbox;
 mod sessions;
 mod wire;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,9 +23,11 @@ use hubbub_auth::Claims;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Change, Rev, RoomId, UserId};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::grants::Grant;
 
+pub(crate) use fleeting::{Fleeting, tell_all};
 use held::Held;
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
@@ -95,6 +101,10 @@ impl SessionId {
     pub(crate) const fn number(self) -> u64 {
         self.0
     }
+
+    pub(crate) const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 /// The shared handle.
@@ -113,6 +123,11 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    began: Instant,
+    /// Milliseconds from the beginning to the last request.
+    asked_after_ms: AtomicU64,
+    /// Nothing was asked for so long that the session counts as idle.
+    idle: AtomicBool,
     /// What the session stands on; `None` until its door has said.
     grant: Mutex<Option<Arc<Grant>>>,
 }
@@ -129,6 +144,9 @@ impl Session {
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            began: Instant::now(),
+            asked_after_ms: AtomicU64::new(0),
+            idle: AtomicBool::new(false),
             grant: Mutex::default(),
         }
     }
@@ -247,6 +265,24 @@ impl Session {
     /// There is something to be told once the outbox has drained.
     pub(crate) fn is_behind(&self) -> bool {
         !self.behind.lock().is_empty() || !self.held.lock().is_empty()
+    }
+
+    /// The client asks for something. True when it had been idle.
+    pub(crate) fn note_request(&self) -> bool {
+        self.asked_after_ms.store(self.age_ms(), Ordering::Relaxed);
+        self.idle.load(Ordering::Relaxed) && self.idle.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether the client has asked for nothing for so long; noted until it does.
+    pub(crate) fn note_idle(&self, after: Duration) -> bool {
+        let since = self.age_ms().saturating_sub(self.asked_after_ms.load(Ordering::Relaxed));
+        let idle = Duration::from_millis(since) >= after;
+        self.idle.store(idle, Ordering::Relaxed);
+        idle
+    }
+
+    fn age_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn note_moving(&self) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod link;
 mod login;
+mod presence;
 mod talk;
 
 use std::time::Duration;

@@ -11,13 +11,14 @@ use hubbub_domain::Fault;
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     room::v1::{
-        CheckMembersRequest, CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse,
-        CreateRoomRequest, CreateRoomResponse, GetMembershipRequest, GetMembershipResponse,
-        InviteRequest, InviteResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse,
-        ListChatsRequest, ListChatsResponse, ListMembersRequest, ListMembersResponse,
-        ListPublicRoomsRequest, ListPublicRoomsResponse, ListReceiptsRequest, ListReceiptsResponse,
-        MarkReadRequest, MarkReadResponse, OpenDirectRequest, OpenDirectResponse, RemoveRequest,
-        RemoveResponse, SetBlockRequest, SetBlockResponse, SetRoleRequest, SetRoleResponse,
+        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckMembersRequest,
+        CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse, CreateRoomRequest,
+        CreateRoomResponse, GetMembershipRequest, GetMembershipResponse, InviteRequest,
+        InviteResponse, JoinRequest, JoinResponse, LeaveRequest, LeaveResponse, ListChatsRequest,
+        ListChatsResponse, ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest,
+        ListPublicRoomsResponse, ListReceiptsRequest, ListReceiptsResponse, MarkReadRequest,
+        MarkReadResponse, OpenDirectRequest, OpenDirectResponse, RemoveRequest, RemoveResponse,
+        SetBlockRequest, SetBlockResponse, SetRoleRequest, SetRoleResponse,
         StreamMembershipsRequest, StreamMembershipsResponse, UpdateChatRequest, UpdateChatResponse,
         UpdateRoomRequest, UpdateRoomResponse,
         room_service_server::{RoomService, RoomServiceServer},
@@ -88,6 +89,7 @@ operations! {
     list_members(ListMembersRequest) -> ListMembersResponse => do_list_members;
     get_membership(GetMembershipRequest) -> GetMembershipResponse => do_get_membership;
     check_versions(CheckVersionsRequest) -> CheckVersionsResponse => do_check_versions;
+    check_acquaintance(CheckAcquaintanceRequest) -> CheckAcquaintanceResponse => do_check_acquaintance;
     list_chats(ListChatsRequest) -> ListChatsResponse => do_list_chats;
     update_chat(UpdateChatRequest) -> UpdateChatResponse => do_update_chat;
     mark_read(MarkReadRequest) -> MarkReadResponse => do_mark_read;

@@ -5,7 +5,7 @@ use hubbub_domain::{Attachment, Body, ClientId, Fault, RoomId, Seq, Timestamp, U
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Chats, Delete, Edit, React, Read, Refresh};
+use crate::{Chats, Delete, Edit, React, Read, Refresh, Watch};
 
 /// An event of a client, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub enum Asked {
     Edit(Edit),
     Delete(Delete),
     React(React),
+    Watch(Watch),
     Refresh(Refresh),
 }
 
@@ -47,7 +48,7 @@ pub struct Posting {
 
 impl Asked {
     /// Every event a client may emit, for tables in docs and tests.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 13] = [
         "history",
         "chatMessage",
         "typing",
@@ -59,6 +60,7 @@ impl Asked {
         "editMessage",
         "deleteMessage",
         "react",
+        "watch",
         "refresh",
     ];
 
@@ -78,6 +80,7 @@ impl Asked {
             "editMessage" => parse_edit(first).map(Self::Edit),
             "deleteMessage" => fields(first).map(Self::Delete),
             "react" => fields(first).map(Self::React),
+            "watch" => fields(first).map(Self::Watch),
             "refresh" => fields(first).map(Self::Refresh),
             _ => Err(Fault::bad_request("unknown event")),
         }

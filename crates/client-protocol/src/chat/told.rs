@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Message, Refused};
-use crate::{ContactState, Event, RoomView, WelcomeRoom};
+use crate::{ContactState, Event, PresenceState, PresenceView, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
@@ -58,6 +58,8 @@ told! {
     Read(ReadBy) = "read",
     /// What was said so far has reached another member's device.
     Delivered(ReadBy) = "delivered",
+    /// Somebody you watch is online, away or offline now.
+    Presence(Present) = "presence",
     /// Somebody stands to you in another way: as a contact, or about to be one.
     Contact(Contact) = "contact",
     /// Forget what you hold of this room: here is the newest page.
@@ -110,6 +112,24 @@ pub struct Typing(pub bool, pub Typist);
 pub struct Typist {
     pub room: RoomId,
     pub user: UserId,
+}
+
+/// How somebody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Present {
+    pub user: UserId,
+    pub state: PresenceState,
+    pub version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+}
+
+impl From<PresenceView> for Present {
+    fn from(view: PresenceView) -> Self {
+        let PresenceView { user, state, version, last_seen } = view;
+        Self { user, state, version, last_seen }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -251,6 +271,8 @@ impl From<Event> for Told {
             }
             Event::Read { room, user, seq } => Self::Read(ReadBy { room, user, seq }),
             Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
+            Event::Typing { room, user, on } => Self::Typing(Typing(on, Typist { room, user })),
+            Event::Presence(view) => Self::Presence(view.into()),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })

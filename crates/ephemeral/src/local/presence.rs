@@ -18,7 +18,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Book {
     users: HashMap<UserId, Record>,
-    seen: Expiring<UserId, Timestamp>,
+    /// And the version with which it was told.
+    seen: Expiring<UserId, (Timestamp, u64)>,
     /// The last version given; all users share it.
     version: u64,
 }
@@ -55,7 +56,7 @@ impl Book {
         if offline {
             self.users.remove(user);
             if changed && !terms.last_seen_kept.is_zero() {
-                self.seen.insert(user.clone(), now, terms.last_seen_kept);
+                self.seen.insert(user.clone(), (now, version), terms.last_seen_kept);
             }
         }
         let last_seen = offline.then_some(now);
@@ -141,12 +142,15 @@ impl Leases for Local {
                 version: record.version,
                 last_seen: None,
             },
-            None => Presence {
-                user: user.clone(),
-                availability: Availability::Offline,
-                version: 0,
-                last_seen: book.seen.get(user).map(|entry| entry.value),
-            },
+            None => {
+                let seen = book.seen.get(user).map(|entry| entry.value);
+                Presence {
+                    user: user.clone(),
+                    availability: Availability::Offline,
+                    version: seen.map_or(0, |(_, version)| version),
+                    last_seen: seen.map(|(at, _)| at),
+                }
+            }
         };
         Ok(users.iter().map(presence).collect())
     }

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use hubbub_ephemeral::{Claim, Config, Ephemeral, EphemeralError, Name};
+use hubbub_domain::{RoomId, Timestamp, UserId};
+use hubbub_ephemeral::{
+    Availability, Claim, Config, Ephemeral, EphemeralError, Lease, Name, Node, Rate, SessionKey,
+    Spending, Terms,
+};
 use hubbub_testkit::{Redis, RedisCluster, eventually};
 use tokio::time::Instant;
 
@@ -75,10 +79,28 @@ async fn an_outage_of_a_cluster_is_an_error_and_it_is_found_again() {
 async fn every_key_has_an_end() {
     let redis = Redis::start().await.unwrap();
     let state = impatient(vec![redis.url()]);
+    let alice = UserId::parse("alice").unwrap();
     state.claim("lobby", &blue(), LONG).await.unwrap();
+    state.typing(RoomId::generate(), &alice, LONG).await.unwrap();
+    let (id, address) = ("a".to_owned(), "a:1".to_owned());
+    let (started_at, heard) = (Timestamp::default(), Duration::ZERO);
+    let node = Node { id, address, connections: 1, closing: false, started_at, heard };
+    state.register(&node, LONG).await.unwrap();
+    let terms = Terms { ttl: LONG, last_seen_kept: LONG };
+    let lease = |name: &str| Lease {
+        user: UserId::parse(name).unwrap(),
+        session: SessionKey { node: "a".to_owned(), number: 1 },
+        availability: Availability::Online,
+    };
+    state.hold(&[lease("alice"), lease("bob")], terms).await.unwrap();
+    state.leave(&[lease("bob")], Duration::ZERO, terms).await.unwrap();
+    let rate = Rate { burst: 1, interval: Duration::from_secs(1) };
+    state.spend(&[Spending { key: "alice".to_owned(), amount: 1, rate }]).await.unwrap();
     let mut connection = redis.connection().await.unwrap();
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
-    assert!(!keys.is_empty());
+    for kind in ["{names:lobby}", ":typing", "{nodes}", ":held", ":due", ":seen", "{r"] {
+        assert!(keys.iter().any(|key| key.contains(kind)), "{kind}: {keys:?}");
+    }
     for key in keys {
         let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
         assert!(ttl > 0, "{key} has no end");

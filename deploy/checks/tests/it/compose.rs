@@ -42,6 +42,7 @@ fn there_is_a_whole_cluster() {
         "gateway-2",
         "room",
         "history",
+        "identity",
         "migrate",
         "proxy",
         "postgres",
@@ -59,22 +60,25 @@ fn the_binary_takes_what_it_is_given() {
     let mut roles = 0;
     for (name, service) in ours() {
         let command = service["command"][0].as_str().expect("a command");
-        if ["gateway", "room", "history"].contains(&command) {
+        if ["gateway", "room", "history", "identity"].contains(&command) {
             let wrong = complaints(command, &environment(service));
             assert_eq!(wrong, Vec::<String>::new(), "{name}");
             roles += 1;
         }
     }
-    assert_eq!(roles, 4);
+    assert_eq!(roles, 5);
 }
 
 /// The same names as in the chart: what is learned here holds there.
 #[test]
 fn the_environment_has_the_names_of_the_chart() {
     let rendering = case("everything");
-    for (service, deployment) in
-        [("gateway-1", "hubbub-gateway"), ("room", "hubbub-room"), ("history", "hubbub-history")]
-    {
+    for (service, deployment) in [
+        ("gateway-1", "hubbub-gateway"),
+        ("room", "hubbub-room"),
+        ("history", "hubbub-history"),
+        ("identity", "hubbub-identity"),
+    ] {
         let pod = &rendering.get("Deployment", deployment)["spec"]["template"]["spec"];
         let chart: BTreeSet<&str> = values(&pod["containers"][0]["env"])
             .filter_map(|variable| variable["name"].as_str())

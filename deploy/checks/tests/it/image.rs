@@ -162,7 +162,7 @@ fn the_dockerfile_keeps_to_the_contract() {
     let environment = set
         .map(|(name, value)| (name.to_owned(), value.trim_end_matches(['\\', ' ']).to_owned()))
         .collect::<std::collections::BTreeMap<_, _>>();
-    assert_eq!(environment.len(), 5, "{environment:?}");
+    assert_eq!(environment.len(), 6, "{environment:?}");
     assert_eq!(crate::settings::complaints("standalone", &environment), Vec::<String>::new());
 }
 

@@ -127,6 +127,7 @@ async fn every_metric_that_is_named_is_measured() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut options = under_mutual_tls(ClusterOptions::two_of_each(hubbub()), dir.path());
     (options.gateways, options.rooms, options.histories) = (1, 1, 1);
+    options.identities = 1;
     let cluster = Cluster::start(options).await.expect("a cluster");
     let mut smoke = Command::new(hubbub());
     smoke.args(["smoke", "--url", &cluster.urls()[0]]).env_clear();
@@ -141,6 +142,7 @@ async fn every_metric_that_is_named_is_measured() {
             return;
         }
         assert!(Instant::now() < patience, "{missing:#?}");
+        // Asked again, until the time-out above.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

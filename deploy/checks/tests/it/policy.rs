@@ -87,16 +87,19 @@ fn a_roll_out_loses_nothing() {
             let name = format!("{}: {}", rendering.case, deployment["metadata"]["name"]);
             let spec = &deployment["spec"];
             let rolling = &spec["strategy"]["rollingUpdate"];
-            assert_eq!((&rolling["maxUnavailable"], &rolling["maxSurge"]), (&json!(0), &json!(1)));
             let pod = &spec["template"]["spec"];
             let container = &pod["containers"][0];
+            // All new gateways at once: whoever is asked to move lands on one that stays.
+            let is_gateway = container["args"] == json!(["gateway"]);
+            let surge = if is_gateway { json!("100%") } else { json!(1) };
+            assert_eq!((&rolling["maxUnavailable"], &rolling["maxSurge"]), (&json!(0), &surge));
             let probe = &container["readinessProbe"]["httpGet"];
             assert_eq!(probe["path"], "/readyz", "{name}");
             assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/healthz", "{name}");
             let sleep = &container["lifecycle"]["preStop"]["sleep"]["seconds"];
             let sleep = sleep.as_u64().expect("it sleeps before it ends");
             let grace = pod["terminationGracePeriodSeconds"].as_u64().expect("a grace period");
-            if container["args"] != json!(["gateway"]) {
+            if !is_gateway {
                 assert!(grace > sleep + 30, "{name}: the default drain_timeout is 30 s");
                 continue;
             }
@@ -105,6 +108,9 @@ fn a_roll_out_loses_nothing() {
             });
             let drain = seconds(container, "HUBBUB_SHUTDOWN__DRAIN_TIMEOUT").expect("set");
             assert!(drain > notice + window + patience, "{name}");
+            // Nor are sessions asked to move by both a drain and a rebalancing.
+            let hold = seconds(container, "HUBBUB_GATEWAY__REBALANCE__HOLD").expect("set");
+            assert!(hold >= sleep + drain, "{name}");
             assert!(grace > sleep + drain, "{name}");
         }
     }
@@ -152,7 +158,12 @@ fn gateways_are_scaled_by_connections_and_slowly_down() {
 #[test]
 fn roles_are_found_by_headless_services_that_say_what_they_speak() {
     let rendering = case("by-value");
-    for (name, port) in [("hubbub-room", 7102), ("hubbub-history", 7103)] {
+    for (name, port) in [
+        ("hubbub-gateway", 7101),
+        ("hubbub-room", 7102),
+        ("hubbub-history", 7103),
+        ("hubbub-identity", 7104),
+    ] {
         let spec = &rendering.get("Service", name)["spec"];
         assert_eq!(spec["clusterIP"], "None");
         let grpc = values(&spec["ports"]).find(|port| port["name"] == "grpc").expect("a port");
@@ -198,7 +209,7 @@ fn every_key_that_is_asked_for_is_there() {
 fn migrations_come_first() {
     let job = &case("existing-secrets").get("Job", "hubbub-migrate");
     assert_eq!(job["metadata"]["annotations"]["helm.sh/hook"], "pre-install,pre-upgrade");
-    for name in ["hubbub-room", "hubbub-history"] {
+    for name in ["hubbub-room", "hubbub-history", "hubbub-identity"] {
         let pod = &case("by-value").get("Deployment", name)["spec"]["template"]["spec"];
         assert_eq!(pod["initContainers"][0]["args"], json!(["migrate"]));
         let pod = &case("existing-secrets").get("Deployment", name)["spec"]["template"]["spec"];
@@ -253,26 +264,29 @@ fn expected(flows: &[(&str, &str, u64)]) -> BTreeSet<Flow> {
 
 #[test]
 fn the_network_has_exactly_the_flows_of_the_architecture() {
-    const INSIDE: [(&str, &str, u64); 4] = [
+    const INSIDE: [(&str, &str, u64); 7] = [
+        ("gateway", "gateway", 7101),
         ("gateway", "history", 7103),
+        ("gateway", "identity", 7104),
         ("gateway", "room", 7102),
+        ("identity", "room", 7102),
         ("room", "history", 7103),
         ("test", "gateway", 8080),
     ];
     let rendering = case("existing-secrets");
     let mut out = INSIDE.to_vec();
-    for who in ["gateway", "room", "history", "migrate", "test"] {
+    for who in ["gateway", "room", "history", "identity", "migrate", "test"] {
         out.push((who, "outside", 53));
     }
-    for who in ["gateway", "room", "history"] {
+    for who in ["gateway", "room", "history", "identity"] {
         out.push((who, "outside", 6379));
     }
-    for who in ["room", "history", "migrate"] {
+    for who in ["room", "history", "identity", "migrate"] {
         out.push((who, "outside", 5432));
     }
     assert_eq!(flows(rendering, "egress"), expected(&out));
-    let mut into = INSIDE[..3].to_vec();
-    for who in ["gateway", "room", "history"] {
+    let mut into = INSIDE[..6].to_vec();
+    for who in ["gateway", "room", "history", "identity"] {
         into.push(("outside", who, 7100));
     }
     into.push(("outside", "gateway", 8080));
@@ -307,8 +321,8 @@ fn stores_for_evaluation_are_reached_by_those_who_own_data_and_reach_nobody() {
     let owners = |store: &str| -> Vec<String> {
         into.iter().filter(|(_, to, _)| to == store).map(|(from, ..)| from.clone()).collect()
     };
-    assert_eq!(owners("postgres"), ["history", "room"]);
-    assert_eq!(owners("valkey"), ["gateway", "history", "room"]);
+    assert_eq!(owners("postgres"), ["history", "identity", "room"]);
+    assert_eq!(owners("valkey"), ["gateway", "history", "identity", "room"]);
     for store in ["postgres", "valkey"] {
         assert!(!out.iter().any(|(from, ..)| from == store), "{store} reaches out");
         assert!(out.iter().any(|(_, to, _)| to == store), "nobody may reach {store}");
@@ -330,4 +344,15 @@ fn the_rest_is_denied() {
         }
     }
     assert_eq!(case("network-open").of_kind("NetworkPolicy").count(), 0);
+}
+
+/// Without people of its own, nothing of identity is there, and nobody is told of it.
+#[test]
+fn identity_is_one_switch() {
+    let rendering = case("placement");
+    assert!(!rendering.text.to_lowercase().contains("identity"), "{}", rendering.case);
+    let external = case("issuer-of-ones-own").get("Deployment", "hubbub-identity");
+    let container = &pod_of(external).expect("a pod")["containers"][0];
+    let accounts = values(&container["env"]).find(|it| it["name"] == "HUBBUB_IDENTITY__ACCOUNTS");
+    assert_eq!(accounts.expect("set")["value"], "external");
 }

@@ -8,7 +8,7 @@ use crate::rendering::OLDEST;
 type Refusal = (&'static [&'static str], &'static str);
 
 /// What only the templates can see.
-const UNSOUND: [Refusal; 26] = [
+const UNSOUND: [Refusal; 28] = [
     (&[r#"database.existingSecret.name="""#], "database: exactly one of"),
     (&["database.evaluation.enabled=true"], "database: exactly one of"),
     (
@@ -58,6 +58,14 @@ const UNSOUND: [Refusal; 26] = [
     (&["gateway.autoscaling.keda=true"], "prometheusAddress: KEDA has to ask somebody"),
     (&["httpRoute.enabled=true"], "httpRoute.parentRefs: a route without a Gateway"),
     (&["ingress.enabled=true"], "ingress.hosts"),
+    (
+        &[r#"auth.existingSecret.name="""#, r#"identity.accounts="external""#],
+        "identity.accounts: external needs",
+    ),
+    (
+        &[r#"gateway.settings={"gateway.internal.advertise": "x:1"}"#],
+        "gateway.settings: gateway.internal.advertise is set by the chart",
+    ),
     (&[r#"settings={"auth.secret": "x"}"#], "settings: auth.secret is a secret"),
     (&[r#"gateway.settings={"database.url": "x"}"#], "gateway.settings: database.url is a secret"),
     (&[r#"room.settings={"bus.urls": ["x"]}"#], "room.settings: bus.urls is a secret"),

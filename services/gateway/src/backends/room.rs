@@ -81,6 +81,24 @@ impl Backends {
         response.changed.iter().map(|user| UserId::parse(&user.user_id)).collect()
     }
 
+    /// Which of these pairs share a room, in order; any number of them.
+    pub(crate) async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<bool>, Fault> {
+        const PAIRS_PER_CALL: usize = 2_000;
+
+        let mut acquainted = Vec::with_capacity(pairs.len());
+        for pairs in pairs.chunks(PAIRS_PER_CALL) {
+            let pair = |(user, other): &(UserId, UserId)| wire::Pair {
+                user_id: user.to_string(),
+                other_id: other.to_string(),
+            };
+            let pairs = pairs.iter().map(pair).collect();
+            let request = wire::CheckAcquaintanceRequest { pairs };
+            let response = repeatable!(self, self.room(), check_acquaintance, request);
+            acquainted.extend(response.acquainted);
+        }
+        if acquainted.len() == pairs.len() { Ok(acquainted) } else { Err(malformed()) }
+    }
+
     /// Moves markers forward; where the read markers stand now, in the order of the request.
     pub(crate) async fn mark_read(
         &self,

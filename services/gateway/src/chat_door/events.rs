@@ -2,8 +2,8 @@
 //! words of this one.
 
 use hubbub_client_protocol::{
-    Chats, Command, History, Join, OpenDirect, Read, Reply, Send,
-    chat::{Asked, ChatRecord, HistoryAsked, Message, OpenedRoom, Posted, Posting, Told},
+    Chats, Command, History, Join, OpenDirect, Read, Reply, Send, Typing, Watch,
+    chat::{Asked, ChatRecord, HistoryAsked, Message, OpenedRoom, Posted, Posting, Present, Told},
 };
 use hubbub_domain::{ClientId, Code, Fault, Head, Rev, RoomId, UserId, limits};
 use serde::Serialize;
@@ -29,7 +29,11 @@ impl Seat {
     async fn carry_out(&self, asked: Asked) -> Result<Value, Fault> {
         match asked {
             Asked::Post(_) => Err(defect("a message is handed over")),
-            Asked::Typing(_) => Err(defect("typing is not there yet")),
+            Asked::Typing(on) => {
+                let room = self.room(None)?;
+                self.done(Command::Typing(Typing { room, on })).await
+            }
+            Asked::Watch(watch) => self.watch(watch).await,
             Asked::Enter(room) => self.enter(room).await,
             Asked::Leave(room) => Ok(self.leave(room)),
             Asked::History(asked) => self.history(asked).await,
@@ -126,6 +130,14 @@ impl Seat {
             return Err(defect("read was answered with something else"));
         };
         Ok(json!({"unread": unread.unread, "lastReadSeq": unread.last_read_seq}))
+    }
+
+    async fn watch(&self, watch: Watch) -> Result<Value, Fault> {
+        let Reply::Watched(watched) = self.execute(Command::Watch(watch)).await? else {
+            return Err(defect("watch was answered with something else"));
+        };
+        let users: Vec<Present> = watched.users.into_iter().map(Present::from).collect();
+        Ok(json!({"users": users}))
     }
 
     /// Has the room's stream come to this socket. A public room is joined.

@@ -18,6 +18,7 @@ impl Core {
     /// Checks a message and hands it to history; `done` hears where it was stored. Waits only when
     /// the membership or who is mentioned has to be asked for, so that a sender's messages keep their order.
     pub(crate) async fn submit(&self, caller: &Caller, send: Send, done: Done) {
+        self.note_request(caller);
         match self.entry(caller, send).await {
             Ok(entry) => self.appender.submit(entry, done),
             Err(fault) => done(Err(fault)),
@@ -42,6 +43,7 @@ impl Core {
             None => may_post(&self.membership(caller, send.room).await?)?,
         };
         self.check_mentions(send.room, &send.body).await?;
+        self.typing.posts(send.room, caller.id());
         Ok(Entry {
             room: send.room,
             sender: caller.id().clone(),
@@ -89,7 +91,12 @@ impl Core {
     pub(super) async fn history(&self, caller: &Caller, history: &History) -> Result<Reply, Fault> {
         let request = page_request(history)?;
         self.membership(caller, history.room).await?;
-        let page = self.backends.page(request).await?;
+        let is_newest = matches!(request.anchor, Anchor::Newest);
+        let typing = async {
+            if is_newest { self.typing.typists(history.room, caller.id()).await } else { None }
+        };
+        let (page, typing) = tokio::join!(self.backends.page(request), typing);
+        let page = page?;
         if let Caller::Session { user, session } = caller
             && session.scope() == Scope::All
         {
@@ -113,6 +120,7 @@ impl Core {
             seq: page.head.seq,
             rev: page.head.rev,
             epoch: page.epoch,
+            typing,
         }))
     }
 }
@@ -130,7 +138,7 @@ impl From<crate::backends::Appended> for Appended {
 }
 
 /// How long a member has to be silent before, in milliseconds: slow mode is not for admins and owners.
-fn may_post(membership: &Membership) -> Result<u32, Fault> {
+pub(super) fn may_post(membership: &Membership) -> Result<u32, Fault> {
     if membership.blocked {
         let text = "the two of you cannot exchange direct messages";
         return Err(Fault::new(Code::Forbidden, text));

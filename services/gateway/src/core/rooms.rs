@@ -170,8 +170,10 @@ impl Core {
     ) -> Result<Reply, Fault> {
         let room = views::room(room)?;
         self.admitted(caller, room.room).await?;
-        let head = self.head(room.room).await?;
-        Ok(Reply::Opened(Opened { room, created, seq: head.seq, rev: head.rev }))
+        let typing = self.typing.typists(room.room, caller.id());
+        let (head, typing) = tokio::join!(self.head(room.room), typing);
+        let head = head?;
+        Ok(Reply::Opened(Opened { room, created, seq: head.seq, rev: head.rev, typing }))
     }
 
     async fn head(&self, room: RoomId) -> Result<hubbub_domain::Head, Fault> {

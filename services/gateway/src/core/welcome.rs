@@ -1,4 +1,5 @@
-//! Opening a session: at most four calls and two rounds to the bus, whatever the number of rooms.
+//! Opening a session: at most four calls and two rounds to Redis (the user's topic and the session's
+//! lease at once, then the topics of the rooms), whatever the number of rooms.
 //!
 //! The order is what makes it exact: listen to the user's topic, read the memberships; listen to the
 //! rooms, read their heads; tell the client those heads, and only then let events flow from them.
@@ -14,6 +15,7 @@ use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
     hub::Start,
+    presence::Welcoming,
     session::{Codec, Manner, Outbox, Scope, Session},
     steady::SteadySet,
     users::User,
@@ -60,12 +62,15 @@ pub(crate) struct Plan {
     /// Each room, and where its events begin.
     follow: Vec<(RoomId, Start)>,
     known: SteadySet<RoomId>,
+    welcoming: Welcoming,
 }
 
 impl Core {
     pub(crate) async fn welcome(&self, user: &UserId, opening: Opening) -> Result<Welcomed, Fault> {
         let Opening { manner, outbox, resume, entered } = opening;
-        let user = self.users.enter(user).await?;
+        let id = self.sessions.next_id();
+        let (user, welcoming) =
+            tokio::try_join!(self.users.enter(user), self.presences.enter(user, id))?;
         let mut rooms = user.memberships();
         let rooms_total = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
         let known = rooms.iter().map(|membership| membership.room).collect();
@@ -100,8 +105,7 @@ impl Core {
                 )
             })
             .collect();
-        let session =
-            Arc::new(Session::new(self.sessions.next_id(), user.id().clone(), manner, outbox));
+        let session = Arc::new(Session::new(id, user.id().clone(), manner, outbox));
         Ok(Welcomed {
             caller: Caller::Session { user: Arc::clone(&user), session: Arc::clone(&session) },
             session,
@@ -111,7 +115,7 @@ impl Core {
                 .collect(),
             rooms_total,
             epoch: heads.epoch,
-            plan: Plan { user, follow, known },
+            plan: Plan { user, follow, known, welcoming },
         })
     }
 
@@ -121,12 +125,16 @@ impl Core {
             self.hub.follow(session, room, start);
         }
         self.users.register(&plan.user, session, &plan.known);
+        plan.welcoming.done(session);
     }
 
     /// The end of a session.
     pub(crate) fn end(&self, session: &Session) {
         session.end();
-        self.users.leave(session);
+        if self.users.leave(session) {
+            self.typing.gone(session.user());
+        }
+        self.presences.leave(session.id());
         self.hub.leave(session);
     }
 

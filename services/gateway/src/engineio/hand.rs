@@ -3,7 +3,7 @@
 use axum::{
     extract::FromRequestParts as _,
     http::{StatusCode, request::Parts},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use hubbub_domain::Fault;
 use hubbub_proto::gateway::v1::Asker;
@@ -84,7 +84,7 @@ impl<P: Protocol> Engine<P> {
         asker: Asker,
     ) -> Result<Response, Response> {
         let upgrade =
-            Upgrade::from_request_parts(parts, &()).await.map_err(|it| it.into_response())?;
+            Upgrade::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
         let tasks = &self.0.host.tasks;
         match owner {
             Owner::Here => {

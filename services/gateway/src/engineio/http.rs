@@ -117,7 +117,7 @@ impl<P: Protocol> Engine<P> {
             check_handshake(&parts, &asked, upgrade).map_err(Refused::into_response)?;
             return match asked.transport {
                 WEBSOCKET => self.open_websocket(&mut parts, asked).await,
-                _ => self.open_polling(&parts, asked),
+                _ => Ok(self.open_polling(&parts, asked)),
             };
         };
         let tokens = tokens(&parts.headers, &asked.query).map(str::to_owned).collect();

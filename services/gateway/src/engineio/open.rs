@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     extract::FromRequestParts as _,
     http::{StatusCode, request::Parts},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use hubbub_client_protocol::engineio::Handshake;
 use hubbub_domain::Fault;
@@ -34,17 +34,26 @@ use crate::{
 const ASKS_MAX: usize = 4;
 
 impl<P: Protocol> Engine<P> {
-    pub(super) fn open_polling(&self, parts: &Parts, asked: Asked) -> Result<Response, Response> {
+    pub(super) fn open_polling(&self, parts: &Parts, asked: Asked) -> Response {
+        let request = match known(parts, asked.query) {
+            Ok(request) => request,
+            Err(refused) => return refused.into_response(),
+        };
+        match self.begin_polling(request) {
+            Ok(open) => answer::payload(open),
+            Err(fault) => refuse(StatusCode::SERVICE_UNAVAILABLE, &fault),
+        }
+    }
+
+    fn begin_polling(&self, request: Request) -> Result<String, Fault> {
         let at = Instant::now();
-        let too_many = |fault: Fault| refuse(StatusCode::SERVICE_UNAVAILABLE, &fault);
-        self.0.host.admission.admit_session().map_err(too_many)?;
+        self.0.host.admission.admit_session()?;
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let transport = Transport::Polling(Box::new(Polling::new(asks)));
-        let request = known(parts, asked.query)?;
-        let task = self.session(request, Way::Polling(asks_in), transport, at).map_err(too_many)?;
+        let task = self.session(request, Way::Polling(asks_in), transport, at)?;
         let open = self.handshake(&task.place.sid, &[WEBSOCKET]);
         self.0.host.tasks.spawn(task.run());
-        Ok(answer::payload(open))
+        Ok(open)
     }
 
     pub(super) async fn open_websocket(
@@ -53,8 +62,8 @@ impl<P: Protocol> Engine<P> {
         asked: Asked,
     ) -> Result<Response, Response> {
         let upgrade =
-            Upgrade::from_request_parts(parts, &()).await.map_err(|it| it.into_response())?;
-        let request = known(parts, asked.query)?;
+            Upgrade::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
+        let request = known(parts, asked.query).map_err(Refused::into_response)?;
         let (response, pending) = upgrade.accept(&[]);
         let engine = self.clone();
         self.0.host.tasks.spawn(async move {
@@ -128,10 +137,10 @@ impl<P: Protocol> Engine<P> {
 }
 
 /// What is kept of the handshake's request.
-fn known(parts: &Parts, query: Vec<(String, String)>) -> Result<Request, Response> {
+fn known(parts: &Parts, query: Vec<(String, String)>) -> Result<Request, Refused> {
     // The listener's gate puts it there.
     let address = parts.extensions.get::<ClientAddress>();
-    let address = address.ok_or_else(|| Refused::BadRequest.into_response())?.0;
+    let address = address.ok_or(Refused::BadRequest)?.0;
     let ours = ["EIO", "transport", "b64"];
     let query = query.into_iter().filter(|(name, _)| !ours.contains(&&**name)).collect();
     Ok(Request { query, bearer: native::bearer(&parts.headers).map(str::to_owned), address })

@@ -53,6 +53,13 @@ impl<S: Session> Task<S> {
         Ok(())
     }
 
+    /// The WebSocket has come and not taken over: a poll that waited for it is one like others.
+    pub(super) fn hold_waiting(&mut self) -> Result<(), End> {
+        let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
+        let waiting = polling.probe.as_mut().and_then(|probe| probe.waiting.take());
+        waiting.map_or(Ok(()), |waiting| self.hold(waiting))
+    }
+
     /// Reads what the WebSocket says before it takes over.
     pub(super) fn hear_probe(&mut self, asked: Asked) -> Result<(), End> {
         let Transport::Polling(polling) = &mut self.transport else { return Ok(()) };
@@ -78,7 +85,9 @@ impl<S: Session> Task<S> {
                 ControlFlow::Break(())
             }
         });
-        pongs.into_iter().for_each(|pong| wire.push(pong));
+        for pong in pongs {
+            wire.push(pong);
+        }
         if probed {
             wire.push(encode::text("3probe"));
             *release_at = Some(Instant::now() + RELEASE_AFTER);

@@ -233,7 +233,8 @@ impl<S: Session> Task<S> {
                     probe.state = ProbeState::Open(wire);
                     probe.until = Instant::now() + self.config.upgrade_timeout;
                 }
-                self.hear_probe(Asked::Now)
+                self.hear_probe(Asked::Now)?;
+                self.hold_waiting()
             }
             polling::Event::ProbeReady(Ok(())) => self.hear_probe(Asked::WhenReady),
             polling::Event::ProbeReady(Err(ending)) => self.give_probe_up(ending),

@@ -47,7 +47,10 @@ impl Wire {
     ) -> Result<(), Ending> {
         match self {
             Self::Near(wire) => wire.read_when(asked, handle),
-            Self::Far(wire) => wire.read(handle),
+            Self::Far(wire) => {
+                wire.read(handle);
+                Ok(())
+            }
         }
     }
 
@@ -96,7 +99,7 @@ impl Wire {
     pub(super) async fn close(self, ending: Ending) {
         match self {
             Self::Near(wire) => wire.close(ending).await,
-            Self::Far(wire) => wire.close(ending),
+            Self::Far(wire) => wire.close(&ending),
         }
     }
 }

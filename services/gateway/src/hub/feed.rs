@@ -1,5 +1,5 @@
-//! Reading the bus: one task decodes every envelope once and hands it to the room or the user it
-//! concerns. It never waits for anything but the bus.
+//! Reading the bus: one task decodes every envelope once and hands it to the room, the user or those
+//! watching whom it concerns. It never waits for anything but the bus.
 
 use std::sync::Arc;
 
@@ -12,17 +12,26 @@ use hubbub_proto::{
 };
 use hubbub_runtime::trace;
 use prost::Message as _;
+use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
 use super::{Encoded, Hub, encoded::Live};
-use crate::{metrics, users::Users};
+use crate::{metrics, presence::Presences, typing::Typing, users::Users};
+
+/// Whom the bus has something to tell.
+pub(crate) struct Listeners {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) users: Arc<Users>,
+    pub(crate) typing: Arc<Typing>,
+    pub(crate) presences: Arc<Presences>,
+}
 
 /// Runs until the bus ends the feed.
-pub(crate) async fn run(mut feed: mpsc::Receiver<Delivery>, hub: Arc<Hub>, users: Arc<Users>) {
+pub(crate) async fn run(mut feed: mpsc::Receiver<Delivery>, listeners: Listeners) {
     while let Some(delivery) = feed.recv().await {
         match delivery {
             Delivery::Message { topic, payload } => {
-                if let Err(fault) = dispatch(&hub, &users, &topic, payload) {
+                if let Err(fault) = listeners.dispatch(&topic, payload) {
                     metrics::envelope_refused();
                     tracing::warn!(%topic, %fault, "an envelope that cannot be read");
                 }
@@ -33,42 +42,56 @@ pub(crate) async fn run(mut feed: mpsc::Receiver<Delivery>, hub: Arc<Hub>, users
             }
             Delivery::Resumed => {
                 tracing::info!("the bus resumed; comparing heads");
-                hub.resync_soon();
-                users.check_soon();
+                listeners.hub.resync_soon();
+                listeners.users.check_soon();
+                listeners.presences.recover();
             }
         }
     }
 }
 
-fn dispatch(
-    hub: &Arc<Hub>,
-    users: &Arc<Users>,
-    topic: &Topic,
-    payload: Bytes,
-) -> Result<(), Fault> {
-    let envelope = Envelope::decode(payload)
-        .map_err(|_| Fault::bad_request("the envelope is not an Envelope"))?;
-    match (topic, envelope.event) {
-        (Topic::Room(room), Some(Event::Changes(changes))) => hub.changed(*room, changes),
-        (Topic::Room(room), Some(Event::RoomUpdated(updated))) => {
-            users.room_updated(*room, updated.room.unwrap_or_default())
+impl Listeners {
+    fn dispatch(&self, topic: &Topic, payload: Bytes) -> Result<(), Fault> {
+        let envelope = Envelope::decode(payload)
+            .map_err(|_| Fault::bad_request("the envelope is not an Envelope"))?;
+        match (topic, envelope.event) {
+            (Topic::Room(room), Some(Event::Changes(changes))) => {
+                let posts = changes.changes.iter().filter_map(|change| match &change.kind {
+                    Some(wire::change::Kind::Posted(message)) => Some(message.sender_id.clone()),
+                    _ => None,
+                });
+                let senders: SmallVec<[String; 4]> = posts.collect();
+                self.hub.changed(*room, changes)?;
+                senders.iter().for_each(|sender| self.typing.posted(*room, sender));
+                Ok(())
+            }
+            (Topic::Room(room), Some(Event::RoomUpdated(updated))) => {
+                self.users.room_updated(*room, updated.room.unwrap_or_default())
+            }
+            (Topic::Room(room), Some(Event::Typing(typing))) => self.typing.heard(*room, &typing),
+            (Topic::Room(room), Some(Event::ReceiptsMoved(moved))) => {
+                self.users.receipts_moved(*room, &moved)
+            }
+            (Topic::User(user), Some(Event::MembershipChanged(change))) => {
+                self.users.membership_changed(user, change)
+            }
+            (Topic::User(user), Some(Event::ChatChanged(change))) => {
+                self.users.chat_changed(user, &change)
+            }
+            (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
+                self.users.sessions_revoked(user, revoked);
+                Ok(())
+            }
+            (Topic::User(user), Some(Event::ContactChanged(changed))) => {
+                self.users.contact_changed(user, &changed)
+            }
+            (Topic::Presence(user), Some(Event::PresenceChanged(told))) => {
+                self.presences.heard(user, &told);
+                Ok(())
+            }
+            // A newer version of another role may tell what this one does not know.
+            _ => Ok(()),
         }
-        (Topic::Room(room), Some(Event::ReceiptsMoved(moved))) => {
-            users.receipts_moved(*room, &moved)
-        }
-        (Topic::User(user), Some(Event::MembershipChanged(change))) => {
-            users.membership_changed(user, change)
-        }
-        (Topic::User(user), Some(Event::ChatChanged(change))) => users.chat_changed(user, &change),
-        (Topic::User(user), Some(Event::SessionsRevoked(revoked))) => {
-            users.sessions_revoked(user, revoked);
-            Ok(())
-        }
-        (Topic::User(user), Some(Event::ContactChanged(changed))) => {
-            users.contact_changed(user, &changed)
-        }
-        // A newer version of another role may tell what this one does not know.
-        _ => Ok(()),
     }
 }
 

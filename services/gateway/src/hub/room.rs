@@ -214,6 +214,16 @@ impl Room {
         self.for_each(|follower| follower.session.outbox().close(CloseCode::Moved));
     }
 
+    pub(super) fn audience(&self) -> Vec<Arc<Session>> {
+        let mut audience = Vec::new();
+        self.for_each(|follower| {
+            if follower.suspended.is_none() {
+                audience.push(Arc::clone(&follower.session));
+            }
+        });
+        audience
+    }
+
     pub(super) fn followers(&self) -> Vec<Arc<Session>> {
         let mut followers = Vec::new();
         self.for_each(|follower| followers.push(Arc::clone(&follower.session)));

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use hubbub_auth::{AuthError, Claims};
 use hubbub_client_protocol::{CloseCode, Command, Hello, Reply, Request, RequestError, RequestId};
-use hubbub_domain::{Fault, Timestamp};
+use hubbub_domain::{Code, Fault, Timestamp};
 
 use super::{
     NativeDoor,
@@ -55,7 +55,11 @@ pub(super) async fn greet(
     let mut welcomed = welcomed.map_err(|fault| {
         tracing::debug!(%fault, "a client could not be welcomed");
         wire.push(codec::answer(&id, &Err(fault.clone())));
-        Ending::Code(CloseCode::TryAgain, fault.message)
+        let code = match fault.code {
+            Code::LimitReached => CloseCode::TooManyConnections,
+            _ => CloseCode::TryAgain,
+        };
+        Ending::Code(code, fault.message)
     })?;
     let welcome = welcomed.message(WelcomeHead {
         session: uuid::Uuid::now_v7().to_string(),

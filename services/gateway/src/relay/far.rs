@@ -114,10 +114,7 @@ impl FarSocket {
     }
 
     /// Hands over what arrived, until `handle` pauses.
-    pub(crate) fn read(
-        &mut self,
-        mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Ending> {
+    pub(crate) fn read(&mut self, mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>) {
         while let Some(said) = self.next.take().or_else(|| self.incoming.try_recv().ok()) {
             self.taken += said.weight();
             let flow = match &said {
@@ -129,7 +126,6 @@ impl FarSocket {
             }
         }
         self.tell_taken();
-        Ok(())
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
@@ -176,7 +172,7 @@ impl FarSocket {
                 Ok(permit) => {
                     self.credit.spend(weight(piece));
                     let frames = frame.bytes.split_to(piece).into();
-                    permit.send(response(upgrade_response::Said::Frames(frames)));
+                    permit.send(Ok(response(upgrade_response::Said::Frames(frames))));
                 }
                 Err(mpsc::error::TrySendError::Full(())) => break,
                 Err(mpsc::error::TrySendError::Closed(())) => return Err(Ending::Gone),
@@ -195,7 +191,7 @@ impl FarSocket {
     }
 
     /// Ends the connection: the other node does the rest when the stream has ended.
-    pub(crate) fn close(mut self, ending: Ending) {
+    pub(crate) fn close(mut self, ending: &Ending) {
         if let Some(frame) = ending.frame() {
             self.push(frame);
         }
@@ -208,13 +204,13 @@ impl FarSocket {
             && let Ok(permit) = self.outgoing.try_reserve()
         {
             let taken = std::mem::take(&mut self.taken) as u64;
-            permit.send(response(upgrade_response::Said::Taken(taken)));
+            permit.send(Ok(response(upgrade_response::Said::Taken(taken))));
         }
     }
 }
 
-const fn response(said: upgrade_response::Said) -> Result<UpgradeResponse, Status> {
-    Ok(UpgradeResponse { said: Some(said) })
+const fn response(said: upgrade_response::Said) -> UpgradeResponse {
+    UpgradeResponse { said: Some(said) }
 }
 
 /// Reads from the other node, whatever the session does.

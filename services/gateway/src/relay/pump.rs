@@ -38,7 +38,10 @@ pub(crate) async fn pump(
             () = leaving.cancelled() => Event::Over,
         };
         let step = match event {
-            Event::Owner(Ok(Some(message))) => flow.take(message, &mut wire),
+            Event::Owner(Ok(Some(message))) => {
+                flow.take(message, &mut wire);
+                Ok(())
+            }
             // The owner has ended the session, and said so to the client.
             Event::Owner(Ok(None)) => Err(Ending::Gone),
             Event::Owner(Err(_)) | Event::Over => Err(Ending::Done),
@@ -92,7 +95,7 @@ impl Flow {
         self.up.reserve_many(2).await.map(drop).map_err(|_| Ending::Done)
     }
 
-    fn take(&mut self, message: UpgradeResponse, wire: &mut Wire) -> Result<(), Ending> {
+    fn take(&mut self, message: UpgradeResponse, wire: &mut Wire) {
         match message.said {
             Some(upgrade_response::Said::Frames(frames)) => {
                 self.given += weight(frames.len());
@@ -104,7 +107,6 @@ impl Flow {
             }
             Some(upgrade_response::Said::Opened(_)) | None => {}
         }
-        Ok(())
     }
 
     fn read(&mut self, wire: &mut Wire) -> Result<(), Ending> {
@@ -131,7 +133,9 @@ impl Flow {
                 ControlFlow::Continue(())
             }
         })?;
-        pongs.into_iter().for_each(|pong| wire.push(pong));
+        for pong in pongs {
+            wire.push(pong);
+        }
         if ended { Err(Ending::Done) } else { Ok(()) }
     }
 

@@ -10,6 +10,8 @@
 //!   has read (see `hub::catch_up`), so nothing is lost and nothing piles up;
 //! - a *reply* is always taken: the session reads no further request while its outbox is full, so
 //!   there are at most as many as requests in flight;
+//! - a *fleeting* event waits beside the frames until they leave; a newer one about the same takes its
+//!   place;
 //! - an *event* outside the rooms' order (a chatRecord, a notice) is taken up to twice the bound.
 //!   Beyond that the client has lost its view of them and is closed as too slow.
 
@@ -23,6 +25,7 @@ use futures::task::AtomicWaker;
 use hubbub_client_protocol::CloseCode;
 use parking_lot::Mutex;
 
+use super::fleeting::{self, Fleeting};
 use crate::ws::{FrameQueue, Writer};
 
 /// Encoded bytes on their way to one client, shared with all others who get the same.
@@ -63,6 +66,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Frame>,
+    /// Leave with the frames.
+    fleeting: fleeting::Waiting,
     /// Bytes in `frames` and in the hands of the session's task.
     bytes: usize,
     /// Bytes in the hands of the session's task.
@@ -119,6 +124,22 @@ impl Outbox {
             self.waker.wake();
         }
         taken
+    }
+
+    /// Writes an event of which only the newest counts, or puts it in until it can be written.
+    pub(crate) fn fleeting(&self, about: &Fleeting, frame: Bytes) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        let written = state.fleeting.is_empty() && state.write_past(&[frame.clone().into()]) > 0;
+        if !written {
+            fleeting::put(&mut state.fleeting, about, frame);
+        }
+        if !written || state.bytes > 0 {
+            drop(state);
+            self.waker.wake();
+        }
     }
 
     /// From here on others may write too: the session's task has nothing in hand.
@@ -179,7 +200,7 @@ impl Outbox {
             if let Some(closing) = &state.closing {
                 return Poll::Ready(Wake::Close(Closing::clone(closing)));
             }
-            if state.frames.is_empty() && !state.nudged {
+            if state.frames.is_empty() && state.fleeting.is_empty() && !state.nudged {
                 return Poll::Pending;
             }
             state.nudged = false;
@@ -216,6 +237,7 @@ impl Outbox {
     /// Takes all frames out. They count until [`written`](Self::written) says they left.
     pub(crate) fn take(&self) -> VecDeque<Frame> {
         let mut state = self.state.lock();
+        state.take_fleeting();
         state.in_hand = state.bytes;
         if let Some(line) = &mut state.line {
             line.cut = false;
@@ -249,12 +271,18 @@ impl Outbox {
         let mut state = self.state.lock();
         state.ended = true;
         state.line = None;
-        state.frames = VecDeque::new();
+        (state.frames, state.fleeting) = (VecDeque::new(), Vec::new());
         (state.bytes, state.in_hand) = (0, 0);
     }
 }
 
 impl State {
+    fn take_fleeting(&mut self) {
+        for (_, frame) in std::mem::take(&mut self.fleeting) {
+            self.put(frame.into());
+        }
+    }
+
     /// Writes frames past the session's task, if nothing waits before them. Returns how many are done
     /// with; of one that was cut, the rest waits. An error is left to the session's task.
     fn write_past(&mut self, frames: &[Frame]) -> usize {

@@ -200,10 +200,15 @@ impl Gateway {
     fn start(config: &Config, backend: &Arc<Backend>) -> Self {
         let (subscriber, ear) = backend.bus.subscribe();
         let lifecycle = Lifecycle::new(Duration::from_secs(5));
+        let clock = Arc::new(SystemClock);
         let foundation = Foundation {
+            node: "simulated".into(),
+            // What is told of presence and typing is no part of these worlds.
+            bus: hubbub_bus::local(),
+            state: hubbub_ephemeral::local(clock.clone()),
             subscriber,
             backends: backend.handles(),
-            clock: Arc::new(SystemClock),
+            clock,
             jitter: dice::jitter(),
         };
         let (core, background) = assemble(config.clone(), foundation, &lifecycle);

@@ -125,7 +125,7 @@ impl SocketSession {
             }
             (Body::Connect(_), Some(_)) => return Err(Broken("the client is in already")),
             (_, None) => return Err(Broken("a packet for a namespace the client is not in")),
-            (_, Some(Standing::Left)) => {}
+            (_, Some(Standing::Left)) | (Body::Ack { .. }, Some(Standing::Asked)) => {}
             (Body::Event { id, event }, Some(_)) => {
                 self.waiting.push_back(Job::Event { namespace, id, event });
             }
@@ -133,7 +133,6 @@ impl SocketSession {
             (Body::Ack { id, args }, Some(Standing::Inside(inside))) => {
                 inside.socket.answered(id, args);
             }
-            (Body::Ack { .. }, Some(Standing::Asked)) => {}
         }
         Ok(())
     }

@@ -107,12 +107,15 @@ impl User {
         Some((joined, left))
     }
 
-    pub(super) fn remove_session(&self, session: SessionId) {
+    /// True when it was the last one.
+    pub(super) fn remove_session(&self, session: SessionId) -> bool {
         let mut state = self.state.lock();
         state.sessions.retain(|known| known.id() != session);
-        if state.sessions.is_empty() {
+        let last = state.sessions.is_empty();
+        if last {
             state.idle_since = Some(Instant::now());
         }
+        last
     }
 
     /// Tells all of the user's sessions here.

@@ -7,12 +7,15 @@ use std::{
 
 use hubbub_client_protocol::{
     Command, ErrorView, Event, Hello, History, MessageContent, MessageView, OpenDirect, Opened,
-    Page, Resume, Send, Welcome,
+    Page, Resume, Send, Watch, Watched, Welcome,
 };
 use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, SystemNotice, UserId};
 use tokio::sync::mpsc;
 
-use super::link::{Heard, Link};
+use super::{
+    link::{Heard, Link},
+    presence,
+};
 use crate::announce;
 
 /// Close codes from here on say: do not come back (`docs/protocol.md`).
@@ -129,10 +132,22 @@ impl Talk {
         if first && let Err(error) = self.open(link).await? {
             return Ok(Err(error));
         }
+        self.look_out(link).await?;
         for (client_id, text) in self.unacked.clone() {
             self.send(client_id, text, link).await?;
         }
         Ok(Ok(()))
+    }
+
+    /// Has it told whether the other one is there. Who cannot be watched can still be talked with.
+    async fn look_out(&mut self, link: &mut Link) -> anyhow::Result<()> {
+        let Some(peer) = self.peer.clone() else { return Ok(()) };
+        let watch = Command::Watch(Watch { users: vec![peer] });
+        let watched = link.call::<Watched>(watch, |event| self.print(event)).await?;
+        for presence in watched.into_iter().flat_map(|watched| watched.users) {
+            self.print(Event::Presence(presence));
+        }
+        Ok(())
     }
 
     async fn open(&mut self, link: &mut Link) -> anyhow::Result<Result<(), ErrorView>> {
@@ -276,6 +291,14 @@ impl Talk {
                     self.print_message(message);
                 }
                 self.seen = Some((epoch, rev));
+            }
+            Event::Typing { room, user, on: true } if Some(room) == self.room => {
+                announce::say(format_args!("-- {} is typing", printable(user.as_str())));
+            }
+            Event::Presence(presence) => {
+                if let Some(words) = presence::describe(&presence) {
+                    announce::say(format_args!("-- {}", printable(&words)));
+                }
             }
             Event::Left { room } if Some(room) == self.room => {
                 announce::say(format_args!("-- you are no longer in this room"));

@@ -68,6 +68,7 @@ async fn two_terminals_talk_and_history_is_there_on_opening() {
     let mut alice = Terminal::open(&standalone, "alice", "bob");
     alice.write("are you there?").await;
     let mut bob = Terminal::open(&standalone, "bob", "alice");
+    alice.sees("-- bob is online").await;
     bob.sees("alice: are you there?").await;
     bob.write("I am").await;
     alice.sees("bob: I am").await;

@@ -84,18 +84,25 @@ impl Line {
         (line, welcome["ok"].clone())
     }
 
-    /// Sends a request and waits for its answer; events before it are passed over.
-    pub(crate) async fn ask(&mut self, mut request: Value) -> Value {
+    /// Sends a request and waits for its answer; what was heard before it.
+    pub(crate) async fn ask_hearing(&mut self, mut request: Value) -> (Value, Vec<Value>) {
         let id = self.next_id;
         self.next_id += 1;
         request["id"] = json!(id);
         self.say(&request.to_string()).await;
+        let mut events = Vec::new();
         loop {
             let heard = self.hear().await;
             if heard["re"] == id {
-                return heard;
+                return (heard, events);
             }
+            events.push(heard);
         }
+    }
+
+    /// Sends a request and waits for its answer; events before it are passed over.
+    pub(crate) async fn ask(&mut self, request: Value) -> Value {
+        self.ask_hearing(request).await.0
     }
 
     pub(crate) async fn say(&mut self, text: &str) {

@@ -16,6 +16,7 @@ mod native_door;
 mod people;
 mod people_house;
 mod people_refusals;
+mod presence;
 mod process;
 mod rebalance;
 mod receipts;

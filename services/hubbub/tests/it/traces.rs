@@ -58,13 +58,14 @@ impl Roles {
                 .expect("room");
         let room = connect(room.local_addr().to_string()).await;
 
+        let state = hubbub_ephemeral::local(Arc::clone(&clock));
         let mut gateways = Vec::new();
         for _ in 0..2 {
             let mut config = hubbub_gateway::Config::default();
             config.edge.listen = any;
             let dependencies = Dependencies {
                 bus: Arc::clone(&bus),
-                ephemeral: hubbub_ephemeral::local(Arc::clone(&clock)),
+                ephemeral: Arc::clone(&state),
                 room: room.clone(),
                 history: history.clone(),
                 identity: None,

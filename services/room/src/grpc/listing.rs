@@ -6,11 +6,12 @@ use futures::{Stream, stream};
 use hubbub_domain::{Fault, Seq, UserId};
 use hubbub_proto::{
     room::v1::{
-        CheckMembersRequest, CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse,
-        GetMembershipRequest, GetMembershipResponse, ListChatsRequest, ListChatsResponse,
-        ListMembersRequest, ListMembersResponse, ListPublicRoomsRequest, ListPublicRoomsResponse,
-        ListReceiptsRequest, ListReceiptsResponse, StreamMembershipsRequest,
-        StreamMembershipsResponse, UserVersion,
+        CheckAcquaintanceRequest, CheckAcquaintanceResponse, CheckMembersRequest,
+        CheckMembersResponse, CheckVersionsRequest, CheckVersionsResponse, GetMembershipRequest,
+        GetMembershipResponse, ListChatsRequest, ListChatsResponse, ListMembersRequest,
+        ListMembersResponse, ListPublicRoomsRequest, ListPublicRoomsResponse, ListReceiptsRequest,
+        ListReceiptsResponse, Pair, StreamMembershipsRequest, StreamMembershipsResponse,
+        UserVersion,
     },
     status_from_fault,
 };
@@ -26,6 +27,8 @@ use crate::{
 
 /// Users whose versions one call compares. At the bound: `limit_reached`.
 const VERSIONS_MAX: usize = 10_000;
+/// Pairs of people that one call looks at. At the bound: `limit_reached`.
+const PAIRS_MAX: usize = 10_000;
 /// Users looked for among a room's members by one call. At the bound: `limit_reached`.
 const CHECKED_MAX: usize = 1_000;
 /// Memberships in a chunk.
@@ -107,6 +110,22 @@ impl Rooms {
             .map(|(user, version)| UserVersion { user_id: user.into(), version })
             .collect();
         Ok(CheckVersionsResponse { changed })
+    }
+
+    pub(super) async fn do_check_acquaintance(
+        &self,
+        request: CheckAcquaintanceRequest,
+    ) -> Result<CheckAcquaintanceResponse, Fault> {
+        input::check_count("pairs", request.pairs.len(), PAIRS_MAX)?;
+        let read = |pair: &Pair| {
+            Ok((input::user("user_id", &pair.user_id)?, input::user("other_id", &pair.other_id)?))
+        };
+        let pairs = request.pairs.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
+        let mut acquainted = vec![false; pairs.len()];
+        for place in self.store().acquainted(&pairs).await? {
+            acquainted[place] = true;
+        }
+        Ok(CheckAcquaintanceResponse { acquainted })
     }
 
     pub(super) async fn do_list_chats(

@@ -94,6 +94,7 @@ on_every_adapter! {
     reads::members_come_in_order_page_by_page,
     reads::memberships_come_last_joined_first,
     reads::versions_of_many,
+    reads::who_shares_a_room,
     reads::chat_records_and_flags,
     reads::markers_never_go_back,
     reads::markers_cross_without_deadlock,

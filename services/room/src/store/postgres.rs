@@ -151,6 +151,10 @@ impl Store for PostgresStore {
         reads::versions(&self.pool, users).await
     }
 
+    async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>> {
+        reads::acquainted(&self.pool, pairs).await
+    }
+
     async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>> {
         reads::chat_records(&self.pool, wish).await
     }

@@ -118,6 +118,10 @@ impl Store for SqliteStore {
         reads::versions(&self.readers, users).await
     }
 
+    async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>> {
+        reads::acquainted(&self.readers, pairs).await
+    }
+
     async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>> {
         reads::chat_records(&self.readers, wish).await
     }

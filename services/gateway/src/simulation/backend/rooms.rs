@@ -39,6 +39,7 @@ unimplemented_calls! {
     no_members(ListMembersRequest) -> ListMembersResponse;
     no_chats(ListChatsRequest) -> ListChatsResponse;
     no_chat(UpdateChatRequest) -> UpdateChatResponse;
+    no_acquaintance(CheckAcquaintanceRequest) -> CheckAcquaintanceResponse;
     no_marker(MarkReadRequest) -> MarkReadResponse;
     no_public_rooms(ListPublicRoomsRequest) -> ListPublicRoomsResponse;
     no_block(SetBlockRequest) -> SetBlockResponse;
@@ -183,6 +184,13 @@ impl RoomService for Rooms {
         };
         self.0.faults.answer().await?;
         Ok(Response::new(stream::iter(vec![Ok(chunk)])))
+    }
+
+    async fn check_acquaintance(
+        &self,
+        request: Request<wire::CheckAcquaintanceRequest>,
+    ) -> Answer<wire::CheckAcquaintanceResponse> {
+        Self::no_acquaintance(request).await
     }
 
     async fn check_versions(

@@ -57,6 +57,25 @@ pub(super) async fn memberships_come_last_joined_first(store: Arc<dyn Store>) {
     assert_eq!(seen, wanted);
 }
 
+pub(super) async fn who_shares_a_room(store: Arc<dyn Store>) {
+    let room = make(&*store, RoomKind::Group, "alice", &["bob"]).await;
+    store.open_direct(&new_direct("bob", "carol")).await.expect("made");
+    let pairs: Vec<_> = ["alice bob", "alice carol", "carol bob", "bob nobody", "alice alice"]
+        .iter()
+        .filter_map(|pair| pair.split_once(' '))
+        .map(|(one, other)| (user(one), user(other)))
+        .collect();
+    let shared = async || {
+        let mut places = store.acquainted(&pairs).await.expect("an answer");
+        places.sort_unstable();
+        places
+    };
+    assert_eq!(shared().await, [0, 2, 4]);
+    act(&*store, room.id, "bob", Command::Leave).await.expect("left");
+    assert_eq!(shared().await, [2, 4], "whoever left shares it no longer");
+    assert_eq!(store.acquainted(&[]).await.expect("an answer"), Vec::<usize>::new());
+}
+
 pub(super) async fn versions_of_many(store: Arc<dyn Store>) {
     make(&*store, RoomKind::Group, "alice", &["bob"]).await;
     make(&*store, RoomKind::Group, "alice", &[]).await;

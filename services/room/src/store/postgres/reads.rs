@@ -130,6 +130,25 @@ pub(super) async fn versions(pool: &PgPool, users: &[UserId]) -> Result<Vec<(Use
     convert(rows)
 }
 
+pub(super) async fn acquainted(pool: &PgPool, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>> {
+    let (users, others): (Vec<&str>, Vec<&str>) =
+        pairs.iter().map(|(user, other)| (user.as_str(), other.as_str())).unzip();
+    let places: Vec<i64> = sqlx::query_scalar(
+        "SELECT p.place - 1 FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY p (one, other, place)
+         WHERE EXISTS (
+             SELECT FROM room.records c
+             JOIN room.members m ON m.room_id = c.room_id AND m.user_id = c.user_id
+             JOIN room.members o ON o.room_id = c.room_id AND o.user_id = p.other
+             WHERE c.user_id = p.one
+         )",
+    )
+    .bind(users)
+    .bind(others)
+    .fetch_all(pool)
+    .await?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
 pub(super) async fn chat_records(pool: &PgPool, wish: &ChatWish) -> Result<Vec<ChatRecord>> {
     let rows: Vec<ChatRow> = sqlx::query_as(concat!(
         "SELECT ",

@@ -131,6 +131,25 @@ pub(super) async fn versions(pool: &SqlitePool, users: &[UserId]) -> Result<Vec<
     convert(rows)
 }
 
+pub(super) async fn acquainted(
+    pool: &SqlitePool,
+    pairs: &[(UserId, UserId)],
+) -> Result<Vec<usize>> {
+    let places: Vec<i64> = sqlx::query_scalar(
+        "SELECT p.key FROM json_each($1) p
+         WHERE EXISTS (
+             SELECT 1 FROM records c
+             JOIN members m ON m.room_id = c.room_id AND m.user_id = c.user_id
+             JOIN members o ON o.room_id = c.room_id AND o.user_id = json_extract(p.value, '$[1]')
+             WHERE c.user_id = json_extract(p.value, '$[0]')
+         )",
+    )
+    .bind(serde_json::json!(pairs).to_string())
+    .fetch_all(pool)
+    .await?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
 pub(super) async fn chat_records(pool: &SqlitePool, wish: &ChatWish) -> Result<Vec<ChatRecord>> {
     let rows: Vec<ChatRow> = sqlx::query_as(concat!(
         "SELECT ",
