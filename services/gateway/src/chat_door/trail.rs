@@ -244,6 +244,7 @@ mod tests {
         let frames = outbox.take();
         let last = seen(frames.back().expect("a frame")).1;
         assert_eq!(last, Offset(vec![(one.into(), Rev(4 + taken)), (two.into(), Rev(10))]));
+        outbox.written(frames.iter().map(|frame| frame.bytes.len()).sum());
         offer(&trail, &outbox, two, &[said(two, 11, "a")]);
         let last = seen(&outbox.take()[0]).1;
         assert_eq!(last, Offset(vec![(one.into(), Rev(4 + taken)), (two.into(), Rev(11))]));
