@@ -163,6 +163,7 @@ async fn another_password_ends_all_other_logins(house: &House) {
 async fn contacts_are_asked_for_and_told_live(house: &House) {
     let (kim, lee) = (house.register("kim").await, house.register("lee").await);
     let (mut kims, mut lees) = (house.line(0, &kim).await, house.line(1, &lee).await);
+    let mut other = house.line(1, &kim).await;
     let asked = kims.ask(json!({"type": "request_contact", "user": "lee"})).await;
     assert_eq!(asked["ok"]["state"], "outgoing", "{asked}");
     let told = lees.event("contact").await;
@@ -170,8 +171,8 @@ async fn contacts_are_asked_for_and_told_live(house: &House) {
     let incoming = house.done(&lee, (GET, "/v1/contacts?state=incoming"), Value::Null).await;
     assert_eq!(incoming["contacts"][0]["user"], "kim", "{incoming}");
     house.done(&lee, (POST, "/v1/contacts/kim/accept"), Value::Null).await;
-    assert_eq!(kims.event("contact").await["state"], "outgoing", "one's own devices too");
-    assert_eq!(kims.event("contact").await["state"], "contact");
+    assert_eq!(other.event("contact").await["state"], "outgoing", "one's own devices too");
+    assert_eq!(other.event("contact").await["state"], "contact");
     house.done(&kim, (DELETE, "/v1/contacts/lee"), Value::Null).await;
     assert_eq!(lees.event("contact").await["state"], "contact");
     assert_eq!(lees.event("contact").await["state"], "none");
