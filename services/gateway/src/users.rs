@@ -138,10 +138,8 @@ impl Users {
             let membership = self.backends.membership(user.id(), room).await?;
             match user.learn(as_of, room, Some(membership.clone())) {
                 Learnt::Overtaken => continue,
-                Learnt::Changed if self.follow_new(user, room).await.is_err() => {
-                    self.follow_soon(Arc::clone(user), room);
-                }
-                Learnt::Changed | Learnt::Nothing => {}
+                Learnt::Changed => self.follow_now(Arc::clone(user), room).await,
+                Learnt::Nothing => {}
             }
             return Ok(membership);
         }
@@ -307,6 +305,21 @@ impl Users {
             self.follow_soon(Arc::clone(user), room);
         }
         Ok(())
+    }
+
+    /// Follows a new room; what cannot be done now is done soon. Whoever asked may go away in the
+    /// meantime: the other sessions of the user follow all the same.
+    async fn follow_now(self: &Arc<Self>, user: Arc<User>, room: RoomId) {
+        let users = Arc::clone(self);
+        let followed = self.tasks.spawn(async move {
+            if let Err(fault) = users.follow_new(&user, room).await {
+                tracing::warn!(%fault, "following a new room has to wait");
+                users.follow_soon(user, room);
+            }
+        });
+        if let Err(error) = followed.await {
+            tracing::error!(%error, "following a new room failed");
+        }
     }
 
     /// Follows a new room in the background, as often as it takes.

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// Longer than any script waits for anything.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What a script is to be run with.
 #[derive(Clone, Copy, Debug)]
