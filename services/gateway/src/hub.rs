@@ -40,7 +40,7 @@ pub(crate) use encoded::Encoded;
 use encoded::Live;
 pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
-use room::Room;
+use room::{Attached, Room};
 use writers::Writers;
 
 #[cfg(test)]
@@ -125,22 +125,24 @@ impl Hub {
     pub(crate) fn follow(self: &Arc<Self>, session: &Arc<Session>, room: RoomId, start: Start) {
         loop {
             let entry = self.room(room);
-            if entry.attach(session, start) {
-                if let Some(oldest) = session.note_room(room, self.config.rooms_per_session_max) {
-                    self.unfollow(session, oldest);
-                }
-                self.mend(&entry);
-                return;
+            match entry.attach(session, start) {
+                Attached::Here => self.mend(&entry),
+                Attached::Ended => return,
+                // Between the look-up and the lock: the next look-up makes a new one.
+                Attached::Retired => continue,
             }
-            // The entry was retired between the look-up and the lock: the next look-up makes a new one.
+            if let Some(oldest) = session.room_over(self.config.rooms_per_session_max) {
+                self.unfollow(session, oldest);
+            }
+            return;
         }
     }
 
     /// Stops a room's events for a session.
     pub(crate) fn unfollow(&self, session: &Session, room: RoomId) {
-        session.forget_room(room);
-        if let Some(entry) = self.get(room) {
-            entry.detach(session);
+        match self.get(room) {
+            Some(entry) => entry.detach(session),
+            None => session.forget_room(room),
         }
     }
 

@@ -113,8 +113,8 @@ pub(crate) struct Session {
     user: UserId,
     manner: Manner,
     outbox: Arc<Outbox>,
-    /// Followed live, the most recently opened last.
-    rooms: Mutex<Vec<RoomId>>,
+    /// Followed live, the most recently opened last; `None` once the session has ended.
+    rooms: Mutex<Option<Vec<RoomId>>>,
     /// Rooms whose events stopped, to be caught up.
     behind: Mutex<Vec<RoomId>>,
     /// What is told once the client has read what waits.
@@ -139,7 +139,7 @@ impl Session {
             user,
             manner,
             outbox,
-            rooms: Mutex::default(),
+            rooms: Mutex::new(Some(Vec::new())),
             behind: Mutex::default(),
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
@@ -220,32 +220,37 @@ impl Session {
         }
     }
 
-    /// Notes a followed room. Over `rooms_max` the one that was opened longest ago is given up and
-    /// returned.
-    pub(crate) fn note_room(&self, room: RoomId, rooms_max: usize) -> Option<RoomId> {
+    /// Notes a followed room. False when the session has ended: nothing would take it back.
+    pub(crate) fn note_room(&self, room: RoomId) -> bool {
         let mut rooms = self.rooms.lock();
-        if let Some(at) = rooms.iter().rposition(|known| *known == room) {
-            rooms[at..].rotate_left(1);
-            return None;
+        let Some(rooms) = rooms.as_mut() else { return false };
+        match rooms.iter().rposition(|known| *known == room) {
+            Some(at) => rooms[at..].rotate_left(1),
+            None => rooms.push(room),
         }
-        rooms.push(room);
-        (rooms.len() > rooms_max).then(|| rooms.remove(0))
+        true
+    }
+
+    /// The room that was opened longest ago, when more than so many are followed.
+    pub(crate) fn room_over(&self, rooms_max: usize) -> Option<RoomId> {
+        let rooms = self.rooms.lock();
+        let rooms = rooms.as_ref().filter(|rooms| rooms.len() > rooms_max)?;
+        rooms.first().copied()
     }
 
     pub(crate) fn follows(&self, room: RoomId) -> bool {
-        self.rooms.lock().contains(&room)
+        self.rooms.lock().as_ref().is_some_and(|rooms| rooms.contains(&room))
     }
 
-    /// Forgets a room; whether it was followed.
-    pub(crate) fn forget_room(&self, room: RoomId) -> bool {
-        let mut rooms = self.rooms.lock();
-        let at = rooms.iter().rposition(|known| *known == room);
-        at.map(|at| rooms.remove(at)).is_some()
+    pub(crate) fn forget_room(&self, room: RoomId) {
+        if let Some(rooms) = self.rooms.lock().as_mut() {
+            rooms.retain(|known| *known != room);
+        }
     }
 
-    /// Takes the list of followed rooms, at the end of the session.
+    /// Takes the list of followed rooms, at the end of the session: there will be no others.
     pub(crate) fn take_rooms(&self) -> Vec<RoomId> {
-        std::mem::take(&mut *self.rooms.lock())
+        self.rooms.lock().take().unwrap_or_default()
     }
 
     /// A room's events stopped here: to be caught up once the outbox has drained.

@@ -185,7 +185,7 @@ mod tests {
 
     use hubbub_domain::{Rev, RoomId, SystemNotice, UserId};
 
-    use super::{Step, give_all};
+    use super::{super::room::Attached, Step, give_all};
     use crate::{
         hub::{Start, encoded::sample::told, room::Room},
         native::NativeCodec,
@@ -206,7 +206,7 @@ mod tests {
         let id = Sessions::default().next_id();
         let manner = Manner::plain(&NativeCodec);
         let session = Arc::new(Session::new(id, alice(), manner, Arc::new(Outbox::new(1_000_000))));
-        assert!(room.attach(&session, Start::After(Rev(1))));
+        assert_eq!(room.attach(&session, Start::After(Rev(1))), Attached::Here);
         room.settle(Rev(4));
         let said = |rev| told(room.id(), rev, SystemNotice::Announced { text: "x".into() });
         let left = told(room.id(), 3, SystemNotice::Left { user: alice() });

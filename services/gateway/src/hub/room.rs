@@ -4,7 +4,8 @@
 //! for its own part of the followers and gives it to them, each from their own cursor on. So writers
 //! do not wait for each other, and whoever is not exactly where the news begin is caught up.
 //!
-//! Locks: a part of the followers first, then the order; never two parts at once.
+//! Locks: a part of the followers first, then the order or a session's list of rooms; never two
+//! parts at once. A session is in a part exactly while the room is in its list.
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,16 @@ pub(crate) struct Room {
 /// Sorted, so that a writer can go on where it was.
 pub(super) type Part = BTreeMap<SessionId, Follower>;
 
+/// What came of a wish to follow.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Attached {
+    Here,
+    /// The session has ended meanwhile.
+    Ended,
+    /// The room was retired meanwhile.
+    Retired,
+}
+
 /// What came of a writer's turn.
 #[derive(Default)]
 pub(super) struct Turn {
@@ -76,12 +87,15 @@ impl Room {
         usize::try_from(session.id().number() % writers).expect("below a usize")
     }
 
-    /// False when the room was retired meanwhile.
-    pub(super) fn attach(&self, session: &Arc<Session>, start: Start) -> bool {
+    pub(super) fn attach(&self, session: &Arc<Session>, start: Start) -> Attached {
         let mut part = self.part_of(session);
+        if !session.note_room(self.id) {
+            return Attached::Ended;
+        }
         let mut order = self.order();
         if !order.note_busy() {
-            return false;
+            session.forget_room(self.id);
+            return Attached::Retired;
         }
         let cursor = match start {
             Start::After(rev) => rev,
@@ -106,11 +120,12 @@ impl Room {
             order.note_follower(self.writer_of(session));
             follower
         });
-        true
+        Attached::Here
     }
 
     pub(super) fn detach(&self, session: &Session) {
         let mut part = self.part_of(session);
+        session.forget_room(self.id);
         if part.remove(&session.id()).is_some() {
             self.order().note_gone(self.writer_of(session), 1);
         }

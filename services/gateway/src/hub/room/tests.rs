@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hubbub_domain::{Rev, RoomId, SystemNotice, UserId};
 
-use super::{Room, Start, TURN};
+use super::{Attached, Room, Start, TURN};
 use crate::{
     hub::{
         encoded::{Live, sample::told},
@@ -24,7 +24,7 @@ fn live(room: &Room) -> Vec<Arc<Session>> {
     };
     let followers: Vec<_> = (0..3 * TURN).map(|_| Arc::new(session())).collect();
     for follower in &followers {
-        assert!(room.attach(follower, Start::After(Rev::ZERO)));
+        assert_eq!(room.attach(follower, Start::After(Rev::ZERO)), Attached::Here);
     }
     followers
 }
@@ -101,4 +101,16 @@ fn what_one_was_given_already_is_not_given_again() {
     let given = waiting(&followers);
     assert_eq!(given[0], 1);
     assert!(given[1..].iter().all(|given| *given == 2));
+}
+
+#[test]
+fn a_session_that_has_ended_follows_nothing() {
+    let room = Room::new(RoomId::generate(), 2);
+    let followers = live(&room);
+    for follower in &followers {
+        assert_eq!(follower.take_rooms(), [room.id()]);
+        room.detach(follower);
+        assert_eq!(room.attach(follower, Start::After(Rev::ZERO)), Attached::Ended);
+    }
+    assert!(room.followers().is_empty());
 }
