@@ -2,12 +2,13 @@
 
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "hubbub/bus/v1/envelope.proto",
     "hubbub/gateway/v1/relay.proto",
     "hubbub/history/v1/history.proto",
     "hubbub/history/v1/message.proto",
     "hubbub/identity/v1/identity.proto",
+    "hubbub/presence/v1/presence.proto",
     "hubbub/room/v1/room.proto",
 ];
 

@@ -24,10 +24,33 @@ pub enum CloseCode {
     Protocol,
     /// The user has too many connections.
     TooManyConnections,
+    /// Another service of the deployment wants it so.
+    Service(ServiceCode),
 }
 
+/// A code in the ranges that are left to services of the deployment: 4400–4499 (come back) and
+/// 4900–4999 (do not). What it means is between them and their clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceCode(u16);
+
+impl ServiceCode {
+    /// Where nothing more exact is said.
+    pub const DEFAULT: Self = Self(4900);
+
+    /// `None` outside of the two ranges.
+    pub const fn new(code: u16) -> Option<Self> {
+        match code {
+            4400..=4499 | 4900..=4999 => Some(Self(code)),
+            _ => None,
+        }
+    }
+}
+
+/// What a service's code means where the service does not say.
+const SERVICE_MEANING: &str = "disconnected by a service";
+
 impl CloseCode {
-    /// The one table: code, number, what it means for a client.
+    /// The one table of hubbub's own: code, number, what it means for a client.
     pub const ALL: [(Self, u16, &'static str); 10] = [
         (Self::GoingAway, 4000, "the node is going away; reconnect"),
         (Self::Silent, 4002, "no answer to a ping; reconnect"),
@@ -47,12 +70,12 @@ impl CloseCode {
 
     /// The number on the wire.
     pub fn code(self) -> u16 {
-        self.row().1
+        self.row().0
     }
 
     /// What the code means, for the close frame when there is nothing more exact to say.
     pub fn meaning(self) -> &'static str {
-        self.row().2
+        self.row().1
     }
 
     /// Whether the client should reconnect by itself.
@@ -60,17 +83,19 @@ impl CloseCode {
         self.code() < 4500
     }
 
-    fn row(self) -> (Self, u16, &'static str) {
-        Self::ALL
-            .into_iter()
-            .find(|row| row.0 == self)
-            .expect("the table holds every code, as a test shows")
+    fn row(self) -> (u16, &'static str) {
+        if let Self::Service(ServiceCode(code)) = self {
+            return (code, SERVICE_MEANING);
+        }
+        let row = Self::ALL.into_iter().find(|row| row.0 == self);
+        let (_, code, meaning) = row.expect("the table holds every code, as a test shows");
+        (code, meaning)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CloseCode;
+    use super::{CloseCode, ServiceCode};
 
     #[test]
     fn the_table_is_sorted_and_in_range() {
@@ -81,5 +106,21 @@ mod tests {
             assert_eq!((code.code(), code.meaning()), (number, meaning));
             assert!(meaning.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 5.5)");
         }
+    }
+
+    #[test]
+    fn services_have_ranges_of_their_own() {
+        let codes = (4000..5000).filter_map(ServiceCode::new);
+        let codes: Vec<_> = codes.map(CloseCode::Service).collect();
+        assert_eq!(codes.len(), 200);
+        assert!(codes.iter().all(|code| !CloseCode::ALL.iter().any(|row| row.1 == code.code())));
+        let numbers = |come_back: bool| {
+            let some = codes.iter().filter(move |code| code.come_back() == come_back);
+            some.map(|code| code.code()).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(true), (4400..4500).collect::<Vec<_>>());
+        assert_eq!(numbers(false), (4900..5000).collect::<Vec<_>>());
+        assert_eq!([1000, 3999, 4000, 4503, 5000].map(ServiceCode::new), [None; 5]);
+        assert_eq!(ServiceCode::new(4900), Some(ServiceCode::DEFAULT));
     }
 }

@@ -4,11 +4,11 @@
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{ContactState, MessageView, PresenceView, RoomView, WelcomeRoom};
+use crate::{ContactState, MessageView, PresenceView, PushedView, RoomView, WelcomeRoom};
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 17] = [
+pub(crate) const EVENT_NAMES: [&str; 18] = [
     "message",
     "edited",
     "deleted",
@@ -24,6 +24,7 @@ pub(crate) const EVENT_NAMES: [&str; 17] = [
     "presence",
     "reset",
     "contact",
+    "pushed",
     "moving",
     "expiring",
 ];
@@ -69,6 +70,8 @@ pub enum Event {
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
     /// You and somebody else stand differently to each other.
     Contact { user: UserId, state: ContactState },
+    /// What another service of the deployment has to tell. Not stored: it may be lost.
+    Pushed(Box<PushedView>),
     /// This node is closing, or holds more than the others: reconnect after that many milliseconds.
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
@@ -107,6 +110,7 @@ impl Event {
             Self::Presence(_) => "presence",
             Self::Reset { .. } => "reset",
             Self::Contact { .. } => "contact",
+            Self::Pushed(_) => "pushed",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
         }

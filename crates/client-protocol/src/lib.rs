@@ -17,7 +17,7 @@ mod reply;
 pub mod socketio;
 mod view;
 
-pub use close::CloseCode;
+pub use close::{CloseCode, ServiceCode};
 pub use command::{
     Chats, Command, CreateRoom, Delete, Delivered, Edit, Edits, Hello, History, Invite, Join,
     Leave, Members, OpenDirect, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
@@ -29,7 +29,7 @@ pub use people::{
     DeclineContact, GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact,
     RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
 };
-pub use presence::{PresenceState, PresenceView, Typing, Watch, Watched};
+pub use presence::{PresenceState, PresenceView, PushedView, Typing, Watch, Watched};
 pub use reply::{
     Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,
     PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, Unread, VersionView, Welcome,

@@ -1,7 +1,8 @@
-//! Who is there and who types: what holds for the moment only.
+//! Who is there and who types, and what services push: what holds for the moment only.
 
 use hubbub_domain::{RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,4 +49,17 @@ pub struct PresenceView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Watched {
     pub users: Vec<PresenceView>,
+}
+
+/// What another service tells a user, or everybody who follows a room. Not stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedView {
+    /// Unset: it is for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
+    pub name: String,
+    pub payload: Value,
+    /// The service's own id: the same again is the same push, told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_id: Option<String>,
 }

@@ -7,7 +7,7 @@ mod status;
 pub use convert::{from_timestamp, parse_client_id, parse_room_id, parse_user_id, timestamp};
 pub use status::{fault_from_status, status_from_fault};
 
-pub use generated::{bus, gateway, history, identity, room};
+pub use generated::{bus, gateway, history, identity, presence, room};
 
 #[expect(
     clippy::pedantic,
@@ -41,6 +41,13 @@ mod generated {
     pub mod identity {
         pub mod v1 {
             tonic::include_proto!("hubbub.identity.v1");
+        }
+    }
+
+    /// The gateways, as other services ask them.
+    pub mod presence {
+        pub mod v1 {
+            tonic::include_proto!("hubbub.presence.v1");
         }
     }
 

@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 gateway:
   clients: 8080
   grpc: {port: 7101, setting: HUBBUB_GATEWAY__INTERNAL__LISTEN}
-  # Among themselves alone: a Socket.IO client that polls may come to any of them.
+  # Among themselves, and for networkPolicy.grpcClients: a Socket.IO client that polls may come to any of them.
   siblings: true
   calls:
     room: HUBBUB_GRPC__ROOM

@@ -1,5 +1,6 @@
 //! The listener for the other gateways, which find it by this node's entry in the registry
-//! ([`crate::registry`]). Who calls here shows the service token and, where that is configured, a certificate.
+//! ([`crate::registry`]), and for other services, which ask who is online (`hubbub.presence.v1`). Who calls
+//! here shows the service token and, where that is configured, a certificate.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -20,8 +21,8 @@ const STREAMS_MAX: u32 = 1_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where the other gateways connect to. Empty: nowhere; then Socket.IO clients that poll must come
-    /// back to the gateway they began with.
+    /// Where the other gateways, and other services, connect to. Empty: nowhere; then Socket.IO clients
+    /// that poll must come back to the gateway they began with.
     pub listen: String,
     /// The address (`host:port`) they are told. Empty: the one listened on, if it is that of an
     /// interface.
@@ -68,7 +69,7 @@ impl Internal {
             "" => local.to_string(),
             address => address.to_owned(),
         };
-        tracing::info!(%local, %address, "listening for other gateways");
+        tracing::info!(%local, %address, "listening for other gateways and services");
         Ok(Some(Self { listener, address, config: config.clone() }))
     }
 

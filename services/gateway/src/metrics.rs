@@ -1,5 +1,8 @@
 //! The gateway's metrics, by name. The listener's own are in `edge::metrics`.
 
+use std::time::Duration;
+
+use hubbub_domain::Fault;
 use metrics::{counter, gauge, histogram};
 
 use crate::config::Config;
@@ -46,6 +49,7 @@ pub(crate) fn begin(config: &Config) {
         "hubbub_gateway_envelopes_refused_total",
         "hubbub_gateway_gap_repairs_total",
         "hubbub_gateway_memberships_reread_total",
+        "hubbub_gateway_pushes_dropped_total",
         "hubbub_gateway_resets_total",
     ] {
         counter!(zero).absolute(0);
@@ -86,9 +90,26 @@ pub(crate) fn session_revoked() {
     counter!("hubbub_gateway_sessions_revoked_total").increment(1);
 }
 
+/// A session was closed because a service wanted its user disconnected.
+pub(crate) fn session_disconnected() {
+    counter!("hubbub_gateway_sessions_disconnected_total").increment(1);
+}
+
+/// Sessions that were not told a push: too much waited for them.
+pub(crate) fn pushes_dropped(count: usize) {
+    counter!("hubbub_gateway_pushes_dropped_total").increment(count as u64);
+}
+
 /// A request was answered; `code` is `ok` or the fault's.
 pub(crate) fn request(command: &'static str, code: &'static str) {
     counter!("hubbub_gateway_requests_total", "command" => command, "code" => code).increment(1);
+}
+
+/// Another service called; `code` is `ok` or the fault's.
+pub(crate) fn service_call(call: &'static str, fault: Option<&Fault>, took: Duration) {
+    let code = fault.map_or("ok", |fault| fault.code.as_str());
+    counter!("hubbub_gateway_service_calls_total", "call" => call, "code" => code).increment(1);
+    histogram!("hubbub_gateway_service_call_seconds", "call" => call).record(took.as_secs_f64());
 }
 
 /// Seconds from reading a `send` to handing over its answer.

@@ -7,13 +7,14 @@
 //! whoever watches is told `unknown`, and the truth once it is back and every gateway has had the time
 //! to write its leases there again.
 
+mod desk;
 mod watches;
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +43,7 @@ use crate::{
     topics::Topics,
 };
 
+pub(crate) use desk::Desk;
 use watches::Watches;
 
 /// In how many turns all leases are renewed, spread over the interval.
@@ -77,6 +79,8 @@ pub(crate) struct Presences {
     settled_at: Mutex<Instant>,
     renew_all: Notify,
     look_again: Notify,
+    /// Times in a row that nobody could say who may see whom.
+    unanswered: AtomicU32,
     tasks: TaskTracker,
 }
 
@@ -106,6 +110,7 @@ impl Presences {
             settled_at: Mutex::new(Instant::now()),
             renew_all: Notify::new(),
             look_again: Notify::new(),
+            unanswered: AtomicU32::new(0),
             tasks: TaskTracker::new(),
         })
     }

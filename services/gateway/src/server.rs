@@ -7,8 +7,11 @@ use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
 use hubbub_domain::{Clock, RoomId, UserId};
 use hubbub_ephemeral::Ephemeral;
+use hubbub_proto::{
+    FILE_DESCRIPTOR_SET, presence::v1::presence_service_server::PresenceServiceServer,
+};
 use hubbub_runtime::{
-    grpc::{RetryPolicy, Transport},
+    grpc::{self, RetryPolicy, Transport},
     jitter::Jitter,
     lifecycle::Lifecycle,
 };
@@ -29,7 +32,7 @@ use crate::{
     internal::{self, Internal},
     metrics,
     native::{self, NativeDoor},
-    presence::{Grounds, Presences},
+    presence::{Desk, Grounds, Presences},
     rates::Rates,
     rebalance,
     receipts::{Reads, Receipts},
@@ -72,6 +75,7 @@ pub struct Server {
     behind: Behind,
     examples: bool,
     internal: Option<Internal>,
+    bus: Arc<dyn Bus>,
     ephemeral: Arc<dyn Ephemeral>,
     node: Arc<str>,
 }
@@ -121,14 +125,15 @@ impl Server {
         let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let (to_bus, state) = (Arc::clone(&bus), Arc::clone(&ephemeral));
-        let behind = Behind::open(&config, standalone, bus, Arc::clone(&ephemeral)).await?;
+        let state = Arc::clone(&ephemeral);
+        let behind =
+            Behind::open(&config, standalone, Arc::clone(&bus), Arc::clone(&ephemeral)).await?;
         let examples = config.socketio.enabled && config.examples.is_on(standalone);
         let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let node: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let foundation = Foundation {
             node: Arc::clone(&node),
-            bus: to_bus,
+            bus: Arc::clone(&bus),
             state,
             subscriber,
             backends,
@@ -145,6 +150,7 @@ impl Server {
             behind,
             examples,
             internal,
+            bus,
             ephemeral,
             node,
         })
@@ -159,7 +165,7 @@ impl Server {
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
         let Self { listener, core, verifier, caps, background, behind, .. } = self;
-        let Self { examples, internal, ephemeral, node, .. } = self;
+        let Self { examples, internal, bus, ephemeral, node, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -197,7 +203,8 @@ impl Server {
             router = router.merge(socketio_door::router(engine, examples));
         }
         if let Some(internal) = internal {
-            internal.run(routes(socketio.as_ref()), &support);
+            let desk = Desk::service(Arc::clone(&core.presences), bus);
+            internal.run(routes(desk, socketio.as_ref()), &support);
         }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
@@ -236,12 +243,14 @@ fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, sup
     }
 }
 
-/// What the other gateways may ask for.
-fn routes(socketio: Option<&Engine<SocketIo>>) -> Routes {
-    match socketio {
-        Some(engine) => Routes::new(Relay::service(engine.clone())),
-        None => Routes::default(),
-    }
+/// What the other gateways, and other services, may ask for.
+fn routes(desk: PresenceServiceServer<Desk>, socketio: Option<&Engine<SocketIo>>) -> Routes {
+    let routes = Routes::new(desk);
+    let routes = match socketio {
+        Some(engine) => routes.add_service(Relay::service(engine.clone())),
+        None => routes,
+    };
+    grpc::with_reflection(routes, FILE_DESCRIPTOR_SET)
 }
 
 /// Everything behind the doors. The append lanes run from here on, the rest with

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::grants::Grant;
 
-pub(crate) use fleeting::{Fleeting, tell_all};
+pub(crate) use fleeting::{Fleeting, offer_all, tell_all};
 use held::Held;
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;

@@ -8,6 +8,7 @@
 
 mod events;
 mod newcomers;
+mod pushing;
 mod revoking;
 mod state;
 

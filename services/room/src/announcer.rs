@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use hubbub_bus::{Bus, Publication, Topic};
-use hubbub_domain::RoomId;
+use hubbub_domain::{RoomId, UserId};
 use hubbub_proto::bus::v1::Envelope;
 use hubbub_runtime::lifecycle::Lifecycle;
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    blocking::Block,
     metrics,
     model::{ChatFlags, MembershipChange, Room},
     store::Marked,
@@ -77,6 +78,15 @@ impl Announcer {
             .map(|flags| publication(Topic::User(flags.user.clone()), &wire::chat_changed(flags)));
         // Nobody is let in or shut out by it: nobody waits.
         drop(self.send(publications.collect()));
+    }
+
+    /// Whoever watches one of the two may have to look away. What is lost is found when it is asked again
+    /// who may see whom.
+    pub(crate) fn block(&self, block: &Block) {
+        let envelope = wire::block_changed(block);
+        let both = [&block.user, &block.peer];
+        let to = |user: &UserId| publication(Topic::Presence(user.clone()), &envelope);
+        drop(self.send(both.map(to).into()));
     }
 
     /// A room's members learn of each other's markers. What is lost the next one tells.

@@ -31,6 +31,7 @@ impl Rooms {
     pub(crate) async fn set_block(&self, block: &Block) -> Result<(), Fault> {
         direct_pair(&block.user, &block.peer)?;
         let changes = self.store().set_block(block).await?;
+        self.announcer().block(block);
         self.tell_memberships(&changes).await;
         Ok(())
     }

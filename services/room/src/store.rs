@@ -95,7 +95,8 @@ pub trait Store: Send + Sync + 'static {
     /// The versions of those of the users who have one; the others' is 0. One query.
     async fn versions(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
 
-    /// Which of these pairs share a room: their places in the list, in any order. One query.
+    /// Which of these pairs share a room while neither blocks the other: their places in the list, in any
+    /// order. One query.
     async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>>;
 
     /// The most recently joined of a user's chatRecords with their rooms. One query.

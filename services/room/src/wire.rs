@@ -3,14 +3,15 @@
 use hubbub_domain::{RoomId, Seq, UserId};
 use hubbub_proto::{
     bus::v1::{
-        ChatChanged, Envelope, MembershipChanged, Receipt, ReceiptsMoved, RoomUpdated,
-        envelope::Event,
+        BlockChanged, ChatChanged, Envelope, MembershipChanged, Receipt, ReceiptsMoved,
+        RoomUpdated, envelope::Event,
     },
     room::v1 as wire,
     timestamp,
 };
 
 use crate::{
+    blocking::{Block, BlockState},
     model::{ChatFlags, Member, Membership, MembershipChange, Room},
     store::{Marked, Marker},
 };
@@ -119,4 +120,14 @@ pub(crate) fn marker(marker: &Marker, stands: Option<(Seq, Seq)>) -> wire::ReadM
         seq: read.0,
         delivered_seq: delivered.0,
     }
+}
+
+/// One of two blocks the other, or no longer.
+pub(crate) fn block_changed(block: &Block) -> Envelope {
+    let event = BlockChanged {
+        user_id: block.user.to_string(),
+        peer_id: block.peer.to_string(),
+        blocked: block.state == BlockState::Blocked,
+    };
+    Envelope { event: Some(Event::BlockChanged(event)) }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Message, Refused};
-use crate::{ContactState, Event, PresenceState, PresenceView, RoomView, WelcomeRoom};
+use crate::{ContactState, Event, PresenceState, PresenceView, PushedView, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
@@ -62,6 +62,8 @@ told! {
     Presence(Present) = "presence",
     /// Somebody stands to you in another way: as a contact, or about to be one.
     Contact(Contact) = "contact",
+    /// What another service has to tell.
+    Pushed(Pushed) = "pushed",
     /// Forget what you hold of this room: here is the newest page.
     Reset(Reset) = "reset",
     /// Nothing but an offset: which rooms are entered now, and how far each was told.
@@ -164,6 +166,17 @@ pub struct ReadBy {
 pub struct Contact {
     pub user: UserId,
     pub state: ContactState,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pushed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
+    pub name: String,
+    pub payload: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -278,6 +291,10 @@ impl From<Event> for Told {
                 Self::Reset(Reset { room, messages, has_more })
             }
             Event::Contact { user, state } => Self::Contact(Contact { user, state }),
+            Event::Pushed(view) => {
+                let PushedView { room, name, payload, push_id } = *view;
+                Self::Pushed(Pushed { room, name, payload, push_id })
+            }
             Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
             Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
         }

@@ -47,6 +47,13 @@ impl Node {
         format!("ws://{}", self.address())
     }
 
+    /// Where a gateway takes the other gateways, and other services.
+    pub fn internal_address(&self) -> Option<&str> {
+        let mut settings = self.command.settings.iter();
+        let listen = settings.find(|(name, _)| name == "HUBBUB_GATEWAY__INTERNAL__LISTEN")?;
+        Some(&listen.1)
+    }
+
     /// The process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)

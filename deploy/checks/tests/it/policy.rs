@@ -314,6 +314,14 @@ fn narrowed_to_a_gateway_clients_come_from_there_and_tests_still_do() {
 }
 
 #[test]
+fn services_that_are_named_may_call_every_role() {
+    let into = flows(case("everything"), "ingress");
+    for (role, port) in [("gateway", 7101), ("room", 7102), ("history", 7103), ("identity", 7104)] {
+        assert!(into.contains(&("outside".to_owned(), role.to_owned(), port)), "{role}");
+    }
+}
+
+#[test]
 fn stores_for_evaluation_are_reached_by_those_who_own_data_and_reach_nobody() {
     let rendering = case("values-evaluation");
     let both = [flows(rendering, "ingress"), flows(rendering, "egress")];

@@ -85,9 +85,17 @@ impl Listeners {
             (Topic::User(user), Some(Event::ContactChanged(changed))) => {
                 self.users.contact_changed(user, &changed)
             }
+            (Topic::User(user), Some(Event::DisconnectRequested(wanted))) => {
+                self.users.disconnect(user, wanted)
+            }
+            (Topic::User(user), Some(Event::Push(push))) => self.users.pushed_to_user(user, push),
+            (Topic::Room(room), Some(Event::Push(push))) => self.users.pushed_to_room(*room, push),
             (Topic::Presence(user), Some(Event::PresenceChanged(told))) => {
                 self.presences.heard(user, &told);
                 Ok(())
+            }
+            (Topic::Presence(_), Some(Event::BlockChanged(changed))) => {
+                self.presences.block_changed(&changed)
             }
             // A newer version of another role may tell what this one does not know.
             _ => Ok(()),

@@ -1,8 +1,9 @@
 //! Whom the sessions here watch, and what they were told of them.
 //!
-//! Nobody sees whom they share no room with: of them, and of those who do not exist, all that is ever
-//! told is `unknown`. Whether people still share a room is asked again now and then. What was told on
-//! the bus and lost is found when the watched are looked up again, now and then or when the bus says so.
+//! What was told on the bus and lost is found when the watched are looked up again, now and then or when
+//! the bus says so. Who may watch whom is the matter of [`acquaintance`].
+
+mod acquaintance;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,6 +30,10 @@ pub(super) struct Watches(Mutex<Table>);
 struct Table {
     users: HashMap<UserId, Subject>,
     lists: SteadyMap<SessionId, List>,
+    /// Rises when somebody may see somebody else no longer: answers from before do not hold.
+    partings: u64,
+    /// For too long nobody could say who may see whom: nothing is told.
+    estranged: bool,
 }
 
 /// Somebody who is watched, or was a moment ago.
@@ -59,6 +64,9 @@ impl Watches {
     /// Takes what was told of somebody, if it is newer, and passes it on.
     pub(super) fn heard(&self, presence: Presence) {
         let mut table = self.0.lock();
+        if table.estranged {
+            return;
+        }
         let Some(subject) = table.users.get_mut(&presence.user) else { return };
         if subject.known.as_ref().is_none_or(|known| presence.version > known.version) {
             subject.learn(presence);
@@ -69,6 +77,9 @@ impl Watches {
     /// gone has no version: it is believed unless something was heard meanwhile.
     fn read(&self, presences: Vec<Presence>, before: &HashMap<UserId, Option<u64>>) {
         let mut table = self.0.lock();
+        if table.estranged {
+            return;
+        }
         for presence in presences {
             let Some(subject) = table.users.get_mut(&presence.user) else { continue };
             let known = subject.known.as_ref().map(|known| known.version);
@@ -169,9 +180,7 @@ impl Presences {
         users: Vec<UserId>,
     ) -> Result<Watched, Fault> {
         let users = self.checked(users)?;
-        let allowed: HashSet<UserId> =
-            self.visible(session.user(), &users).await?.into_iter().collect();
-        self.watches.0.lock().watch(session, users.clone(), &allowed);
+        let allowed = self.watch_allowed(session, &users).await?;
         self.listen_and_look(&allowed).await;
         let table = self.watches.0.lock();
         let views = users.iter().map(|user| table.view(session.id(), user));
@@ -202,9 +211,7 @@ impl Presences {
             self.forget_unwatched().await;
             if checked.elapsed() >= self.config.acquaintance_interval {
                 checked = Instant::now();
-                if let Err(fault) = self.check_acquaintance().await {
-                    tracing::debug!(%fault, "who may see whom stays as it was");
-                }
+                self.check_acquaintance().await;
             }
             self.look().await;
         }
@@ -233,11 +240,12 @@ impl Presences {
         let unknown: Vec<UserId> = before.keys().cloned().collect();
         if let Ok(presences) = self.read(&unknown).await {
             let mut table = self.watches.0.lock();
+            let estranged = table.estranged;
             for presence in presences {
                 // Not told: the answer tells it to the one who asked; others were told `unknown` and
                 // are told with the next look.
                 if let Some(subject) = table.users.get_mut(&presence.user) {
-                    if subject.watchers.len() > 1 {
+                    if subject.watchers.len() > 1 && !estranged {
                         if subject.known.is_none() {
                             subject.learn(presence);
                         }
@@ -253,44 +261,6 @@ impl Presences {
                 subject.listened_to = true;
             }
         }
-    }
-
-    /// Whether people who watch each other still share a room, and whether others do now.
-    async fn check_acquaintance(&self) -> Result<(), Fault> {
-        let wanted = self.watches.pairs();
-        let pairs: Vec<_> =
-            wanted.iter().map(|(session, user)| (session.user().clone(), user.clone())).collect();
-        let acquainted = self.on.backends.acquainted(&pairs).await?;
-        let mut new: HashMap<SessionId, (Arc<Session>, HashSet<UserId>)> = HashMap::new();
-        {
-            let mut table = self.watches.0.lock();
-            for ((session, user), acquainted) in wanted.into_iter().zip(acquainted) {
-                let acquainted = acquainted || *session.user() == user;
-                let subject = table.users.get_mut(&user);
-                let watching = subject.is_some_and(|it| it.is_watched_by(session.id()));
-                let listed = table.lists.get(&session.id());
-                let listed = listed.is_some_and(|list| list.wanted.contains(&user));
-                if watching && !acquainted {
-                    table.unwatch(session.id(), std::iter::once(&user));
-                    tell([&session], &unknown(&user));
-                } else if !watching && acquainted && listed {
-                    let watchers = &mut table.users.entry(user.clone()).or_default().watchers;
-                    watchers.push(Arc::clone(&session));
-                    new.entry(session.id())
-                        .or_insert_with(|| (session, HashSet::new()))
-                        .1
-                        .insert(user);
-                }
-            }
-        }
-        for (session, users) in new.into_values() {
-            self.listen_and_look(&users).await;
-            for user in &users {
-                let view = self.watches.0.lock().view(session.id(), user);
-                tell([&session], &view);
-            }
-        }
-        Ok(())
     }
 
     /// Stops listening for those whom nobody watches any more.
@@ -320,17 +290,6 @@ impl Presences {
         }
         let mut known = HashSet::new();
         Ok(users.into_iter().filter(|user| known.insert(user.clone())).collect())
-    }
-
-    /// Those of the users whom somebody may see.
-    async fn visible(&self, me: &UserId, users: &[UserId]) -> Result<Vec<UserId>, Fault> {
-        let pairs: Vec<_> = users.iter().map(|user| (me.clone(), user.clone())).collect();
-        if pairs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let acquainted = self.on.backends.acquainted(&pairs).await?;
-        let seen = users.iter().zip(acquainted);
-        Ok(seen.filter(|(user, may)| *may || *user == me).map(|(user, _)| user.clone()).collect())
     }
 }
 

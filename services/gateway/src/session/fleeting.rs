@@ -1,5 +1,6 @@
-//! Events of which only the newest counts: who types, who is online. They wait beside the outbox's
-//! frames; while a client does not read, a newer one takes the place of an older.
+//! Events that are no loss: those of which only the newest counts (who types, who is online), which wait
+//! beside the outbox's frames, where a newer one takes the place of an older while a client does not
+//! read; and those that whoever has too much waiting goes without.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{RoomId, UserId};
 
-use super::Session;
+use super::{Codec, Session};
 
 /// What an event tells of: a newer one of the same replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,18 +42,47 @@ pub(crate) fn tell_all<'a>(
     about: &Fleeting,
     event: &Event,
 ) {
-    let mut encoded: Vec<(usize, Bytes)> = Vec::new();
+    let mut encoded = Encoded::new(event);
     for session in sessions {
-        let codec = session.codec();
-        let known = encoded.iter().find(|(slot, _)| *slot == codec.slot());
-        let frame = if let Some((_, frame)) = known {
-            frame.clone()
-        } else {
-            let frame = codec.event(event);
-            encoded.push((codec.slot(), frame.clone()));
-            frame
-        };
-        session.outbox().fleeting(about, frame);
+        session.outbox().fleeting(about, encoded.frame(session.codec()));
+    }
+}
+
+/// Gives an event that may be lost to many, encoded once for each door. Who has more waiting than the
+/// bound goes without; how many did.
+pub(crate) fn offer_all<'a>(
+    sessions: impl IntoIterator<Item = &'a Arc<Session>>,
+    event: &Event,
+) -> usize {
+    let mut encoded = Encoded::new(event);
+    let mut without = 0;
+    for session in sessions {
+        let frame = encoded.frame(session.codec());
+        if session.outbox().offer(&[frame.into()]) == 0 {
+            without += 1;
+        }
+    }
+    without
+}
+
+/// An event in the encodings that were asked for so far.
+struct Encoded<'a> {
+    event: &'a Event,
+    frames: Vec<(usize, Bytes)>,
+}
+
+impl<'a> Encoded<'a> {
+    const fn new(event: &'a Event) -> Self {
+        Self { event, frames: Vec::new() }
+    }
+
+    fn frame(&mut self, codec: &dyn Codec) -> Bytes {
+        if let Some((_, frame)) = self.frames.iter().find(|(slot, _)| *slot == codec.slot()) {
+            return frame.clone();
+        }
+        let frame = codec.event(self.event);
+        self.frames.push((codec.slot(), frame.clone()));
+        frame
     }
 }
 

@@ -75,6 +75,7 @@ impl Ending {
                 CloseCode::Revoked => "revoked",
                 CloseCode::Protocol => "protocol",
                 CloseCode::TooManyConnections => "too_many_connections",
+                CloseCode::Service(_) => "service",
             },
             Self::Violation(..) => "violation",
             Self::Done => "done",

@@ -21,10 +21,10 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
 }
 
-/// The services, and no gateway.
+/// The services, and one gateway.
 async fn services(reflection: &str) -> Cluster {
     let two_of_each = ClusterOptions::two_of_each(env!("CARGO_BIN_EXE_hubbub"));
-    let options = ClusterOptions { gateways: 0, rooms: 1, histories: 1, ..two_of_each };
+    let options = ClusterOptions { gateways: 1, rooms: 1, histories: 1, ..two_of_each };
     let options = options.with("HUBBUB_GRPC__SERVER__REFLECTION", reflection);
     Cluster::start(options).await.expect("a cluster")
 }
@@ -40,6 +40,7 @@ async fn run(cluster: &Cluster, program: &Path, arguments: &[&str], folder: &Pat
         .env("PATH", path)
         .env("ROOM", cluster.rooms[0].address())
         .env("HISTORY", cluster.histories[0].address())
+        .env("GATEWAY", cluster.gateways[0].internal_address().expect("it is set"))
         .env("TOKEN", TOKEN)
         .env("HUBBUB_ROOM", cluster.rooms[0].address())
         .env("HUBBUB_HISTORY", cluster.histories[0].address())
@@ -81,6 +82,7 @@ async fn the_worked_calls_work() {
     assert!(first.contains("invoice 17 is paid") && !first.contains("duplicate"), "{first}");
     let second = succeeded(&shell(&cluster, commands).await);
     assert!(second.contains("\"duplicate\": true"), "{second}");
+    assert!(second.contains("PRESENCE_STATE_OFFLINE"), "{second}");
 
     let http = |address: String| format!("http://{address}");
     let [room, history] = [&cluster.rooms, &cluster.histories].map(|nodes| nodes[0].address());
@@ -152,10 +154,11 @@ fn every_call_is_documented() {
         ("hubbub/room/v1/room.proto", "hubbub.room.v1.RoomService"),
         ("hubbub/history/v1/history.proto", "hubbub.history.v1.HistoryService"),
         ("hubbub/identity/v1/identity.proto", "hubbub.identity.v1.IdentityService"),
+        ("hubbub/presence/v1/presence.proto", "hubbub.presence.v1.PresenceService"),
     ];
     for (file, service) in services {
         let calls = contract(file);
-        assert!(calls.len() > 5, "{file} was read");
+        assert!(calls.len() >= 5, "{file} was read");
         assert_eq!(documented(service), calls, "{service}");
     }
 }

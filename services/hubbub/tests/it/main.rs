@@ -18,6 +18,7 @@ mod people_house;
 mod people_refusals;
 mod presence;
 mod process;
+mod push;
 mod rebalance;
 mod receipts;
 mod rest;

@@ -42,6 +42,7 @@ everywhere! {
     another_password_ends_all_other_logins,
     contacts_are_asked_for_and_told_live,
     a_block_stops_direct_messages_until_it_is_lifted,
+    a_block_hides_who_is_online_from_both,
     keys_are_published,
 }
 
@@ -193,6 +194,41 @@ async fn contacts_are_asked_for_and_told_live(house: &House) {
         let path = request.1.to_owned();
         assert_eq!(house.refused(person, request, Value::Null).await, code, "{path}");
     }
+}
+
+async fn a_block_hides_who_is_online_from_both(house: &House) {
+    let (gil, hal) = (house.register("gil").await, house.register("hal").await);
+    let mut gils = house.line(0, &gil).await;
+    let mut hals = house.line(1, &hal).await;
+    let create = json!({"type": "create_room", "name": "tea", "members": ["hal"]});
+    assert!(gils.ask(create).await["ok"]["room"].is_string());
+    let state = |answer: &Value| answer["ok"]["users"][0]["state"].clone();
+    let watch = |user: &str| json!({"type": "watch", "users": [user]});
+    assert_eq!(state(&gils.ask(watch("hal")).await), "online");
+    assert_eq!(state(&hals.ask(watch("gil")).await), "online");
+
+    // Both are told, long before it is asked again who shares a room.
+    let block = json!({"type": "block", "user": "gil"});
+    let (answer, before) = hals.ask_hearing(block).await;
+    assert!(answer["ok"].is_object(), "{answer}");
+    let told = match before.into_iter().find(|event| event["type"] == "presence") {
+        Some(told) => told,
+        None => hals.event("presence").await,
+    };
+    assert_eq!((&told["user"], &told["state"]), (&json!("gil"), &json!("unknown")));
+    let told = gils.event("presence").await;
+    assert_eq!((&told["user"], &told["state"]), (&json!("hal"), &json!("unknown")));
+    assert_eq!(state(&gils.ask(watch("hal")).await), "unknown", "asked anew");
+    assert_eq!(state(&hals.ask(watch("gil")).await), "unknown", "asked anew");
+    let asked = house.done(&gil, (POST, "/v1/presence"), json!({"users": ["hal"]})).await;
+    assert_eq!(asked["users"][0], json!({"user": "hal", "state": "unknown", "version": 0}));
+    // Coming and going is not told either: what comes next is what comes after the block.
+    drop(hals);
+    let mut hals = house.line(0, &hal).await;
+    assert!(hals.ask(json!({"type": "unblock", "user": "gil"})).await["ok"].is_object());
+    let told = gils.event("presence").await;
+    assert_eq!((&told["user"], &told["state"]), (&json!("hal"), &json!("online")));
+    assert_eq!(state(&hals.ask(watch("gil")).await), "online");
 }
 
 async fn a_block_stops_direct_messages_until_it_is_lifted(house: &House) {

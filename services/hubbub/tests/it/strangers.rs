@@ -89,6 +89,8 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("chats", (Oneself, json!({}))),
         ("update_chat", (Room, json!({"pinned": true}))),
         ("public_rooms", (Somebody, json!({}))),
+        ("typing", (Room, json!({"on": true}))),
+        ("watch", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
         ("me", (Oneself, json!({}))),
         ("update_me", (Oneself, json!({"display_name": "Mallory"}))),
         ("users", (Somebody, json!({"prefix": "alice"}))),
@@ -212,7 +214,8 @@ async fn no_route_tells_a_stranger_anything() {
 /// Every gRPC method there is. The services believe their callers (gateways, who take the user from
 /// the token, and operators' tools), so nobody gets as far as a method without the service token. One
 /// that is new is to be judged in its service's own tests of strangers, and then named here.
-const METHODS: [(&str, &[&str]); 3] = [
+const METHODS: [(&str, &[&str]); 5] = [
+    ("hubbub.gateway.v1.RelayService", &["Poll", "Post", "Upgrade"]),
     (
         "hubbub.history.v1.HistoryService",
         &[
@@ -256,6 +259,10 @@ const METHODS: [(&str, &[&str]); 3] = [
         ],
     ),
     (
+        "hubbub.presence.v1.PresenceService",
+        &["GetPresence", "BatchGetPresence", "DisconnectUser", "PushToUser", "PushToRoom"],
+    ),
+    (
         "hubbub.room.v1.RoomService",
         &[
             "OpenDirect",
@@ -270,6 +277,7 @@ const METHODS: [(&str, &[&str]); 3] = [
             "GetMembership",
             "StreamMemberships",
             "CheckVersions",
+            "CheckAcquaintance",
             "ListChats",
             "UpdateChat",
             "MarkRead",
@@ -300,12 +308,13 @@ async fn no_method_is_there_for_who_has_no_service_token() {
     let house = House::cluster(&[]).await;
     let cluster = house.cluster.as_ref().expect("a cluster");
     for (service, methods) in METHODS {
-        let node = match service.split('.').nth(1) {
-            Some("history") => &cluster.histories[0],
-            Some("identity") => &cluster.identities[0],
-            _ => &cluster.rooms[0],
+        let address = match service.split('.').nth(1) {
+            Some("history") => cluster.histories[0].address(),
+            Some("identity") => cluster.identities[0].address(),
+            Some("room") => cluster.rooms[0].address(),
+            _ => cluster.gateways[0].internal_address().expect("it is set").to_owned(),
         };
-        let address = format!("http://{}", node.address());
+        let address = format!("http://{address}");
         let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
         let channel = endpoint.connect().await.expect("it listens");
         for method in methods {

@@ -78,6 +78,7 @@ on_every_adapter! {
     finding::a_new_room_is_whole,
     blocks::a_block_shuts_the_room_of_two_until_both_are_lifted,
     blocks::a_block_before_the_room_keeps_it_from_being_made,
+    blocks::who_blocks_whom_is_not_acquainted,
     blocks::blocking_and_opening_at_once_never_miss_each_other,
     changes::joining_twice_is_joining_once,
     changes::the_owner_role_passes_on,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use hubbub_domain::Code;
+use hubbub_domain::{Code, RoomKind};
 
-use super::{Store, new_direct, refusal, user, version};
+use super::{Store, make, new_direct, refusal, user, version};
 use crate::blocking::{Block, BlockState};
 
 fn block(user_id: &str, peer: &str, version: u64, state: BlockState) -> Block {
@@ -57,6 +57,24 @@ pub(super) async fn a_block_before_the_room_keeps_it_from_being_made(store: Arc<
     store.set_block(&block("bob", "alice", 2, BlockState::Lifted)).await.expect("noted");
     assert!(store.open_direct(&new_direct("alice", "bob")).await.expect("made").created);
     assert!(store.open_direct(&new_direct("alice", "carol")).await.expect("made").created);
+}
+
+pub(super) async fn who_blocks_whom_is_not_acquainted(store: Arc<dyn Store>) {
+    use BlockState::{Blocked, Lifted};
+
+    make(&*store, RoomKind::Group, "alice", &["bob", "carol"]).await;
+    let pairs = [("alice", "bob"), ("bob", "alice"), ("bob", "carol")];
+    let pairs = pairs.map(|(one, other)| (user(one), user(other)));
+    for (by, of, count, state, seen) in [
+        ("bob", "alice", 1, Blocked, [false, false, true]),
+        ("alice", "bob", 1, Blocked, [false, false, true]),
+        ("bob", "alice", 2, Lifted, [false, false, true]),
+        ("alice", "bob", 2, Lifted, [true, true, true]),
+    ] {
+        store.set_block(&block(by, of, count, state)).await.expect("noted");
+        let places = store.acquainted(&pairs).await.expect("an answer");
+        assert_eq!([0, 1, 2].map(|place| places.contains(&place)), seen, "{by} {count} {state:?}");
+    }
 }
 
 pub(super) async fn blocking_and_opening_at_once_never_miss_each_other(store: Arc<dyn Store>) {

@@ -140,6 +140,10 @@ pub(super) async fn acquainted(pool: &PgPool, pairs: &[(UserId, UserId)]) -> Res
              JOIN room.members m ON m.room_id = c.room_id AND m.user_id = c.user_id
              JOIN room.members o ON o.room_id = c.room_id AND o.user_id = p.other
              WHERE c.user_id = p.one
+         ) AND NOT EXISTS (
+             SELECT FROM room.blocks b
+             WHERE b.blocked AND ((b.user_id = p.one AND b.peer_id = p.other)
+                               OR (b.user_id = p.other AND b.peer_id = p.one))
          )",
     )
     .bind(users)

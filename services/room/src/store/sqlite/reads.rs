@@ -142,6 +142,11 @@ pub(super) async fn acquainted(
              JOIN members m ON m.room_id = c.room_id AND m.user_id = c.user_id
              JOIN members o ON o.room_id = c.room_id AND o.user_id = json_extract(p.value, '$[1]')
              WHERE c.user_id = json_extract(p.value, '$[0]')
+         ) AND NOT EXISTS (
+             SELECT 1 FROM blocks b
+             WHERE b.blocked AND (
+                 (b.user_id = json_extract(p.value, '$[0]') AND b.peer_id = json_extract(p.value, '$[1]'))
+                 OR (b.user_id = json_extract(p.value, '$[1]') AND b.peer_id = json_extract(p.value, '$[0]')))
          )",
     )
     .bind(serde_json::json!(pairs).to_string())
