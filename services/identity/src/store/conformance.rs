@@ -13,9 +13,10 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use hubbub_domain::{Timestamp, UserId};
 use hubbub_runtime::config::Secret;
-use hubbub_testkit::Postgres;
+use hubbub_testkit::{ChaosProxy, Flow, Postgres, eventually};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -160,4 +161,32 @@ fn refusal<T>(result: Result<T>) -> hubbub_domain::Code {
         Err(error) => panic!("not a refusal: {error}"),
         Ok(_) => panic!("not refused"),
     }
+}
+
+/// One-way silence: what is sent to Postgres arrives, no answer comes, and the connections that were
+/// open never speak again. None of them may hold a place in the pool for longer than the outage.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_to_postgres_that_fell_silent_are_replaced() {
+    const CALL_MAX: Duration = Duration::from_secs(2);
+
+    let server = POSTGRES.get_or_init(async || Postgres::start().await.expect("Postgres")).await;
+    let address = format!("127.0.0.1:{}", server.port());
+    let proxy = ChaosProxy::start(&address).await.expect("a proxy");
+    let url = server.database().await.expect("a database");
+    let url = url.replace(&address, &proxy.address().to_string());
+    let mut config = Config { database: Secret::new(url), ..Config::default() };
+    config.postgres.connections_max = 4;
+    config.postgres.acquire_timeout = Duration::from_secs(1);
+    config.postgres.statement_timeout = Duration::from_millis(500);
+    let store = open(&config).await.expect("the store opens");
+    // A caller gives up after its time, as the service's do.
+    let on_all = async || {
+        let calls = (0..8).map(|_| tokio::time::timeout(CALL_MAX, store.keys()));
+        join_all(calls).await.into_iter().filter(|done| matches!(done, Ok(Ok(_)))).count()
+    };
+    assert_eq!(on_all().await, 8);
+    proxy.set(|faults| faults.down = Flow::Swallow);
+    assert_eq!(on_all().await, 0, "nobody answers");
+    proxy.set(|faults| faults.down = Flow::Pass);
+    eventually(Duration::from_secs(20), async || on_all().await == 8).await;
 }

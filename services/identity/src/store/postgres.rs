@@ -38,6 +38,9 @@ type Adapter = PostgresStore;
 
 /// A connection that was idle for longer is asked whether it still stands before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How long the answer may take. Connections that fell silent together are found out one after the
+/// other, by callers who wait for all of it.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
 
 /// People in Postgres 15 or newer.
 pub struct PostgresStore {
@@ -68,10 +71,15 @@ impl PostgresStore {
             .before_acquire(|connection, idle| {
                 Box::pin(async move {
                     if idle.idle_for > TRUSTED_IDLE {
-                        connection.ping().await?;
+                        answers(connection).await?;
                     }
                     Ok(true)
                 })
+            })
+            // The pool asks too, but waits without end: a connection that fell silent would hold its
+            // place for ever.
+            .after_release(|connection, _| {
+                Box::pin(async move { answers(connection).await.map(|()| true) })
             })
             .connect_with(options)
             .await?;
@@ -85,6 +93,12 @@ impl PostgresStore {
     async fn reader(&self) -> Result<PoolConnection<Database>> {
         Ok(self.pool.acquire().await?)
     }
+}
+
+async fn answers(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    tokio::time::timeout(ANSWER_MAX, connection.ping())
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// On a connection of its own, where waiting for another instance's migrations is not cut short.
