@@ -1,12 +1,15 @@
 //! `hubbub chat`: a terminal client for the native door. Lines typed (or piped) are sent; what the
-//! other side says is printed. It comes back by itself after a broken connection, resumes where it
+//! other side says is printed, and so is whether they are there, that they type, and how far one's own
+//! messages have come with them. It comes back by itself after a broken connection, resumes where it
 //! was, and sends again, under the same ids, what was not acknowledged. It registers, logs in, or comes
 //! as a guest, when it is told to.
 
 pub(crate) mod link;
 mod login;
 mod presence;
+mod screen;
 mod talk;
+mod ticks;
 
 use std::time::Duration;
 

@@ -7,14 +7,18 @@ use std::{
 
 use hubbub_client_protocol::{
     Command, ErrorView, Event, Hello, History, MessageContent, MessageView, OpenDirect, Opened,
-    Page, Resume, Send, Watch, Watched, Welcome,
+    Page, Read, Resume, Send, Watch, Watched, Welcome,
 };
-use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, SystemNotice, UserId};
+use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, Seq, UserId};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::{
     link::{Heard, Link},
     presence,
+    screen::{describe, printable},
+    ticks::{Mark, Ticks},
 };
 use crate::announce;
 
@@ -34,6 +38,7 @@ pub(super) struct Talk {
     asked: HashMap<u64, ClientId>,
     /// Typed here: not printed again when they come back.
     mine: HashSet<ClientId>,
+    ticks: Ticks,
     input_ended: bool,
     welcomed: bool,
     /// What to do when the token is about to end: come back, or stay as long as it lasts.
@@ -69,6 +74,7 @@ impl Talk {
             unacked: VecDeque::new(),
             asked: HashMap::new(),
             mine: HashSet::new(),
+            ticks: Ticks::default(),
             input_ended: false,
             welcomed: false,
             expiry: Expiry::Stay,
@@ -91,13 +97,18 @@ impl Talk {
     ) -> Turn {
         self.welcomed = false;
         self.asked.clear();
+        self.ticks.begin_anew();
         match self.begin(&mut link).await {
             Ok(Ok(())) => self.welcomed = true,
             Ok(Err(error)) => return refused(&error),
             Err(error) => return broken(&error),
         }
         loop {
-            if self.input_ended && self.unacked.is_empty() && !self.stay {
+            if let Err(error) = self.say_what_is_read(&mut link).await {
+                return broken(&error);
+            }
+            let all_said = self.unacked.is_empty() && !self.ticks.is_saying();
+            if self.input_ended && all_said && !self.stay {
                 link.close().await;
                 return Turn::Done;
             }
@@ -187,6 +198,15 @@ impl Talk {
         Ok(Ok(()))
     }
 
+    /// What is on the screen is read.
+    async fn say_what_is_read(&mut self, link: &mut Link) -> anyhow::Result<()> {
+        if let Some((room, seq)) = self.room.zip(self.ticks.to_say()) {
+            let id = link.ask(Command::Read(Read { room, seq })).await?;
+            self.ticks.asked(id, seq);
+        }
+        Ok(())
+    }
+
     /// A typed line; `None` at the end of the input.
     async fn say(&mut self, line: Option<String>, link: &mut Link) -> Result<(), Turn> {
         let Some(line) = line else {
@@ -218,7 +238,8 @@ impl Talk {
 
     async fn take(&mut self, heard: Heard, link: &mut Link) -> Result<(), Turn> {
         match heard {
-            Heard::Answer { id, outcome } => self.acknowledged(id, outcome.err(), link).await,
+            Heard::Answer { id, .. } if self.ticks.answered(id) => Ok(()),
+            Heard::Answer { id, outcome } => self.acknowledged(id, outcome, link).await,
             Heard::Event(event) => match *event {
                 Event::Moving { after_ms } => Err(Turn::Moved(Duration::from_millis(after_ms))),
                 Event::Expiring { .. } if self.expiry == Expiry::ComeBack => Err(Turn::Expiring),
@@ -240,12 +261,17 @@ impl Talk {
     async fn acknowledged(
         &mut self,
         id: u64,
-        error: Option<ErrorView>,
+        outcome: Result<Box<RawValue>, ErrorView>,
         link: &mut Link,
     ) -> Result<(), Turn> {
+        #[derive(Deserialize)]
+        struct Ack {
+            seq: Seq,
+        }
+
         let Some(client_id) = self.asked.remove(&id) else { return Ok(()) };
-        match error {
-            Some(error) if error.retryable => {
+        match outcome {
+            Err(error) if error.retryable => {
                 let pause = Duration::from_millis(error.retry_after_ms.unwrap_or(500));
                 tokio::time::sleep(pause).await;
                 let text = self.unacked.iter().find(|(known, _)| *known == client_id);
@@ -253,11 +279,16 @@ impl Talk {
                     return self.send(client_id, text, link).await.map_err(|e| broken(&e));
                 }
             }
-            Some(error) => {
+            Err(error) => {
                 self.unacked.retain(|(known, _)| *known != client_id);
                 announce::say(format_args!("-- not sent: {}", error.message));
             }
-            None => self.unacked.retain(|(known, _)| *known != client_id),
+            Ok(ack) => {
+                self.unacked.retain(|(known, _)| *known != client_id);
+                if let Ok(Ack { seq }) = serde_json::from_str(ack.get()) {
+                    self.ticks.note_own(seq);
+                }
+            }
         }
         Ok(())
     }
@@ -300,6 +331,12 @@ impl Talk {
                     announce::say(format_args!("-- {}", printable(&words)));
                 }
             }
+            Event::Delivered { room, user, seq } if Some(room) == self.room => {
+                self.print_mark(&user, Mark::Delivered, seq);
+            }
+            Event::Read { room, user, seq } if Some(room) == self.room => {
+                self.print_mark(&user, Mark::Read, seq);
+            }
             Event::Left { room } if Some(room) == self.room => {
                 announce::say(format_args!("-- you are no longer in this room"));
             }
@@ -313,7 +350,20 @@ impl Talk {
         }
     }
 
-    fn print_message(&self, message: &MessageView) {
+    fn print_mark(&mut self, user: &UserId, mark: Mark, seq: Seq) {
+        if *user != self.me
+            && let Some(words) = self.ticks.moved(user, mark, seq)
+        {
+            announce::say(format_args!("-- {}", printable(&words)));
+        }
+    }
+
+    fn print_message(&mut self, message: &MessageView) {
+        if message.sender == self.me {
+            self.ticks.note_own(message.seq);
+        } else {
+            self.ticks.note_shown(message.seq);
+        }
         let moment = message.created_at.to_string();
         let time = moment.get(11..16).unwrap_or_default();
         match &message.content {
@@ -332,32 +382,6 @@ impl Talk {
     }
 }
 
-fn describe(notice: &SystemNotice) -> String {
-    match notice {
-        SystemNotice::Created { by } => format!("{by} made this room"),
-        SystemNotice::Joined { user } => format!("{user} joined"),
-        SystemNotice::Invited { user, by } => format!("{by} brought {user} in"),
-        SystemNotice::Left { user } => format!("{user} left"),
-        SystemNotice::Removed { user, by } => format!("{by} put {user} out"),
-        SystemNotice::RoleSet { user, role, by } => {
-            format!("{by} made {user} {}", role.as_str())
-        }
-        SystemNotice::Renamed { name, by } => format!("{by} named this room {}", printable(name)),
-        SystemNotice::TopicSet { topic, by } => format!("{by} set the topic: {}", printable(topic)),
-        SystemNotice::StateSet { state, by } => format!("{by} made this room {}", state.as_str()),
-        SystemNotice::SlowModeSet { seconds: 0, by } => format!("{by} ended slow mode"),
-        SystemNotice::SlowModeSet { seconds, by } => {
-            format!("{by} set slow mode: one message every {seconds} s")
-        }
-        SystemNotice::Announced { text } => printable(text),
-    }
-}
-
-/// What others wrote must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect()
-}
-
 fn refused(error: &ErrorView) -> Turn {
     if error.retryable {
         Turn::Broken(error.message.clone())
@@ -368,14 +392,4 @@ fn refused(error: &ErrorView) -> Turn {
 
 fn broken(error: &anyhow::Error) -> Turn {
     Turn::Broken(format!("{error:#}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::printable;
-
-    #[test]
-    fn escapes_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb c");
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -101,5 +102,40 @@ async fn a_newcomer_registers_and_a_guest_drops_by_with_one_command_each() {
     let mut guest = Terminal::enter(&standalone, "Zelda", "ada", &["--guest"]);
     guest.write("just passing").await;
     guest.end().await;
+    standalone.serving.stop().await;
+}
+
+#[tokio::test]
+async fn a_terminal_shows_who_is_there_who_types_and_how_far_its_words_have_come() {
+    let standalone = Standalone::start(&[]).await;
+    let mut alice = Terminal::enter(&standalone, "alice", "bob", &["--stay"]);
+    let mut bob = standalone.line("bob").await;
+    let open = json!({"type": "open_direct", "peer": "alice"});
+    let room = bob.ask(open).await["ok"]["room"].clone();
+    alice.sees("-- bob is online").await;
+    alice.write("are you there?").await;
+    let seq = bob.event("message").await["seq"].clone();
+    let mark = |kind: &str| json!({"type": kind, "room": room, "seq": seq});
+    assert!(bob.ask(mark("delivered")).await["ok"].is_object());
+    alice.sees("-- \u{2713}\u{2713} delivered to bob").await;
+    assert!(bob.ask(mark("read")).await["ok"].is_object());
+    alice.sees("-- \u{2713}\u{2713} read by bob").await;
+    assert!(bob.ask(json!({"type": "typing", "room": room})).await["ok"].is_object());
+    alice.sees("-- bob is typing").await;
+    // What stands on her screen is read.
+    let body = json!({"text": "I am"});
+    let send = json!({"type": "send", "room": room, "client_id": "1", "body": body});
+    let (answer, before) = bob.ask_hearing(send).await;
+    let sent = answer["ok"]["seq"].clone();
+    alice.sees("bob: I am").await;
+    let is_it =
+        |event: &Value| event["type"] == "read" && event["user"] == "alice" && event["seq"] == sent;
+    if !before.iter().any(is_it) {
+        while !is_it(&bob.event("read").await) {}
+    }
+    drop(bob);
+    alice.sees("-- bob is offline; last seen").await;
+    drop(alice.keyboard.take());
+    alice.child.kill().await.expect("killed");
     standalone.serving.stop().await;
 }
