@@ -8,7 +8,7 @@ use crate::{ContactState, MessageView, PresenceView, PushedView, RoomView, Welco
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 18] = [
+pub(crate) const EVENT_NAMES: [&str; 19] = [
     "message",
     "edited",
     "deleted",
@@ -22,6 +22,7 @@ pub(crate) const EVENT_NAMES: [&str; 18] = [
     "delivered",
     "typing",
     "presence",
+    "room_online",
     "reset",
     "contact",
     "pushed",
@@ -66,6 +67,12 @@ pub enum Event {
     Typing { room: RoomId, user: UserId, on: bool },
     /// Somebody you watch is online, away or offline now.
     Presence(PresenceView),
+    /// So many members of a public room you look at are connected now; without a number nobody can say.
+    RoomOnline {
+        room: RoomId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        online: Option<u64>,
+    },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
     /// You and somebody else stand differently to each other.
@@ -108,6 +115,7 @@ impl Event {
             Self::Delivered { .. } => "delivered",
             Self::Typing { .. } => "typing",
             Self::Presence(_) => "presence",
+            Self::RoomOnline { .. } => "room_online",
             Self::Reset { .. } => "reset",
             Self::Contact { .. } => "contact",
             Self::Pushed(_) => "pushed",

@@ -71,6 +71,9 @@ pub struct RoomView {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slow_mode_seconds: u32,
     pub member_count: u32,
+    /// How many of its members are connected now; on the list of public rooms, when it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<u64>,
     pub created_at: Timestamp,
     /// The two people of a direct room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

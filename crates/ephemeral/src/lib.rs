@@ -1,5 +1,5 @@
-//! State that expires by itself: which gateways there are, who is online and who types, who holds which
-//! name, and how fast everybody goes.
+//! State that expires by itself: which gateways there are, who is online and who types, how many are in a
+//! room, who holds which name, and how fast everybody goes.
 //!
 //! # The contract
 //!
@@ -18,6 +18,7 @@
 //! them, and run the suite of `tests/it/conformance.rs` on it.
 
 mod config;
+mod crowds;
 mod local;
 mod names;
 mod nodes;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use hubbub_domain::Clock;
 
 pub use config::Config;
+pub use crowds::{Crowd, Crowds};
 pub use names::{Claim, Name, Names};
 pub use nodes::{Node, Nodes};
 pub use presence::{Availability, Cap, Entered, Lease, Leases, Presence, SessionKey, Terms};
@@ -38,9 +40,9 @@ pub use rates::{Balance, DEBT_MAX, Rate, Rates, Spending};
 pub use typing::{TYPISTS_MAX, Typing, Typist};
 
 /// All kinds of state; see the contract above.
-pub trait Ephemeral: Nodes + Names + Typing + Leases + Rates {}
+pub trait Ephemeral: Nodes + Names + Typing + Leases + Crowds + Rates {}
 
-impl<T: Nodes + Names + Typing + Leases + Rates> Ephemeral for T {}
+impl<T: Nodes + Names + Typing + Leases + Crowds + Rates> Ephemeral for T {}
 
 /// State among the parts of one process. What ends, ends by Tokio's clock, so that a test may hold it;
 /// the other clock only says when somebody was last seen.

@@ -1,5 +1,6 @@
 //! The state of a single process: maps whose entries end by Tokio's clock.
 
+mod crowds;
 mod expiring;
 mod names;
 mod nodes;
@@ -22,6 +23,7 @@ pub(crate) struct Local {
     /// By scope; a scope without names is forgotten.
     names: Mutex<HashMap<String, Expiring<String, String>>>,
     typing: Mutex<HashMap<RoomId, Expiring<UserId, ()>>>,
+    crowds: Mutex<HashMap<RoomId, crowds::Ends>>,
     presence: Mutex<Book>,
     accounts: Mutex<Expiring<String, ()>>,
 }
@@ -33,6 +35,7 @@ impl Local {
             nodes: Mutex::default(),
             names: Mutex::default(),
             typing: Mutex::default(),
+            crowds: Mutex::default(),
             presence: Mutex::default(),
             accounts: Mutex::default(),
         }

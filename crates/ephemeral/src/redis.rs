@@ -2,6 +2,7 @@
 //! server's clock answers it. All keys of a script carry the same hash tag, so that a Cluster has them
 //! in one slot; a key's own TTL is that of the longest-lived thing in it.
 
+mod crowds;
 mod link;
 mod names;
 mod nodes;

@@ -64,6 +64,14 @@ pub(crate) struct Departure {
     pub(crate) rev: Rev,
 }
 
+/// What a room's order says that the users' table has to look into.
+#[derive(Debug)]
+pub(crate) enum Aside {
+    Departed(Departure),
+    /// The room's name, state or slow mode may be another.
+    Resettled(RoomId),
+}
+
 /// Where a session's view of a room begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
@@ -87,8 +95,8 @@ pub(crate) struct Hub {
     topics: Arc<Topics>,
     clock: Arc<dyn Clock>,
     jitter: Jitter,
-    /// Tells the users' table that a room's order says somebody left.
-    departures: mpsc::Sender<Departure>,
+    /// Tells the users' table what it has to look into.
+    asides: mpsc::Sender<Aside>,
     misses: Misses,
     fetches: Arc<Semaphore>,
     writers: Writers,
@@ -101,7 +109,7 @@ impl Hub {
         config: HubConfig,
         backends: Backends,
         topics: Arc<Topics>,
-        departures: mpsc::Sender<Departure>,
+        asides: mpsc::Sender<Aside>,
         Surroundings { clock, jitter }: Surroundings,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -111,7 +119,7 @@ impl Hub {
             topics,
             clock,
             jitter,
-            departures,
+            asides,
             misses: Misses::default(),
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
             writers: Writers::new(),
@@ -209,9 +217,20 @@ impl Hub {
 
     /// Puts changes from the bus or from history where they belong in their room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
+        let resettled = changes.iter().any(|live| run::resettling(&live.change));
         let writers = room.order().offer(changes);
         self.writers.name(room, &writers);
+        if resettled {
+            self.look_into_settings(room.id());
+        }
         self.mend(room);
+    }
+
+    /// Has it asked how a room is set now. A bus that tells is faster, and may have told nothing.
+    fn look_into_settings(&self, room: RoomId) {
+        if self.asides.try_send(Aside::Resettled(room)).is_err() {
+            tracing::debug!(%room, "how the room is set is learnt with its next change");
+        }
     }
 
     /// Starts a repair when something that exists was not delivered.

@@ -15,6 +15,7 @@ mod backends;
 mod chat_door;
 mod config;
 mod core;
+mod crowds;
 pub mod edge;
 pub mod engineio;
 mod examples;

@@ -325,13 +325,18 @@ impl Presences {
         Terms { ttl: self.config.ttl, last_seen_kept: self.config.last_seen_kept }
     }
 
+    /// The state has all that is held in the cluster, as far as anybody knows.
+    pub(crate) fn is_settled(&self) -> bool {
+        Instant::now() >= *self.settled_at.lock()
+    }
+
     /// How some users are, as far as it is known.
-    async fn read(&self, users: &[UserId]) -> Result<Vec<Presence>, EphemeralError> {
+    pub(crate) async fn read(&self, users: &[UserId]) -> Result<Vec<Presence>, EphemeralError> {
         if users.is_empty() {
             return Ok(Vec::new());
         }
         let mut presences = self.on.state.presences(users).await?;
-        if Instant::now() < *self.settled_at.lock() {
+        if !self.is_settled() {
             presences.retain(|presence| presence.version > 0);
         }
         Ok(presences)

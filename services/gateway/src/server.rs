@@ -25,6 +25,7 @@ use crate::{
     backends::Backends,
     config::Config,
     core::Core,
+    crowds::{self, Crowds},
     edge::{self, ConnectionCaps, Listener},
     engineio::{Engine, Host},
     grants::Grants,
@@ -48,8 +49,9 @@ use crate::{
     users::Users,
 };
 
-/// Departures that wait to be confirmed. At the bound a session is unfollowed without asking.
-const DEPARTURES_MAX: usize = 1_024;
+/// What rooms' orders say and the users' table has to look into. At the bound a session is unfollowed
+/// without asking.
+const ASIDES_MAX: usize = 1_024;
 
 /// What the gateway stands on.
 pub struct Dependencies {
@@ -95,7 +97,7 @@ pub(crate) struct Foundation {
 /// What runs behind the doors.
 pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
-    departures: mpsc::Receiver<hub::Departure>,
+    asides: mpsc::Receiver<hub::Aside>,
     outgoing: Outgoing,
     typing_ends: mpsc::Receiver<(RoomId, UserId)>,
     reads: Reads,
@@ -263,13 +265,13 @@ pub(crate) fn assemble(
     metrics::begin(&config);
     let Foundation { node, bus, state, subscriber, backends, clock, jitter } = foundation;
     let topics = Arc::new(Topics::new(subscriber.subscriptions));
-    let (departures_out, departures) = mpsc::channel(DEPARTURES_MAX);
+    let (asides_out, asides) = mpsc::channel(ASIDES_MAX);
     let surroundings = Surroundings { clock: Arc::clone(&clock), jitter };
     let hub = Hub::new(
         config.hub.clone(),
         backends.clone(),
         Arc::clone(&topics),
-        departures_out,
+        asides_out,
         surroundings,
     );
     let (tidings, outgoing) = Tidings::new(bus);
@@ -285,7 +287,7 @@ pub(crate) fn assemble(
     };
     let presences = Presences::new(config.presence.clone(), grounds);
     let (typing, typing_ends) =
-        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings);
+        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings.clone());
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),
@@ -293,6 +295,16 @@ pub(crate) fn assemble(
         Arc::clone(&hub),
         topics,
         Arc::clone(&rates),
+    );
+    let crowds = Crowds::new(
+        &config.presence,
+        crowds::Grounds {
+            state: Arc::clone(&state),
+            tidings,
+            hub: Arc::clone(&hub),
+            users: Arc::clone(&users),
+            presences: Arc::clone(&presences),
+        },
     );
     // Behind the sessions: whoever still holds the core does not keep them from ending.
     let appender = Arc::new(Appender::start(&config.append, &backends, &lifecycle.behind()));
@@ -307,12 +319,13 @@ pub(crate) fn assemble(
         rates,
         receipts,
         presences,
+        crowds,
         typing,
         state,
         clock,
     });
     let feed = subscriber.feed;
-    (core, Background { feed, departures, outgoing, typing_ends, reads })
+    (core, Background { feed, asides, outgoing, typing_ends, reads })
 }
 
 impl Background {
@@ -323,11 +336,12 @@ impl Background {
             users: Arc::clone(&users),
             typing: Arc::clone(&core.typing),
             presences: Arc::clone(&core.presences),
+            crowds: Arc::clone(&core.crowds),
         };
         let feed = hub::run_feed(self.feed, listeners);
         until_drained(support, "bus feed", feed);
-        let departures = Arc::clone(&users).confirm_departures(self.departures);
-        until_drained(support, "departures", departures);
+        let asides = Arc::clone(&users).look_into(self.asides);
+        until_drained(support, "asides", asides);
         for writer in hub.writers() {
             until_drained(support, "writer", writer);
         }
@@ -345,6 +359,7 @@ impl Background {
         until_drained(support, "rates", counted);
         until_drained(support, "leases", Arc::clone(presences).renew_leases());
         until_drained(support, "watches", Arc::clone(presences).keep_watches_true());
+        until_drained(support, "crowds", Arc::clone(&core.crowds).count());
         until_drained(support, "expiry", Arc::clone(presences).look_for_the_gone());
         // The last sessions are told of too: so this ends by itself.
         let drain = &support.drain;

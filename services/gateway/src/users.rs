@@ -7,6 +7,7 @@
 //! that is not in the cache is asked for before anybody is refused.
 
 mod events;
+mod looking_into;
 mod newcomers;
 mod pushing;
 mod revoking;
@@ -18,10 +19,7 @@ use dashmap::DashMap;
 use hubbub_bus::Topic;
 use hubbub_client_protocol::{CloseCode, Event};
 use hubbub_domain::{Fault, Rev, RoomId, Seq, UserId};
-use tokio::{
-    sync::{Notify, mpsc},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use newcomers::Newcomers;
@@ -32,7 +30,7 @@ use crate::{
     backends::{Backends, Marker, Membership},
     config::UsersConfig,
     grants::Grants,
-    hub::{Departure, Hub, Start},
+    hub::{Hub, Start},
     metrics,
     rates::Rates,
     session::{Scope, Session},
@@ -216,22 +214,6 @@ impl Users {
         }
     }
 
-    /// Confirms departures that stand in rooms' own orders. Runs for the life of the gateway.
-    pub(crate) async fn confirm_departures(
-        self: Arc<Self>,
-        mut departures: mpsc::Receiver<Departure>,
-    ) {
-        while let Some(Departure { user, room, rev }) = departures.recv().await {
-            let Some(user) = self.get(&user) else { continue };
-            let users = Arc::clone(&self);
-            self.tasks.spawn(async move {
-                if users.confirm(&user, room).await == Standing::Member {
-                    users.hub.reinstate(user.id(), room, rev);
-                }
-            });
-        }
-    }
-
     /// Asks whether the user is a member, as often as it takes, and carries out what follows.
     async fn confirm(self: &Arc<Self>, user: &Arc<User>, room: RoomId) -> Standing {
         loop {
@@ -360,6 +342,12 @@ impl Users {
             tracing::debug!(%error, "idle users stay subscribed until the bus is back");
         }
         metrics::users(self.users.len());
+    }
+
+    /// Whether a user who is, or lately was, here is known not to be a member of a room.
+    pub(crate) fn is_stranger(&self, user: &UserId, room: RoomId) -> bool {
+        let user = self.get(user).filter(|user| user.is_loaded());
+        user.is_some_and(|user| user.membership(room).is_none())
     }
 
     fn get(&self, user: &UserId) -> Option<Arc<User>> {

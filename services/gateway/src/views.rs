@@ -8,6 +8,7 @@ use crate::backends::{Membership, RoomHead, room_head};
 
 pub(crate) fn room(room: wire::Room) -> Result<RoomView, Fault> {
     Ok(RoomView {
+        online: None,
         room: room.room_id.parse()?,
         kind: room.kind().to_domain()?,
         state: room.state().to_domain()?,

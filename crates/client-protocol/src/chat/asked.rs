@@ -5,7 +5,7 @@ use hubbub_domain::{Attachment, Body, ClientId, Fault, RoomId, Seq, Timestamp, U
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{Chats, Delete, Edit, React, Read, Refresh, Watch};
+use crate::{Chats, Delete, Edit, PublicRooms, React, Read, Refresh, Watch};
 
 /// An event of a client, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub enum Asked {
     Delete(Delete),
     React(React),
     Watch(Watch),
+    PublicRooms(PublicRooms),
     Refresh(Refresh),
 }
 
@@ -48,7 +49,7 @@ pub struct Posting {
 
 impl Asked {
     /// Every event a client may emit, for tables in docs and tests.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "history",
         "chatMessage",
         "typing",
@@ -61,6 +62,7 @@ impl Asked {
         "deleteMessage",
         "react",
         "watch",
+        "publicRooms",
         "refresh",
     ];
 
@@ -81,6 +83,7 @@ impl Asked {
             "deleteMessage" => fields(first).map(Self::Delete),
             "react" => fields(first).map(Self::React),
             "watch" => fields(first).map(Self::Watch),
+            "publicRooms" => optional(first).map(Self::PublicRooms),
             "refresh" => fields(first).map(Self::Refresh),
             _ => Err(Fault::bad_request("unknown event")),
         }

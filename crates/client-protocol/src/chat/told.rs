@@ -60,6 +60,8 @@ told! {
     Delivered(ReadBy) = "delivered",
     /// Somebody you watch is online, away or offline now.
     Presence(Present) = "presence",
+    /// So many are in a public room you look at.
+    RoomOnline(RoomOnline) = "roomOnline",
     /// Somebody stands to you in another way: as a contact, or about to be one.
     Contact(Contact) = "contact",
     /// What another service has to tell.
@@ -160,6 +162,13 @@ pub struct ReadBy {
     pub room: RoomId,
     pub user: UserId,
     pub seq: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoomOnline {
+    pub room: RoomId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -286,6 +295,7 @@ impl From<Event> for Told {
             Event::Delivered { room, user, seq } => Self::Delivered(ReadBy { room, user, seq }),
             Event::Typing { room, user, on } => Self::Typing(Typing(on, Typist { room, user })),
             Event::Presence(view) => Self::Presence(view.into()),
+            Event::RoomOnline { room, online } => Self::RoomOnline(RoomOnline { room, online }),
             Event::Reset { room, messages, has_more, .. } => {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })

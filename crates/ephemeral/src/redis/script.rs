@@ -27,6 +27,9 @@ macro_rules! scripts {
 }
 
 scripts! {
+    crowd_gather,
+    crowd_scatter,
+    crowd_size,
     names_claim,
     names_count,
     names_owner,

@@ -1,5 +1,6 @@
 //! The contract of the ports, as tests that every adapter passes. `suite!` makes them for one.
 
+pub(crate) mod crowds;
 pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod presence;
@@ -33,6 +34,9 @@ macro_rules! suite {
     };
     ($state:path) => {
         crate::conformance::suite! { $state:
+            crowds::everybody_is_counted_once_and_ends_by_themselves
+            crowds::who_goes_is_gone_at_once_or_within_a_time
+            crowds::a_large_crowd_is_counted_whole
             names::a_name_has_one_owner_until_they_give_it_back
             names::a_claim_that_is_not_renewed_ends
             names::many_are_claimed_at_once_and_each_is_answered

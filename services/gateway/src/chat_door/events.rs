@@ -2,7 +2,7 @@
 //! words of this one.
 
 use hubbub_client_protocol::{
-    Chats, Command, History, Join, OpenDirect, Read, Reply, Send, Typing, Watch,
+    Chats, Command, History, Join, OpenDirect, PublicRooms, Read, Reply, Send, Typing, Watch,
     chat::{Asked, ChatRecord, HistoryAsked, Message, OpenedRoom, Posted, Posting, Present, Told},
 };
 use hubbub_domain::{ClientId, Code, Fault, Head, Rev, RoomId, UserId, limits};
@@ -43,6 +43,7 @@ impl Seat {
             Asked::Edit(edit) => self.done(Command::Edit(edit)).await,
             Asked::Delete(delete) => self.done(Command::Delete(delete)).await,
             Asked::React(react) => self.done(Command::React(react)).await,
+            Asked::PublicRooms(rooms) => self.public_rooms(rooms).await,
             Asked::Refresh(refresh) => self.refresh(&refresh.token).await,
         }
     }
@@ -138,6 +139,17 @@ impl Seat {
         };
         let users: Vec<Present> = watched.users.into_iter().map(Present::from).collect();
         Ok(json!({"users": users}))
+    }
+
+    async fn public_rooms(&self, rooms: PublicRooms) -> Result<Value, Fault> {
+        let Reply::PublicRooms(page) = self.execute(Command::PublicRooms(rooms)).await? else {
+            return Err(defect("public_rooms was answered with something else"));
+        };
+        let mut answer = json!({"rooms": page.rooms});
+        if let Some(cursor) = page.next_cursor {
+            answer["nextCursor"] = cursor.into();
+        }
+        Ok(answer)
     }
 
     /// Has the room's stream come to this socket. A public room is joined.

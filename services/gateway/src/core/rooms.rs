@@ -148,17 +148,33 @@ impl Core {
         }))
     }
 
-    pub(super) async fn public_rooms(&self, rooms: PublicRooms) -> Result<Reply, Fault> {
+    pub(super) async fn public_rooms(
+        &self,
+        caller: &Caller,
+        rooms: PublicRooms,
+    ) -> Result<Reply, Fault> {
         let request = wire::ListPublicRoomsRequest {
             name_prefix: rooms.prefix,
             cursor: rooms.cursor.unwrap_or_default(),
             limit: page_limit(rooms.limit)?,
         };
         let answer = self.backends.list_public_rooms(request).await?;
-        Ok(Reply::PublicRooms(PublicRoomsPage {
+        let mut page = PublicRoomsPage {
             rooms: answer.rooms.into_iter().map(views::room).collect::<Result<_, _>>()?,
             next_cursor: views::next_cursor(answer.next_cursor),
-        }))
+        };
+        let ids: Vec<RoomId> = page.rooms.iter().map(|room| room.room).collect();
+        let sizes = match (caller, rooms.watch) {
+            (Caller::Session { session, .. }, Some(watch)) => {
+                self.crowds.watch(session, if watch { &ids } else { &[] });
+                self.crowds.glance(&ids)
+            }
+            _ => self.crowds.glance(&ids),
+        };
+        for (room, online) in page.rooms.iter_mut().zip(sizes) {
+            room.online = online;
+        }
+        Ok(Reply::PublicRooms(page))
     }
 
     /// The caller is a member of this room now: follow it, and say where it stands.

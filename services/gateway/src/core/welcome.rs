@@ -135,6 +135,7 @@ impl Core {
             self.typing.gone(session.user());
         }
         self.presences.leave(session.id());
+        self.crowds.look_away(session.id());
         self.hub.leave(session);
     }
 

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
 use super::{Encoded, Hub, encoded::Live};
-use crate::{metrics, presence::Presences, typing::Typing, users::Users};
+use crate::{crowds::Crowds, metrics, presence::Presences, typing::Typing, users::Users};
 
 /// Whom the bus has something to tell.
 pub(crate) struct Listeners {
@@ -24,6 +24,7 @@ pub(crate) struct Listeners {
     pub(crate) users: Arc<Users>,
     pub(crate) typing: Arc<Typing>,
     pub(crate) presences: Arc<Presences>,
+    pub(crate) crowds: Arc<Crowds>,
 }
 
 /// Runs until the bus ends the feed.
@@ -45,6 +46,7 @@ pub(crate) async fn run(mut feed: mpsc::Receiver<Delivery>, listeners: Listeners
                 listeners.hub.resync_soon();
                 listeners.users.check_soon();
                 listeners.presences.recover();
+                listeners.crowds.recover();
             }
         }
     }
@@ -84,6 +86,10 @@ impl Listeners {
             }
             (Topic::User(user), Some(Event::ContactChanged(changed))) => {
                 self.users.contact_changed(user, &changed)
+            }
+            (Topic::Room(room), Some(Event::CrowdWanted(wanted))) => {
+                self.crowds.wanted(*room, &wanted);
+                Ok(())
             }
             (Topic::User(user), Some(Event::DisconnectRequested(wanted))) => {
                 self.users.disconnect(user, wanted)

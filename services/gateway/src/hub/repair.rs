@@ -49,6 +49,7 @@ impl Hub {
         if changes.head.rev <= after {
             // History knows less than we were told: the store went back in time.
             room.jump_to(changes.head.rev);
+            self.look_into_settings(room.id());
         }
         let changes = changes.changes.into_iter();
         self.offer(room, changes.map(|change| Encoded::new(room.id(), change).into()).collect());
@@ -60,6 +61,7 @@ impl Hub {
         let heads = self.backends.heads(None, &[marker]).await?;
         if let Some(head) = heads.rooms.get(&room.id()) {
             room.jump_to(head.head.rev);
+            self.look_into_settings(room.id());
         }
         Ok(())
     }

@@ -92,3 +92,16 @@ fn departing(change: &Encoded) -> Option<&UserId> {
         _ => None,
     }
 }
+
+/// A room is set in another way from this change on.
+pub(super) fn resettling(change: &Encoded) -> bool {
+    let ChangeKind::Posted(message) = &change.change().kind else { return false };
+    matches!(
+        message.kind,
+        MessageKind::System(
+            SystemNotice::Renamed { .. }
+                | SystemNotice::StateSet { .. }
+                | SystemNotice::SlowModeSet { .. }
+        )
+    )
+}

@@ -13,7 +13,7 @@ use hubbub_domain::{Rev, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{Departure, Hub, order::News, room::Room, run::Run};
+use super::{Aside, Departure, Hub, order::News, room::Room, run::Run};
 use crate::metrics;
 
 /// Beyond this many the processors are busy with the sockets.
@@ -106,10 +106,10 @@ impl Hub {
     /// Has it asked whether somebody whose events stopped is a member.
     pub(super) fn ask_about(&self, room: &Room, user: UserId, rev: Rev) {
         let departure = Departure { user, room: room.id(), rev };
-        if let Err(error) = self.departures.try_send(departure) {
+        let user = departure.user.clone();
+        if self.asides.try_send(Aside::Departed(departure)).is_err() {
             // At the bound nobody asks whether they are back: they have to connect again.
-            let departure = error.into_inner();
-            room.detach_user(&departure.user);
+            room.detach_user(&user);
         }
     }
 }

@@ -49,7 +49,8 @@ async fn public_rooms(
     caller: Caller,
     Query(PublicRoomsQuery { prefix, cursor, limit }): Query<PublicRoomsQuery>,
 ) -> Result<Json<Reply>, Refused> {
-    door.execute(&caller, Command::PublicRooms(PublicRooms { prefix, cursor, limit })).await
+    let wish = PublicRooms { prefix, cursor, limit, watch: None };
+    door.execute(&caller, Command::PublicRooms(wish)).await
 }
 
 /// A room to make.

@@ -15,6 +15,7 @@ use super::{Codec, Session};
 pub(crate) enum Fleeting {
     Typing(RoomId, UserId),
     Presence(UserId),
+    RoomOnline(RoomId),
 }
 
 /// Events that wait for one client. At the bound the oldest is dropped.

@@ -18,10 +18,10 @@ use crate::line::{Line, Standalone};
 /// What a cluster's roles share, unless told.
 const TOKEN: &str = "a token that the roles share";
 
-type Desk = PresenceServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Desk = PresenceServiceClient<InterceptedService<Channel, Bearer>>;
 
 #[derive(Clone)]
-struct Bearer;
+pub(crate) struct Bearer;
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -31,14 +31,14 @@ impl Interceptor for Bearer {
     }
 }
 
-async fn desk(address: &str) -> Desk {
+pub(crate) async fn desk(address: &str) -> Desk {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
     PresenceServiceClient::with_interceptor(endpoint.connect().await.expect("it listens"), Bearer)
 }
 
-fn push(name: &str, payload: &str) -> Option<Push> {
+pub(crate) fn push(name: &str, payload: &str) -> Push {
     let (name, payload_json) = (name.to_owned(), payload.to_owned());
-    Some(Push { name, payload_json, push_id: "17".to_owned() })
+    Push { name, payload_json, push_id: "17".to_owned() }
 }
 
 /// A way to say how somebody is: their state and whether a version is remembered.
@@ -85,8 +85,12 @@ impl Scene {
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     }
 
-    async fn push_to_user(&mut self, user: &str, push: Option<Push>) -> Result<(), Status> {
-        let request = PushToUserRequest { user_id: user.to_owned(), push };
+    async fn push_to_user(
+        &mut self,
+        user: &str,
+        push: impl Into<Option<Push>>,
+    ) -> Result<(), Status> {
+        let request = PushToUserRequest { user_id: user.to_owned(), push: push.into() };
         self.desk.push_to_user(request).await.map(|_| ())
     }
 
@@ -98,7 +102,7 @@ impl Scene {
                 "push_id": "17"});
             assert_eq!(told, expected);
         }
-        let (room_id, push_it) = (self.room.clone(), push("scores", "[1,2]"));
+        let (room_id, push_it) = (self.room.clone(), Some(push("scores", "[1,2]")));
         let request = PushToRoomRequest { room_id, push: push_it };
         self.desk.push_to_room(request).await.expect("told");
         for line in &mut self.lines[..3] {
@@ -111,11 +115,11 @@ impl Scene {
         let told = self.lines[3].event("pushed").await;
         assert_eq!((&told["name"], &told["payload"]), (&json!("yours"), &Value::Null));
         self.push_to_user("nobody", push("x", "")).await.expect("nobody hears it");
-        for bad in [None, push("two words", "1"), push("x", "{")] {
+        for bad in [None, Some(push("two words", "1")), Some(push("x", "{"))] {
             let refused = self.push_to_user("ann", bad).await.expect_err("bad");
             assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
         }
-        let request = PushToRoomRequest { room_id: "tea".to_owned(), push: push("x", "1") };
+        let request = PushToRoomRequest { room_id: "tea".to_owned(), push: Some(push("x", "1")) };
         let refused = self.desk.push_to_room(request).await.expect_err("no id");
         assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     }
@@ -159,7 +163,7 @@ async fn services_reach_people_of_a_process_that_stands_alone() {
         alone.line("ben").await,
         alone.line("cat").await,
     ];
-    drop(everything(Scene::of(lines, &internal).await).await);
+    drop(everything(Box::pin(Scene::of(lines, &internal)).await).await);
     let back = alone.line("ann").await;
     drop(back);
     alone.serving.stop().await;
@@ -177,7 +181,7 @@ async fn services_reach_people_on_every_gateway_and_an_outage_is_an_error() {
     let [first, second, third] = lines;
     let lines = [first, second, third, line("cat", 0).await];
     let internal = cluster.gateways[0].internal_address().expect("it is set");
-    let mut scene = everything(Scene::of(lines, internal).await).await;
+    let mut scene = everything(Box::pin(Scene::of(lines, internal)).await).await;
     drop(line("ann", 1).await);
 
     cluster.redis.stop().await;

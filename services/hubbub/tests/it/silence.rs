@@ -1,14 +1,19 @@
 //! No log holds what nobody is to read: tokens, passwords, the text of messages. Everything is said
 //! here with a word of its own, with the most talkative logs there are, and then looked for.
 
+use hubbub_proto::presence::v1::PushToUserRequest;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::people_house::{House, Person};
+use crate::{
+    people_house::{House, Person},
+    push::{desk, push},
+};
 
 const PASSWORD: &str = "swordfish-under-the-bridge";
 const OTHER_PASSWORD: &str = "marmalade-on-the-ceiling";
 const TEXT: &str = "meet-me-behind-the-greenhouse";
+const PUSHED: &str = "the-parcel-is-under-the-doormat";
 const MISTAKEN: &str = "typed-the-password-as-a-name";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +26,7 @@ async fn no_log_holds_a_token_a_password_or_a_message() {
     let alice = Person::of(&alice);
     house.register("bob").await;
     let mut secrets: Vec<String> =
-        [PASSWORD, OTHER_PASSWORD, TEXT, MISTAKEN].map(str::to_owned).to_vec();
+        [PASSWORD, OTHER_PASSWORD, TEXT, PUSHED, MISTAKEN].map(str::to_owned).to_vec();
     secrets.extend([alice.access.clone(), alice.refresh.clone()]);
 
     // What goes well.
@@ -36,6 +41,15 @@ async fn no_log_holds_a_token_a_password_or_a_message() {
     assert_eq!(line.ask(send).await["ok"]["seq"], 1);
     line.ask(json!({"type": "edit", "room": room, "seq": 1, "body": {"text": TEXT}})).await;
     line.ask(json!({"type": "refresh", "token": renewed.access})).await;
+
+    let cluster = house.cluster.as_ref().expect("a cluster");
+    let internal = cluster.gateways[0].internal_address().expect("it is set");
+    let request = PushToUserRequest {
+        user_id: "alice".to_owned(),
+        push: Some(push("parcel", &json!({ "where": PUSHED }).to_string())),
+    };
+    desk(internal).await.push_to_user(request).await.expect("told");
+    assert_eq!(line.event("pushed").await["payload"]["where"], PUSHED);
 
     // And what does not.
     let in_query = format!("/v1/chats?access_token={}", renewed.access);
@@ -62,7 +76,6 @@ async fn no_log_holds_a_token_a_password_or_a_message() {
     }
     secrets.push(cut.to_owned());
 
-    let cluster = house.cluster.as_ref().expect("a cluster");
     let mut lines = 0;
     for node in cluster.nodes() {
         let log = node.log().expect("a log");
