@@ -32,6 +32,9 @@ pub(super) struct NodeCommand {
     pub(super) log: PathBuf,
 }
 
+/// The setting of a gateway's listener for other gateways.
+pub(super) const INTERNAL_LISTEN: &str = "HUBBUB_GATEWAY__INTERNAL__LISTEN";
+
 impl Node {
     pub fn name(&self) -> &str {
         &self.name
@@ -42,16 +45,16 @@ impl Node {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Where a gateway serves the other gateways, and other services.
+    pub fn internal_address(&self) -> String {
+        let listen = |setting: &&(String, String)| setting.0 == INTERNAL_LISTEN;
+        let (_, address) = self.command.settings.iter().rfind(listen).expect("a gateway");
+        address.clone()
+    }
+
     /// Where a gateway takes clients.
     pub fn client_url(&self) -> String {
         format!("ws://{}", self.address())
-    }
-
-    /// Where a gateway takes the other gateways, and other services.
-    pub fn internal_address(&self) -> Option<&str> {
-        let mut settings = self.command.settings.iter();
-        let listen = settings.find(|(name, _)| name == "HUBBUB_GATEWAY__INTERNAL__LISTEN")?;
-        Some(&listen.1)
     }
 
     /// The process id, while it runs.

@@ -40,7 +40,7 @@ async fn run(cluster: &Cluster, program: &Path, arguments: &[&str], folder: &Pat
         .env("PATH", path)
         .env("ROOM", cluster.rooms[0].address())
         .env("HISTORY", cluster.histories[0].address())
-        .env("GATEWAY", cluster.gateways[0].internal_address().expect("it is set"))
+        .env("GATEWAY", cluster.gateways[0].internal_address())
         .env("TOKEN", TOKEN)
         .env("HUBBUB_ROOM", cluster.rooms[0].address())
         .env("HUBBUB_HISTORY", cluster.histories[0].address())

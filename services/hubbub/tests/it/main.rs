@@ -32,6 +32,7 @@ mod standalone;
 mod stock;
 mod strangers;
 mod talk;
+mod tokens;
 mod traces;
 mod unread;
 mod workload;

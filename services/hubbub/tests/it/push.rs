@@ -180,8 +180,8 @@ async fn services_reach_people_on_every_gateway_and_an_outage_is_an_error() {
     let lines = [line("ann", 0).await, line("ann", 1).await, line("ben", 1).await];
     let [first, second, third] = lines;
     let lines = [first, second, third, line("cat", 0).await];
-    let internal = cluster.gateways[0].internal_address().expect("it is set");
-    let mut scene = everything(Box::pin(Scene::of(lines, internal)).await).await;
+    let internal = cluster.gateways[0].internal_address();
+    let mut scene = everything(Box::pin(Scene::of(lines, &internal)).await).await;
     drop(line("ann", 1).await);
 
     cluster.redis.stop().await;

@@ -43,12 +43,12 @@ async fn no_log_holds_a_token_a_password_or_a_message() {
     line.ask(json!({"type": "refresh", "token": renewed.access})).await;
 
     let cluster = house.cluster.as_ref().expect("a cluster");
-    let internal = cluster.gateways[0].internal_address().expect("it is set");
+    let internal = cluster.gateways[0].internal_address();
     let request = PushToUserRequest {
         user_id: "alice".to_owned(),
         push: Some(push("parcel", &json!({ "where": PUSHED }).to_string())),
     };
-    desk(internal).await.push_to_user(request).await.expect("told");
+    desk(&internal).await.push_to_user(request).await.expect("told");
     assert_eq!(line.event("pushed").await["payload"]["where"], PUSHED);
 
     // And what does not.

@@ -77,6 +77,8 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("delivered", (Room, json!({"seq": 1}))),
         ("receipts", (Room, json!({"seq": 1}))),
         ("edits", (Room, json!({"seq": 1}))),
+        ("typing", (Room, json!({"on": true}))),
+        ("watch", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
         ("open_direct", (Somebody, json!({"peer": "bob"}))),
         ("create_room", (Oneself, json!({"name": "mine"}))),
         ("update_room", (Room, json!({"name": "taken over"}))),
@@ -89,8 +91,6 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("chats", (Oneself, json!({}))),
         ("update_chat", (Room, json!({"pinned": true}))),
         ("public_rooms", (Somebody, json!({}))),
-        ("typing", (Room, json!({"on": true}))),
-        ("watch", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
         ("me", (Oneself, json!({}))),
         ("update_me", (Oneself, json!({"display_name": "Mallory"}))),
         ("users", (Somebody, json!({"prefix": "alice"}))),
@@ -308,11 +308,11 @@ async fn no_method_is_there_for_who_has_no_service_token() {
     let house = House::cluster(&[]).await;
     let cluster = house.cluster.as_ref().expect("a cluster");
     for (service, methods) in METHODS {
-        let address = match service.split('.').nth(1) {
-            Some("history") => cluster.histories[0].address(),
-            Some("identity") => cluster.identities[0].address(),
-            Some("room") => cluster.rooms[0].address(),
-            _ => cluster.gateways[0].internal_address().expect("it is set").to_owned(),
+        let address = match service.split('.').nth(1).expect("a package") {
+            "gateway" | "presence" => cluster.gateways[0].internal_address(),
+            "history" => cluster.histories[0].address(),
+            "identity" => cluster.identities[0].address(),
+            _ => cluster.rooms[0].address(),
         };
         let address = format!("http://{address}");
         let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
