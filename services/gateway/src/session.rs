@@ -250,6 +250,11 @@ impl Session {
         }
     }
 
+    /// Nobody undoes any more what is done for it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.rooms.lock().is_none()
+    }
+
     /// Takes the list of followed rooms, at the end of the session: there will be no others.
     pub(crate) fn take_rooms(&self) -> Vec<RoomId> {
         self.rooms.lock().take().unwrap_or_default()

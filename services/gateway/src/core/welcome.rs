@@ -132,12 +132,13 @@ impl Core {
     /// The end of a session.
     pub(crate) fn end(&self, session: &Session) {
         session.end();
+        // First of all: a request that is still carried out finds it ended.
+        self.hub.leave(session);
         if self.users.leave(session) {
             self.typing.gone(session.user());
         }
         self.presences.leave(session.id());
         self.crowds.look_away(session.id());
-        self.hub.leave(session);
     }
 
     /// How long a session may go on with a token.

@@ -62,6 +62,9 @@ impl Ledger {
 
     pub(super) fn watch(&mut self, session: &Arc<Session>, rooms: &[RoomId]) {
         self.look_away(session.id());
+        if session.has_ended() {
+            return;
+        }
         for room in rooms {
             if let Some(look) = self.look(*room) {
                 look.watchers.push(Arc::clone(session));

@@ -95,6 +95,8 @@ async fn end_ended(grants: &Grants, sessions: &[Arc<Session>]) -> Result<(), Fau
     for some in asked.chunks(ASKED_MAX) {
         let held = grants.ask(some).await?;
         for (ended, _) in some.iter().zip(held).filter(|(_, holds)| !holds) {
+            // Whoever comes back with the token is not let in for having been let in a moment ago.
+            grants.forget(&ended.0, &ended.1).await;
             by_grant.get(ended).into_iter().flatten().for_each(|session| close(session));
         }
     }

@@ -9,6 +9,7 @@ use hubbub_testkit::{Client, Cluster, RoundRobin, token};
 use serde_json::{Value, json};
 
 use crate::{
+    line::Line,
     stock::{Language, Script, passes, tokens},
     workload::unlimited,
 };
@@ -40,9 +41,13 @@ fn settings(balancer: &RoundRobin, transports: &[&str], version: u32) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stock_javascript_clients_do_everything_over_any_transport() {
-    let (_cluster, balancer) = balanced().await;
+    let (cluster, balancer) = balanced().await;
+    let (mut owner, _) = Line::welcomed(&cluster.urls()[0], &token("owner"), Value::Null).await;
+    let square = json!({"type": "create_room", "kind": "public", "name": "square"});
+    let square = owner.ask(square).await["ok"]["room"].clone();
     for transports in TRANSPORTS {
-        let settings = settings(&balancer, transports, 4);
+        let mut settings = settings(&balancer, transports, 4);
+        settings["square"] = square.clone();
         passes(Language::JavaScript, "chat.mjs", &settings).await;
         passes(Language::JavaScript, "lobby.mjs", &settings).await;
     }

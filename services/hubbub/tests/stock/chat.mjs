@@ -119,6 +119,18 @@ async function rooms(open, alice, bob, room) {
   quiet.disconnect();
 }
 
+/** How many are in a public room, for somebody who is not in it. */
+async function square(alice, bob, room) {
+  assert.equal((await ask(bob, "join-room", room)).ok, true);
+  const page = await ask(alice, "publicRooms", { prefix: "square", watch: true });
+  assert.deepEqual(page.rooms.map((it) => [it.room, it.kind]), [[room, "public"]]);
+  if (page.rooms[0].online === undefined) await hears(alice, "roomOnline", (it) => it.room === room && it.online >= 1);
+  else assert.ok(page.rooms[0].online >= 1);
+  await ask(alice, "publicRooms", { watch: false });
+  await refused(alice, "bad_request", "publicRooms", { limit: 1_000 });
+  assert.equal((await ask(bob, "leaveRoom", room)).ok, true);
+}
+
 /** The connection breaks, and what was said meanwhile is there afterwards: once, in order. */
 async function recovery(alice, bob, room) {
   const other = (await ask(bob, "openRoom", { receiver: "carol" })).roomId;
@@ -157,5 +169,6 @@ run(async (open) => {
   if (settings.typing) await typing(alice, bob, room);
   await refusals(alice, bob, carol, room);
   await rooms(open, alice, bob, room);
+  if (settings.square) await square(alice, bob, settings.square);
   if (version === 4) await recovery(alice, bob, room);
 });

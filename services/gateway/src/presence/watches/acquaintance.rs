@@ -36,6 +36,9 @@ impl Presences {
             let allowed: HashSet<UserId> =
                 self.visible(session.user(), users).await?.into_iter().collect();
             let mut table = self.watches.0.lock();
+            if session.has_ended() {
+                return Ok(HashSet::new());
+            }
             if table.partings == before {
                 table.watch(session, users.to_vec(), &allowed);
                 return Ok(allowed);
