@@ -8,9 +8,7 @@ use crate::{command, peers, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
-    println!("building the release (cold, on two cores: about fifteen minutes)");
-    let build = ["build", "--release", "--workspace", "--bins", "--locked", "--quiet"];
-    command::run(command::cargo(), &build)?;
+    command::build(&["--release"], &["hubbub", "hubbub-bench"])?;
     let peers = peers::make()?;
     let target = command::target_folder()?;
     let report = target.join("bench");

@@ -9,8 +9,7 @@ use crate::{command, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
-    println!("building the cluster's programs");
-    command::run(command::cargo(), &["build", "--workspace", "--bins", "--locked", "--quiet"])?;
+    command::build(&[], &["hubbub", "hubbub-cluster"])?;
     let program = command::target_folder()?.join("debug/hubbub-cluster");
     // In our place, so that Ctrl-C reaches the one process that has to tidy up.
     let failed = Command::new(&program).args(rest).exec();

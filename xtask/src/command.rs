@@ -29,6 +29,16 @@ pub(crate) fn run_in(folder: &Path, program: impl AsRef<OsStr>, arguments: &[&st
     Ok(())
 }
 
+/// Builds programs of the workspace. Its packages are always selected all, or the dependencies would be
+/// compiled again with other features.
+pub(crate) fn build(profile: &[&str], programs: &[&str]) -> Result<()> {
+    println!("building {} (cold, on two cores: some ten minutes)", programs.join(" and "));
+    let mut arguments = vec!["build", "--workspace", "--locked", "--quiet"];
+    arguments.extend(profile);
+    arguments.extend(programs.iter().flat_map(|program| ["--bin", program]));
+    run(cargo(), &arguments)
+}
+
 /// Runs `program` in the repository's root with more in its environment.
 pub(crate) fn run_with(
     program: impl AsRef<OsStr>,

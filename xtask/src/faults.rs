@@ -11,9 +11,7 @@ const PEER: &str = "--peer";
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
-    println!("building in release mode (the first time, on two cores: about ten minutes)");
-    let build = ["build", "--release", "--workspace", "--bins", "--locked", "--quiet"];
-    command::run(command::cargo(), &build)?;
+    command::build(&["--release"], &["hubbub", "hubbub-faults"])?;
     let program = command::target_folder()?.join("release/hubbub-faults");
     let mut rig = Command::new(&program);
     rig.args(rest.iter().filter(|word| *word != PEER)).current_dir(command::root());

@@ -26,8 +26,7 @@ pub(crate) fn k6(rest: &[String]) -> Result<()> {
 pub(crate) fn rolling_restart(rest: &[String]) -> Result<()> {
     tools::servers()?;
     tools::go::k6()?;
-    println!("building the cluster's programs");
-    command::run(command::cargo(), &["build", "--workspace", "--bins", "--locked", "--quiet"])?;
+    command::build(&[], &["hubbub", "hubbub-rolling-restart"])?;
     let program = command::target_folder()?.join("debug/hubbub-rolling-restart");
     let failed = Command::new(&program).args(rest).exec();
     Err(failed).with_context(|| format!("cannot start {}", program.display()))

@@ -4,7 +4,8 @@
 //! A user is *online* while one of their leases says so, *away* while all that are left say that, and
 //! *offline* without any. A change of this is told **once**, to the caller whose call made it or found
 //! it, and carries a version: of two answers about a user the one with the greater version is the newer.
-//! A lease that is left ends after a grace, so that whoever comes back in time was never gone.
+//! A lease that is left ends after a grace, so that whoever comes back in time was never gone; it
+//! counts among nobody's connections any more.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -17,7 +17,7 @@ use hubbub_auth::{Minter, NewToken, Secret, Verifier};
 use hubbub_domain::{Clock as _, SystemClock, UserId};
 pub use network::{Network, Way};
 pub use node::Node;
-use node::NodeCommand;
+use node::{INTERNAL_LISTEN, NodeCommand};
 use tempfile::TempDir;
 
 use crate::{Postgres, Redis, free_port};
@@ -274,7 +274,7 @@ fn listeners(role: &str, port: u16, admin: u16) -> Vec<(String, String)> {
     if role == "gateway" {
         // Gateways find each other, and hand on what belongs to another.
         let internal = format!("127.0.0.1:{}", free_port());
-        settings.push(("HUBBUB_GATEWAY__INTERNAL__LISTEN".to_owned(), internal));
+        settings.push((INTERNAL_LISTEN.to_owned(), internal));
     }
     settings
 }

@@ -9,7 +9,6 @@
 mod answer;
 mod codec;
 mod events;
-mod expiry;
 mod opening;
 mod seat;
 mod trail;
@@ -74,8 +73,7 @@ impl ChatDoor {
         let begun = self.begin(&claims.sub, &wish, connect.socket.outbox()).await?;
         begun.welcomed.session.stand_on(&claims);
         let pid = begun.pid.map(|pid| pid.as_str().to_owned());
-        let seat = Seat::new(self, connect.socket.clone(), (begun.welcomed, begun.trail))
-            .expires_at(claims.expires_at)
+        let seat = Seat::new(self, connect.socket.clone(), (begun.welcomed, begun.trail), &claims)
             .echo(wish.echo)
             .counted(counted);
         Ok(Admitted { participant: Arc::new(seat), pid })

@@ -4,6 +4,7 @@
 //!
 //! A session is a cheap handle that the hub and the user's entry share; its task belongs to the door.
 
+mod expiry;
 mod fleeting;
 mod held;
 mod outbox;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::grants::Grant;
 
+pub(crate) use expiry::{Due, Expiry};
 pub(crate) use fleeting::{Fleeting, tell_all};
 use held::Held;
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};

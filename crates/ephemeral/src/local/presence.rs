@@ -27,7 +27,14 @@ pub(super) struct Book {
 struct Record {
     told: Availability,
     version: u64,
-    leases: HashMap<SessionKey, (Instant, Availability)>,
+    leases: HashMap<SessionKey, Held>,
+}
+
+struct Held {
+    ends: Instant,
+    says: Availability,
+    /// Only stands for somebody who may come back.
+    left: bool,
 }
 
 impl Book {
@@ -43,8 +50,8 @@ impl Book {
     fn settle(&mut self, user: &UserId, now: Timestamp, terms: Terms) -> Option<Presence> {
         let record = self.users.get_mut(user)?;
         let moment = Instant::now();
-        record.leases.retain(|_, (ends, _)| *ends > moment);
-        let availability = record.leases.values().map(|(_, said)| *said).max();
+        record.leases.retain(|_, held| held.ends > moment);
+        let availability = record.leases.values().map(|held| held.says).max();
         let availability = availability.unwrap_or(Availability::Offline);
         let changed = availability != record.told;
         if changed {
@@ -81,17 +88,18 @@ impl Leases for Local {
         let (mut book, now) = self.book();
         let moment = Instant::now();
         let record = book.record(&lease.user);
-        record.leases.retain(|session, _| !cap.dead.contains(&session.node));
+        record.leases.retain(|session, held| !held.left && !cap.dead.contains(&session.node));
         let others = record
             .leases
             .iter()
-            .filter(|(session, (ends, _))| **session != lease.session && *ends > moment);
+            .filter(|(session, held)| **session != lease.session && held.ends > moment);
         let nodes: Vec<&str> = others.map(|(session, _)| session.node.as_str()).collect();
         if nodes.len() >= cap.leases_max as usize {
             let nodes: HashSet<String> = nodes.into_iter().map(str::to_owned).collect();
             return Ok(Entered::Full(nodes));
         }
-        record.leases.insert(lease.session.clone(), (moment + terms.ttl, lease.availability));
+        let held = Held { ends: moment + terms.ttl, says: lease.availability, left: false };
+        record.leases.insert(lease.session.clone(), held);
         Ok(Entered::In(book.settle(&lease.user, now, terms).into_iter().collect()))
     }
 
@@ -99,8 +107,8 @@ impl Leases for Local {
         let (mut book, now) = self.book();
         let ends = Instant::now() + terms.ttl;
         let hold = |lease: &Lease| {
-            let said = (ends, lease.availability);
-            book.record(&lease.user).leases.insert(lease.session.clone(), said);
+            let held = Held { ends, says: lease.availability, left: false };
+            book.record(&lease.user).leases.insert(lease.session.clone(), held);
             book.settle(&lease.user, now, terms)
         };
         Ok(leases.iter().filter_map(hold).collect())
@@ -117,7 +125,7 @@ impl Leases for Local {
         let leave = |lease: &Lease| {
             let record = book.users.get_mut(&lease.user)?;
             if let Some(known) = record.leases.get_mut(&lease.session) {
-                known.0 = known.0.min(ends);
+                (known.ends, known.left) = (known.ends.min(ends), true);
             }
             book.settle(&lease.user, now, terms)
         };
@@ -127,7 +135,7 @@ impl Leases for Local {
     async fn expire(&self, terms: Terms) -> Result<Vec<Presence>, EphemeralError> {
         let (mut book, now) = self.book();
         let moment = Instant::now();
-        let ended = |record: &Record| record.leases.values().any(|(ends, _)| *ends <= moment);
+        let ended = |record: &Record| record.leases.values().any(|held| held.ends <= moment);
         let users = book.users.iter().filter(|(_, record)| ended(record));
         let users: Vec<UserId> = users.map(|(user, _)| user.clone()).collect();
         Ok(users.iter().filter_map(|user| book.settle(user, now, terms)).collect())

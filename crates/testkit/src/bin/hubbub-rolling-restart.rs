@@ -1,9 +1,12 @@
 //! Three gateways behind one address are replaced by three others, the way the chart does it and with its
 //! timings, while k6 lets people talk. `cargo xtask rolling-restart` builds this and starts it; arguments are
 //! settings of the scenario (`CLIENTS=1000`).
-#![expect(clippy::print_stdout, reason = "a command-line tool talks")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use hubbub_testkit::{Balancer, Cluster, ClusterOptions, K6, RolloutTimings, Turn};
@@ -29,11 +32,22 @@ const DRAIN: [(&str, &str); 4] = [
 ];
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let told: Vec<String> = std::env::args().skip(1).collect();
+async fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(told: Vec<String>) -> Result<()> {
     let mut settings = Vec::new();
     for word in &told {
-        let (name, value) = word.split_once('=').context("settings are NAME=VALUE")?;
+        let (name, value) = word.split_once('=').with_context(|| {
+            format!("{word:?} is no setting: CLIENTS=1000 (loadtest/k6/README.md lists them)")
+        })?;
         settings.push((name, value.to_owned()));
     }
     let here = std::env::current_exe().context("this program has no path")?;

@@ -32,6 +32,9 @@ pub(super) struct NodeCommand {
     pub(super) log: PathBuf,
 }
 
+/// The setting of a gateway's listener for other gateways.
+pub(super) const INTERNAL_LISTEN: &str = "HUBBUB_GATEWAY__INTERNAL__LISTEN";
+
 impl Node {
     pub fn name(&self) -> &str {
         &self.name
@@ -40,6 +43,13 @@ impl Node {
     /// What the role serves.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where a gateway serves the other gateways.
+    pub fn internal_address(&self) -> String {
+        let listen = |setting: &&(String, String)| setting.0 == INTERNAL_LISTEN;
+        let (_, address) = self.command.settings.iter().rfind(listen).expect("a gateway");
+        address.clone()
     }
 
     /// Where a gateway takes clients.

@@ -193,7 +193,7 @@ impl Seat {
             return Err(Fault::new(Code::Unauthenticated, "the token is another user's"));
         }
         self.session.stand_on(&claims);
-        self.expiry.lock().renew(claims.expires_at);
+        *self.expiry.lock() = self.core.expiry_of(&claims);
         self.socket.vouch(token);
         Ok(json!({"expiresAt": claims.expires_at}))
     }

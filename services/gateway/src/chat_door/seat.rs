@@ -6,24 +6,18 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use hubbub_auth::Verifier;
+use hubbub_auth::{Claims, Verifier};
 use hubbub_client_protocol::chat::Told;
-use hubbub_domain::{Fault, Timestamp};
+use hubbub_domain::Fault;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{
-    ChatDoor, TOO_FAST,
-    answer::Answer,
-    codec,
-    expiry::{Due, Expiry},
-    trail::Trail,
-};
+use super::{ChatDoor, TOO_FAST, answer::Answer, codec, trail::Trail};
 use crate::{
     core::{Caller, Core, Plan, Welcomed},
     edge::ConnectionGuard,
     metrics,
-    session::Session,
+    session::{Due, Expiry, Session},
     socketio::{Ack, Departure, Event, Participant, Socket},
 };
 
@@ -49,9 +43,10 @@ impl Seat {
         door: &ChatDoor,
         socket: Socket,
         (welcomed, trail): (Welcomed, Arc<Trail>),
+        claims: &Claims,
     ) -> Self {
         let Welcomed { caller, session, plan, .. } = welcomed;
-        let notice = door.core.config.session.expiry_notice;
+        let expiry = door.core.expiry_of(claims);
         Self {
             core: Arc::clone(&door.core),
             verifier: door.verifier.clone(),
@@ -60,16 +55,11 @@ impl Seat {
             session,
             trail,
             echo: true,
-            expiry: Mutex::new(Expiry::new(Timestamp::default(), notice)),
+            expiry: Mutex::new(expiry),
             refused_in_a_row: AtomicU32::new(0),
             plan: Mutex::new(Some(Box::new(plan))),
             counted: None,
         }
-    }
-
-    pub(super) fn expires_at(self, at: Timestamp) -> Self {
-        self.expiry.lock().renew(at);
-        self
     }
 
     pub(super) const fn echo(mut self, echo: bool) -> Self {
@@ -124,11 +114,11 @@ impl Participant for Seat {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.expiry.lock().deadline(self.core.clock.now()))
+        Some(self.expiry.lock().deadline())
     }
 
-    fn due(&self) {
-        match self.expiry.lock().due(self.core.clock.now()) {
+    fn due(&self, now: Instant) {
+        match self.expiry.lock().due(now) {
             Due::Nothing => {}
             Due::Notice(expires_at) => {
                 let told = Told::expiring(expires_at);

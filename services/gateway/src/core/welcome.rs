@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use hubbub_auth::Claims;
 use hubbub_client_protocol::{Limits, Resume, Welcome, WelcomeRoom};
 use hubbub_domain::{Fault, Rev, RoomId, UserId, limits};
 
@@ -16,7 +17,7 @@ use crate::{
     backends::{Heads, Marker, Membership, RoomHead},
     hub::Start,
     presence::Welcoming,
-    session::{Codec, Manner, Outbox, Scope, Session},
+    session::{Codec, Expiry, Manner, Outbox, Scope, Session},
     steady::SteadySet,
     users::User,
     views,
@@ -136,6 +137,11 @@ impl Core {
         }
         self.presences.leave(session.id());
         self.hub.leave(session);
+    }
+
+    /// How long a session may go on with a token.
+    pub(crate) fn expiry_of(&self, claims: &Claims) -> Expiry {
+        Expiry::new(claims.expires_at, self.clock.now(), self.config.session.expiry_notice)
     }
 
     pub(crate) fn limits(&self) -> Limits {

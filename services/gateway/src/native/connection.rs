@@ -4,10 +4,9 @@
 //! `send` is only handed over (its answer comes when it is stored), so that a sender may have many
 //! under way and they still keep their order.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use hubbub_client_protocol::{CloseCode, Event};
-use hubbub_domain::Timestamp;
 use tokio::time::{Instant, Sleep};
 
 use super::{
@@ -19,7 +18,7 @@ use crate::{
     core::Caller,
     edge::ConnectionGuard,
     metrics,
-    session::{Ending, Reading, Session, Wake, Wire},
+    session::{Due, Ending, Expiry, Reading, Session, Wake, Wire},
     ws::{Socket, encode},
 };
 
@@ -32,12 +31,6 @@ pub(super) struct Connection {
     pub(super) expiry: Expiry,
     pinged_at: Option<Instant>,
     _counted: ConnectionGuard,
-}
-
-/// When the token ends, and whether the client was told that it will.
-pub(super) struct Expiry {
-    pub(super) at: Timestamp,
-    pub(super) told: bool,
 }
 
 impl Connection {
@@ -69,7 +62,7 @@ impl Connection {
     }
 
     fn enter(door: NativeDoor, wire: Wire, admitted: Admitted) -> Self {
-        let Admitted { caller, session, plan, expires_at, guard } = admitted;
+        let Admitted { caller, session, plan, expiry, guard } = admitted;
         door.core.sessions.enter(&session);
         door.core.start(&session, plan);
         Self {
@@ -78,7 +71,7 @@ impl Connection {
             caller,
             session,
             requests: Requests::default(),
-            expiry: Expiry { at: expires_at, told: false },
+            expiry,
             pinged_at: None,
             _counted: guard,
         }
@@ -172,7 +165,7 @@ impl Connection {
             Some(pinged) => pinged + config.ping_timeout,
             None => self.wire.last_heard + config.ping_interval,
         };
-        let expiry = Instant::now() + self.expiry.next(self.now(), config.expiry_notice);
+        let expiry = self.expiry.deadline();
         let write = self.wire.blocked_since.map(|since| since + config.write_timeout);
         write.map_or(heartbeat.min(expiry), |write| write.min(heartbeat).min(expiry))
     }
@@ -194,20 +187,15 @@ impl Connection {
             }
             _ => {}
         }
-        let clock = self.now();
-        if clock >= self.expiry.at {
-            return self
-                .close(Ending::Code(CloseCode::Unauthenticated, "the token has expired".into()));
-        }
-        if !self.expiry.told && self.expiry.next(clock, config.expiry_notice).is_zero() {
-            self.expiry.told = true;
-            self.session.tell(&Event::Expiring { expires_at: self.expiry.at });
+        match self.expiry.due(now) {
+            Due::Nothing => {}
+            Due::Notice(expires_at) => self.session.tell(&Event::Expiring { expires_at }),
+            Due::End => {
+                let reason = "the token has expired".into();
+                return self.close(Ending::Code(CloseCode::Unauthenticated, reason));
+            }
         }
         Ok(())
-    }
-
-    fn now(&self) -> Timestamp {
-        self.door.core.clock.now()
     }
 }
 
@@ -216,13 +204,4 @@ enum Awaited {
     Socket,
     Work(Work),
     Timer,
-}
-
-impl Expiry {
-    /// How long until the client is to be told, or the token ends.
-    fn next(&self, now: Timestamp, notice: Duration) -> Duration {
-        let micros = u64::try_from(self.at.as_micros() - now.as_micros()).unwrap_or(0);
-        let left = Duration::from_micros(micros);
-        if self.told { left } else { left.saturating_sub(notice) }
-    }
 }

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use hubbub_auth::{AuthError, Claims};
 use hubbub_client_protocol::{CloseCode, Command, Hello, Reply, Request, RequestError, RequestId};
-use hubbub_domain::{Code, Fault, Timestamp};
+use hubbub_domain::{Code, Fault};
 
 use super::{
     NativeDoor,
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     core::{Caller, Opening, Plan, WelcomeHead},
     edge::ConnectionGuard,
-    session::{Ending, Incoming, Reading, Session, Wire},
+    session::{Ending, Expiry, Incoming, Reading, Session, Wire},
     ws::encode,
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Admitted {
     pub(super) caller: Caller,
     pub(super) session: Arc<Session>,
     pub(super) plan: Plan,
-    pub(super) expires_at: Timestamp,
+    pub(super) expiry: Expiry,
     /// Counts the connection as one of its user's.
     pub(super) guard: ConnectionGuard,
 }
@@ -74,7 +74,7 @@ pub(super) async fn greet(
         caller: welcomed.caller,
         session: welcomed.session,
         plan: welcomed.plan,
-        expires_at: claims.expires_at,
+        expiry: door.core.expiry_of(&claims),
         guard,
     })
 }

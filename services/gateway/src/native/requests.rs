@@ -176,7 +176,7 @@ impl Connection {
         let claims = self.door.verifier.verify(&refresh.token).await;
         let outcome = match claims {
             Ok(claims) if claims.sub == *self.caller.id() => {
-                (self.expiry.at, self.expiry.told) = (claims.expires_at, false);
+                self.expiry = self.door.core.expiry_of(&claims);
                 self.session.stand_on(&claims);
                 Ok(Reply::Expiry(ExpiryReply { expires_at: claims.expires_at }))
             }

@@ -41,8 +41,8 @@ pub trait Participant: Send + Sync + 'static {
         None
     }
 
-    /// The deadline is over. It must then lie later, or be `None`.
-    fn due(&self) {}
+    /// The deadline is over, by this time. It must then lie later, or be `None`.
+    fn due(&self, _now: Instant) {}
 
     /// The client is gone from the namespace, for whatever reason. Called once, last.
     async fn closed(&self, departure: Departure);

@@ -305,7 +305,7 @@ impl Session for SocketSession {
             return Err(Broken("no namespace within the time allowed"));
         }
         let due = |inside: &&Inside| inside.participant.deadline().is_some_and(|at| now >= at);
-        self.inside().filter(due).for_each(|inside| inside.participant.due());
+        self.inside().filter(due).for_each(|inside| inside.participant.due(now));
         Ok(())
     }
 

@@ -152,6 +152,17 @@ impl WebSocket {
         String::from_utf8(frame.payload).expect("text")
     }
 
+    /// The next text that is no ping; pings are answered.
+    pub(crate) async fn next_packet(&mut self) -> String {
+        loop {
+            let text = self.text().await;
+            if text != "2" {
+                return text;
+            }
+            self.say("3").await;
+        }
+    }
+
     pub(crate) async fn expect(&mut self, text: &str) {
         assert_eq!(self.text().await, text);
     }

@@ -31,6 +31,7 @@ mod standalone;
 mod stock;
 mod strangers;
 mod talk;
+mod tokens;
 mod traces;
 mod unread;
 mod workload;

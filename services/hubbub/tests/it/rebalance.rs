@@ -1,13 +1,15 @@
 //! Gateways that are full ask sessions to move to one that has just started, and nobody loses anything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hubbub_testkit::{Balancer, Cluster, ClusterOptions, Node, Turn, eventually, sample};
 
 use crate::workload::{Workload, unlimited};
 
-const CLIENTS: usize = 90;
-/// A hundredth of thirty sessions a second; and the machine is busy.
+/// A hundred on each of three gateways. With a fourth the mean is 75: each has to let 14 go at least.
+const CLIENTS: usize = 300;
+const MOVES_MIN: usize = 42;
+/// What the fourth gateway is given to fill up, with the settings a gateway has by itself.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How many sessions each holds.
@@ -26,18 +28,19 @@ async fn fullest_to_mean(gateways: &[Node]) -> f64 {
     counts.into_iter().fold(0.0, f64::max) / mean
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a run")]
+fn print(counts: &[f64], took: Duration) {
+    println!("{counts:?} sessions on four gateways {took:.1?} after the fourth began");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fourth_gateway_fills_up_and_nothing_is_lost() {
-    let options = ClusterOptions { gateways: 3, spares: 1, ..unlimited() }
-        .with("HUBBUB_GATEWAY__REBALANCE__HOLD", "2s")
-        .with("HUBBUB_GATEWAY__REBALANCE__INTERVAL", "500ms")
-        .with("HUBBUB_GATEWAY__REBALANCE__EXCESS_MIN", "3")
-        .with("HUBBUB_GATEWAY__REGISTRY__RENEW_INTERVAL", "500ms");
+    let options = ClusterOptions { gateways: 3, spares: 1, ..unlimited() };
     let mut cluster = Cluster::start(options).await.expect("a cluster");
     let balancer = Balancer::start(Turn::FewestConnections).await.expect("a balancer");
     cluster.gateways.iter().for_each(|gateway| balancer.admit(gateway.address()));
     let urls = [format!("ws://{}", balancer.address())];
-    let workload = Workload::start_at(&urls, CLIENTS, 10).await;
+    let workload = Workload::start_at(&urls, CLIENTS, 60).await;
     let even = fullest_to_mean(&cluster.gateways).await;
     assert!(even < 1.1, "three gateways are evenly full: {even}");
 
@@ -47,14 +50,16 @@ async fn a_fourth_gateway_fills_up_and_nothing_is_lost() {
         balancer.admit(fourth.address());
         cluster.gateways.push(fourth);
         assert!(fullest_to_mean(&cluster.gateways).await > 1.15, "there is something to do");
+        let begun = Instant::now();
         eventually(PATIENCE, || async { fullest_to_mean(&cluster.gateways).await <= 1.15 }).await;
+        print(&sessions(&cluster.gateways).await, begun.elapsed());
     };
-    tokio::join!(fills_up, workload.talk(100, Duration::from_millis(200)));
+    tokio::join!(fills_up, workload.talk(45, Duration::from_secs(2)));
     let outcome = workload.judge().await;
-    assert_eq!(outcome.acked, CLIENTS * 100);
+    assert_eq!(outcome.acked, CLIENTS * 45);
     let connections = usize::try_from(outcome.connections).expect("some");
     let moves = connections - CLIENTS;
-    assert!(moves >= 9, "it filled up by moves, not by chance: {moves}");
+    assert!(moves >= MOVES_MIN, "it filled up by moves, not by chance: {moves}");
     assert!(moves <= CLIENTS, "nobody is sent to and fro: {moves}");
 }
 

@@ -77,6 +77,8 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("delivered", (Room, json!({"seq": 1}))),
         ("receipts", (Room, json!({"seq": 1}))),
         ("edits", (Room, json!({"seq": 1}))),
+        ("typing", (Room, json!({"on": true}))),
+        ("watch", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
         ("open_direct", (Somebody, json!({"peer": "bob"}))),
         ("create_room", (Oneself, json!({"name": "mine"}))),
         ("update_room", (Room, json!({"name": "taken over"}))),
@@ -212,7 +214,8 @@ async fn no_route_tells_a_stranger_anything() {
 /// Every gRPC method there is. The services believe their callers (gateways, who take the user from
 /// the token, and operators' tools), so nobody gets as far as a method without the service token. One
 /// that is new is to be judged in its service's own tests of strangers, and then named here.
-const METHODS: [(&str, &[&str]); 3] = [
+const METHODS: [(&str, &[&str]); 4] = [
+    ("hubbub.gateway.v1.RelayService", &["Poll", "Post", "Upgrade"]),
     (
         "hubbub.history.v1.HistoryService",
         &[
@@ -275,6 +278,7 @@ const METHODS: [(&str, &[&str]); 3] = [
             "MarkRead",
             "ListPublicRooms",
             "ListReceipts",
+            "CheckAcquaintance",
             "CheckMembers",
             "SetBlock",
         ],
@@ -300,12 +304,13 @@ async fn no_method_is_there_for_who_has_no_service_token() {
     let house = House::cluster(&[]).await;
     let cluster = house.cluster.as_ref().expect("a cluster");
     for (service, methods) in METHODS {
-        let node = match service.split('.').nth(1) {
-            Some("history") => &cluster.histories[0],
-            Some("identity") => &cluster.identities[0],
-            _ => &cluster.rooms[0],
+        let address = match service.split('.').nth(1).expect("a package") {
+            "gateway" => cluster.gateways[0].internal_address(),
+            "history" => cluster.histories[0].address(),
+            "identity" => cluster.identities[0].address(),
+            _ => cluster.rooms[0].address(),
         };
-        let address = format!("http://{}", node.address());
+        let address = format!("http://{address}");
         let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
         let channel = endpoint.connect().await.expect("it listens");
         for method in methods {

@@ -1,5 +1,5 @@
 -- What is held in a bucket. A user's record: v, the version of what was told of them last; t, what that
--- was: 'o'nline, 'a'way or 'f' for offline; l, their leases: session -> { when it ends, 'o' or 'a' }.
+-- was: 'o'nline, 'a'way or 'f' for offline; l, their leases: session -> { when it ends, 'o' or 'a', 1 once it was left }.
 local DUE, HELD, SEEN = KEYS[1], KEYS[2], KEYS[3]
 
 local function read(user)

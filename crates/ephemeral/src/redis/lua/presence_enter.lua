@@ -8,7 +8,8 @@ for at = 7, #ARGV do
 end
 for other, lease in pairs(record.l) do
   local node = other:match('^(.*)/')
-  if dead[node] then
+  -- One that was left only stands for somebody who may come back, and here they are.
+  if dead[node] or lease[3] then
     record.l[other] = nil
   elseif other ~= session and lease[1] > now then
     count = count + 1

@@ -5,7 +5,7 @@ for at = 3, #ARGV, 3 do
   local record = read(ARGV[at])
   local lease = record.l[ARGV[at + 1]]
   if lease then
-    lease[1] = math.min(lease[1], now + grace)
+    lease[1], lease[3] = math.min(lease[1], now + grace), 1
     settle(ARGV[at], record, now, kept, told)
   end
 end

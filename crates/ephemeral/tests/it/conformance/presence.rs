@@ -132,9 +132,15 @@ pub(crate) async fn nobody_has_more_leases_than_they_may(state: State) {
     assert_eq!(third, Entered::In(vec![]), "the dead do not count");
     let fourth = state.enter(&on("d", 1), &cap(&[]), TERMS).await.unwrap();
     assert_eq!(fourth, Entered::Full(["b", "c"].map(str::to_owned).into()));
-    state.leave(&[on("b", 1)], Duration::ZERO, TERMS).await.unwrap();
+    state.leave(&[on("b", 1)], TTL, TERMS).await.unwrap();
     let fourth = state.enter(&on("d", 1), &cap(&[]), TERMS).await.unwrap();
-    assert_eq!(fourth, Entered::In(vec![]));
+    assert_eq!(
+        fourth,
+        Entered::In(vec![]),
+        "who has left does not count, within the grace neither"
+    );
+    let fifth = state.enter(&on("e", 1), &cap(&[]), TERMS).await.unwrap();
+    assert_eq!(fifth, Entered::Full(["c", "d"].map(str::to_owned).into()));
 }
 
 pub(crate) async fn everybody_who_is_asked_for_is_answered(state: State) {
