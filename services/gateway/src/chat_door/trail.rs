@@ -12,6 +12,7 @@ use hubbub_client_protocol::{
 };
 use hubbub_domain::{Change, ChangeKind, ClientId, Rev, RoomId, UserId};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::codec;
 use crate::session::{Frame, Outbox, Tailor};
@@ -31,7 +32,7 @@ pub(super) struct Trail {
 #[derive(Default)]
 struct State {
     /// In the order of entering, the last one at the end.
-    rooms: Vec<(RoomId, Rev)>,
+    rooms: SmallVec<[(RoomId, Rev); 2]>,
     /// What this socket has said, when it does not want to hear itself.
     own: VecDeque<ClientId>,
 }

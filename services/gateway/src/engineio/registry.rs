@@ -87,7 +87,7 @@ pub(super) enum Way {
 
 #[derive(Default)]
 pub(super) struct Registry {
-    sessions: DashMap<Box<str>, Entry>,
+    sessions: DashMap<Arc<str>, Entry>,
     /// Counted apart: the map's own count looks at every shard.
     count: AtomicUsize,
 }
@@ -99,8 +99,9 @@ impl Registry {
             self.count.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        self.sessions.insert(sid.into(), entry);
-        Some(Place { registry: Arc::clone(self), sid: sid.into() })
+        let sid: Arc<str> = sid.into();
+        self.sessions.insert(Arc::clone(&sid), entry);
+        Some(Place { registry: Arc::clone(self), sid })
     }
 
     pub(super) fn get(&self, sid: &str) -> Option<Entry> {
@@ -120,7 +121,7 @@ impl Registry {
 /// A session's entry, gone when dropped.
 pub(super) struct Place {
     registry: Arc<Registry>,
-    pub(super) sid: Box<str>,
+    pub(super) sid: Arc<str>,
 }
 
 impl Place {

@@ -36,7 +36,8 @@ impl Wire {
     pub(super) async fn ready(&mut self, reading: Reading) -> Result<(), Ending> {
         match self {
             Self::Near(wire) => wire.ready(reading).await,
-            Self::Far(wire) => wire.ready(reading).await,
+            // Boxed: it is larger, and few sockets are far.
+            Self::Far(wire) => Box::pin(wire.ready(reading)).await,
         }
     }
 
