@@ -20,7 +20,7 @@ pub use node::Node;
 use node::{INTERNAL_LISTEN, NodeCommand};
 use tempfile::TempDir;
 
-use crate::{Postgres, Redis, free_port};
+use crate::{Postgres, Redis, free_port, silence};
 
 /// What tokens of a cluster are signed with, HS256.
 pub const SECRET: &str = "a secret that only the tests of a cluster share";
@@ -176,6 +176,17 @@ impl Cluster {
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         let services = self.rooms.iter().chain(&self.histories).chain(&self.identities);
         self.gateways.iter().chain(services)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in self.nodes().chain(&self.spares) {
+            // A spare that was never started has none.
+            if let Ok(log) = node.log() {
+                silence::assert_kept(node.name(), &log);
+            }
+        }
     }
 }
 

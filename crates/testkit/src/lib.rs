@@ -24,6 +24,7 @@ mod redis;
 mod redis_cluster;
 mod rollout;
 mod round_robin;
+pub mod silence;
 
 pub use balancer::{Balancer, Turn};
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};

@@ -2,16 +2,19 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::{Read as _, Seek as _},
     path::Path,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
 
-use hubbub_testkit::eventually;
+use hubbub_testkit::{eventually, silence};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tempfile::tempfile;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -53,6 +56,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 pub(crate) struct Serving {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    log: File,
     /// `client=127.0.0.1:1` by its name, of every listener so far.
     pub(crate) listeners: BTreeMap<String, String>,
 }
@@ -60,12 +64,22 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it and waits until it listens for `what`.
     pub(crate) async fn start(command: &mut Command, what: &str) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let log = tempfile().expect("a file");
+        let errors = log.try_clone().expect("a file");
+        let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().expect("it starts");
         let stdout = child.stdout.take().expect("piped");
         let lines = BufReader::new(stdout).lines();
-        let mut serving = Self { child, lines, listeners: BTreeMap::new() };
+        let mut serving = Self { child, lines, log, listeners: BTreeMap::new() };
         timeout(PATIENCE, serving.read_until(what)).await.expect("it listens in time");
         serving
+    }
+
+    /// Everything it has logged.
+    fn log(&mut self) -> std::io::Result<String> {
+        let mut log = String::new();
+        self.log.rewind()?;
+        self.log.read_to_string(&mut log)?;
+        Ok(log)
     }
 
     async fn read_until(&mut self, what: &str) {
@@ -105,5 +119,16 @@ impl Serving {
     pub(crate) async fn stop(mut self) {
         self.signal(Signal::SIGTERM);
         assert_eq!(self.ended().await.code(), Some(0));
+    }
+}
+
+impl Drop for Serving {
+    #[expect(clippy::print_stderr, reason = "what it said is part of why a test failed")]
+    fn drop(&mut self) {
+        let log = self.log().expect("a log");
+        if std::thread::panicking() {
+            eprintln!("{log}");
+        }
+        silence::assert_kept("hubbub", &log);
     }
 }
