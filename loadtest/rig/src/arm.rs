@@ -41,7 +41,10 @@ pub(crate) trait Arm: Send + Sync {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ArmKind {
+    /// Its clients come through the native door.
     Hubbub,
+    /// The same servers, whose clients come through the Socket.IO door.
+    HubbubSocketIo,
     SocketIoNode,
     SocketIoxide,
     /// A bare `write()` for every member: no server can be cheaper with one message at a time.
@@ -52,6 +55,7 @@ impl ArmKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Hubbub => "hubbub",
+            Self::HubbubSocketIo => "hubbub-socketio",
             Self::SocketIoNode => "socketio-node",
             Self::SocketIoxide => "socketioxide",
             Self::Floor => "floor",
@@ -69,12 +73,15 @@ impl ArmKind {
     pub(crate) fn chats(bench: &Bench) -> Vec<Self> {
         let node = bench.peers.socketio_node.as_ref().map(|_| Self::SocketIoNode);
         let oxide = bench.peers.socketioxide.as_ref().map(|_| Self::SocketIoxide);
-        [Some(Self::Hubbub), node, oxide].into_iter().flatten().collect()
+        let ours = [Self::Hubbub, Self::HubbubSocketIo];
+        ours.into_iter().chain(node).chain(oxide).collect()
     }
 
     pub(crate) async fn start(self, bench: &Bench) -> Result<Box<dyn Arm>> {
         Ok(match self {
-            Self::Hubbub => Box::new(Hubbub::start(bench.cluster()).await?),
+            Self::Hubbub | Self::HubbubSocketIo => {
+                Box::new(Hubbub::start_at(self, bench.cluster()).await?)
+            }
             Self::SocketIoNode | Self::SocketIoxide => {
                 Box::new(SocketIo::start(self, &bench.peers, 1, &[]).await?)
             }

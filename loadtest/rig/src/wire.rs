@@ -5,6 +5,7 @@
 //! numbers it needs in the bytes of a frame and parses nothing else.
 
 pub(crate) mod bare;
+pub(crate) mod chat;
 pub(crate) mod native;
 pub(crate) mod socketio;
 

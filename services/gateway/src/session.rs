@@ -55,14 +55,14 @@ pub(crate) trait Codec: Send + Sync + 'static {
 /// What only one session's frames have, beyond what all sessions of a door share. While a method runs
 /// nothing else of a room's order gets into the session's outbox, so it may number or stamp.
 pub(crate) trait Tailor: Send + Sync + 'static {
-    /// Puts the changes that follow `after` into the outbox, until its bound, each in the door's own
-    /// bytes or in others made from them. Returns how many were taken.
+    /// Puts the changes of a room that follow a revision into the outbox, until its bound: each in the
+    /// door's own frame, or in another made from it and from what it tells. Returns how many were taken.
     fn offer(
         &self,
         outbox: &Outbox,
-        room: RoomId,
-        after: Rev,
-        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+        place: (RoomId, Rev),
+        frames: &[Frame],
+        changes: &mut dyn Iterator<Item = &Change>,
     ) -> usize;
 
     /// Puts the newest page of a room in, from where its changes continue after `rev`.

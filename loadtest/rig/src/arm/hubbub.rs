@@ -1,4 +1,5 @@
-//! hubbub as an operator runs it: processes of their own for each role, Postgres with `fsync` on, Redis.
+//! hubbub as an operator runs it: processes of their own for each role, Postgres with `fsync` on, Redis. Its
+//! two doors are arms of their own, each with servers of its own.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -9,26 +10,37 @@ use hubbub_domain::{RoomKind, UserId};
 use hubbub_testkit::{Client, Cluster, ClusterOptions, token};
 
 use super::{Arm, ArmKind};
-use crate::wire::{Wire, native::Native};
+use crate::wire::{Wire, chat::Chat, native::Native};
 
 pub(crate) struct Hubbub {
     pub(crate) cluster: Cluster,
+    /// Through which door its clients come.
+    kind: ArmKind,
 }
 
 impl Hubbub {
+    /// For clients of the native door.
     pub(crate) async fn start(options: ClusterOptions) -> Result<Self> {
-        Ok(Self { cluster: Cluster::start(options).await? })
+        Self::start_at(ArmKind::Hubbub, options).await
+    }
+
+    /// For clients of the door that the kind names.
+    pub(crate) async fn start_at(kind: ArmKind, options: ClusterOptions) -> Result<Self> {
+        Ok(Self { cluster: Cluster::start(options).await?, kind })
     }
 }
 
 #[async_trait]
 impl Arm for Hubbub {
     fn kind(&self) -> ArmKind {
-        ArmKind::Hubbub
+        self.kind
     }
 
     fn wire(&self) -> Arc<dyn Wire> {
-        Arc::new(Native)
+        match self.kind {
+            ArmKind::HubbubSocketIo => Arc::new(Chat),
+            _ => Arc::new(Native),
+        }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

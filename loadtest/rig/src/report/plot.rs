@@ -17,8 +17,9 @@ use super::curve::Curve;
 const SIZE: (u32, u32) = (760, 460);
 
 /// The same colour for an arm in every plot, ours the first; told apart by those who see few colours.
-const COLOURS: [(&str, RGBColor); 4] = [
+const COLOURS: [(&str, RGBColor); 5] = [
     ("hubbub", RGBColor(0, 114, 178)),
+    ("hubbub-socketio", RGBColor(86, 180, 233)),
     ("socketioxide", RGBColor(213, 94, 0)),
     ("socketio-node", RGBColor(0, 158, 115)),
     ("floor", RGBColor(120, 120, 120)),

@@ -69,9 +69,12 @@ async fn start(kind: ArmKind, bench: &Bench) -> Result<Box<dyn Arm>> {
     let ping_ms = ping_interval(bench).as_millis().to_string();
     let ping = format!("{ping_ms}ms");
     Ok(match kind {
-        ArmKind::Hubbub => {
-            let options = bench.cluster().with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", &ping);
-            Box::new(Hubbub::start(options).await?)
+        ArmKind::Hubbub | ArmKind::HubbubSocketIo => {
+            let options = bench
+                .cluster()
+                .with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", &ping)
+                .with("HUBBUB_GATEWAY__SOCKETIO__ENGINE__PING_INTERVAL", &ping);
+            Box::new(Hubbub::start_at(kind, options).await?)
         }
         peer => {
             let settings = [("PING_INTERVAL_MS", ping_ms.as_str())];

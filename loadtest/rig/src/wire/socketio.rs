@@ -11,13 +11,19 @@ pub(crate) struct SocketIo {
     pub(crate) token: Token,
 }
 
-const PING: &[u8] = b"2";
-const PONG: &str = "3";
+/// What Engine.IO's server asks now and then, and what it is answered.
+pub(super) const PING: &[u8] = b"2";
+pub(super) const PONG: &str = "3";
+
+/// Asks for a WebSocket without a poll before it.
+pub(super) fn upgrade() -> Upgrade {
+    let path = "/socket.io/?EIO=4&transport=websocket".to_owned();
+    Upgrade { path, headers: Vec::new() }
+}
 
 impl Wire for SocketIo {
     fn upgrade(&self, _member: &Member) -> Option<Upgrade> {
-        let path = "/socket.io/?EIO=4&transport=websocket".to_owned();
-        Some(Upgrade { path, headers: Vec::new() })
+        Some(upgrade())
     }
 
     fn greeting(&self, member: &Member) -> Vec<Step> {

@@ -13,9 +13,9 @@ fn fan_out_is_measured_and_reported() {
         .iter()
         .find(|it| it["what"] == "CPU per delivery, room of 20, one at a time")
         .expect("a measure of the smoke run");
-    for arm in ["hubbub", "floor"] {
+    for arm in ["hubbub", "hubbub-socketio", "floor"] {
         let series = cpu["arms"].as_array().expect("a list");
-        let series = series.iter().find(|it| it["arm"] == arm).expect("both arms run");
+        let series = series.iter().find(|it| it["arm"] == arm).expect("all of ours run");
         assert!(series["rounds"][0].as_f64().expect("a figure") > 0.0, "{series}");
     }
     assert_eq!(report["goals"][0]["verdict"], "not_measured");
@@ -46,7 +46,9 @@ fn connections_are_measured() {
     let measures = report["measures"].as_array().expect("a list");
     for (scenario, what, arm) in [
         ("idle", "memory per idle session", "hubbub"),
+        ("idle", "memory per idle session", "hubbub-socketio"),
         ("storm", "CPU per session let in", "hubbub"),
+        ("storm", "CPU per session let in", "hubbub-socketio"),
         ("stalled", "p99 of the healthy", "stalled"),
         ("two-gateways", "deliveries per CPU-second", "two-gateways"),
     ] {

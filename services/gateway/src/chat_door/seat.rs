@@ -34,7 +34,7 @@ pub(super) struct Seat {
     /// Refusals for speed since an event last passed.
     refused_in_a_row: AtomicU32,
     /// Carried out once the client was told that it is in.
-    plan: Mutex<Option<Plan>>,
+    plan: Mutex<Option<Box<Plan>>>,
     counted: Option<ConnectionGuard>,
 }
 
@@ -57,7 +57,7 @@ impl Seat {
             echo: true,
             expiry: Mutex::new(expiry),
             refused_in_a_row: AtomicU32::new(0),
-            plan: Mutex::new(Some(plan)),
+            plan: Mutex::new(Some(Box::new(plan))),
             counted: None,
         }
     }
@@ -98,7 +98,7 @@ impl Participant for Seat {
         let Some(plan) = self.plan.lock().take() else { return };
         self.tell_entered();
         self.core.sessions.enter(&self.session);
-        self.core.start(&self.session, plan);
+        self.core.start(&self.session, *plan);
     }
 
     async fn event(&self, event: Event, ack: Option<Ack>) {

@@ -84,19 +84,23 @@ impl Trail {
         outbox.reply(codec::frame(&state.entered(), offset.as_deref()));
     }
 
+    /// Whether the frames that all share end with what this session will have come to.
+    fn shares(&self, state: &State, room: RoomId) -> bool {
+        !self.offsets || matches!(state.rooms[..], [(only, _)] if only == room)
+    }
+
     /// The frame of a change for this session alone, where it is not the one that all share.
-    fn frame(&self, state: &State, room: RoomId, change: &Change, shared: Frame) -> Frame {
+    fn frame(&self, state: &State, room: RoomId, change: &Change, shared: &Frame) -> Frame {
         let own = state.own_at(&self.user, change).is_some();
-        let alone = matches!(state.rooms[..], [(only, _)] if only == room);
-        if !own && (alone || !self.offsets) {
-            return shared;
+        if !own && self.shares(state, room) {
+            return shared.clone();
         }
         let offset = self.offsets.then(|| state.offset(Some((room, change.rev))));
         let bytes = match (own, &offset) {
             (false, Some(offset)) => codec::with_offset(&shared.bytes, offset),
             _ => codec::frame(&state.entered(), offset.as_deref()),
         };
-        Frame { bytes, trace: shared.trace }
+        Frame { bytes, trace: shared.trace.clone() }
     }
 }
 
@@ -117,6 +121,18 @@ impl State {
         Offset(rooms.collect()).to_string()
     }
 
+    /// What the session was told of a room, up to `last`.
+    fn note_told(&mut self, room: RoomId, last: Rev, mut own: Vec<(Rev, usize)>) {
+        if let Some((_, rev)) = self.rooms.iter_mut().find(|(known, _)| *known == room) {
+            *rev = last;
+        }
+        own.retain(|(rev, _)| *rev <= last);
+        own.sort_unstable_by_key(|(_, at)| std::cmp::Reverse(*at));
+        for (_, at) in own {
+            self.own.remove(at);
+        }
+    }
+
     fn own_at(&self, user: &UserId, change: &Change) -> Option<usize> {
         if self.own.is_empty() {
             return None;
@@ -133,26 +149,23 @@ impl Tailor for Trail {
     fn offer(
         &self,
         outbox: &Outbox,
-        room: RoomId,
-        after: Rev,
-        changes: &mut dyn Iterator<Item = (&Change, Frame)>,
+        (room, after): (RoomId, Rev),
+        frames: &[Frame],
+        changes: &mut dyn Iterator<Item = &Change>,
     ) -> usize {
         let mut state = self.state.lock();
         let mut own = Vec::new();
-        let frames = changes.map(|(change, shared)| {
-            own.extend(state.own_at(&self.user, change).map(|at| (change.rev, at)));
-            self.frame(&state, room, change, shared)
-        });
-        let taken = outbox.offer(&frames.collect::<Vec<_>>());
-        let last = Rev(after.0 + taken as u64);
-        if let Some((_, rev)) = state.rooms.iter_mut().find(|(known, _)| *known == room) {
-            *rev = last;
-        }
-        own.retain(|(rev, _)| *rev <= last);
-        own.sort_unstable_by_key(|(_, at)| std::cmp::Reverse(*at));
-        for (_, at) in own {
-            state.own.remove(at);
-        }
+        let taken = if state.own.is_empty() && self.shares(&state, room) {
+            // Most sessions: nothing is copied, and nothing of the frames counted.
+            outbox.offer(frames)
+        } else {
+            let tailored = changes.zip(frames).map(|(change, shared)| {
+                own.extend(state.own_at(&self.user, change).map(|at| (change.rev, at)));
+                self.frame(&state, room, change, shared)
+            });
+            outbox.offer(&tailored.collect::<Vec<_>>())
+        };
+        state.note_told(room, Rev(after.0 + taken as u64), own);
         taken
     }
 
@@ -207,8 +220,9 @@ mod tests {
 
     fn offer(trail: &Trail, outbox: &Outbox, room: RoomId, changes: &[Change]) -> usize {
         let after = Rev(changes[0].rev.0 - 1);
-        let frames = changes.iter().map(|change| (change, OffsetCodec.change(room, change).into()));
-        trail.offer(outbox, room, after, &mut { frames })
+        let frame = |change: &Change| OffsetCodec.change(room, change).into();
+        let frames: Vec<Frame> = changes.iter().map(frame).collect();
+        trail.offer(outbox, (room, after), &frames, &mut changes.iter())
     }
 
     /// The name of the event and its offset.

@@ -65,7 +65,8 @@ impl Transport {
     /// Waits for whatever comes first. May be dropped while it waits.
     pub(super) async fn next(&mut self, outbox: &Outbox, reading: Reading) -> Event {
         match self {
-            Self::Polling(polling) => Event::Polling(polling.next(outbox).await),
+            // Boxed: the others, who are many and wait for long, keep no room for it.
+            Self::Polling(polling) => Event::Polling(Box::pin(polling.next(outbox)).await),
             Self::WebSocket(wire) => {
                 let pending = wire.has_pending();
                 tokio::select! {

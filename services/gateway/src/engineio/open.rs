@@ -68,21 +68,20 @@ impl<P: Protocol> Engine<P> {
         let engine = self.clone();
         self.0.host.tasks.spawn(async move {
             let Ok(socket) = pending.socket().await else { return };
-            // A task of its own, as small as the session's future; see the native door.
-            engine.clone().0.host.tasks.spawn(engine.serve_websocket(socket, request));
+            engine.begin_websocket(socket, request);
         });
         Ok(response)
     }
 
-    async fn serve_websocket(self, socket: Socket, request: Request) {
+    /// The session is a task of its own: what the upgrade needed is given back before the long wait.
+    fn begin_websocket(&self, socket: Socket, request: Request) {
         let at = Instant::now();
         let wire = Wire::new(Carrier::Near(socket), self.0.config.payload_bytes_max);
         match self.session(request, Way::WebSocket, Transport::WebSocket(wire), at) {
             Ok(task) => {
                 let open = self.handshake(&task.place.sid, &[]);
                 task.outgoing.reply(encode::text(&open));
-                drop(self);
-                Box::pin(task.run()).await;
+                self.0.host.tasks.spawn(task.run());
             }
             Err(fault) => tracing::debug!(%fault, "a session was refused"),
         }
@@ -95,7 +94,7 @@ impl<P: Protocol> Engine<P> {
         way: Way,
         transport: Transport,
         at: Instant,
-    ) -> Result<Task<P::Session>, Fault> {
+    ) -> Result<Box<Task<P::Session>>, Fault> {
         let Inner { config, protocol, host, registry, .. } = &*self.0;
         let outbox = Arc::new(Outbox::new(config.outbox_bytes_max));
         let tokens = request.bearer.as_deref().into_iter().chain(in_query(&request.query));
@@ -109,7 +108,7 @@ impl<P: Protocol> Engine<P> {
         metrics::engine_sessions(registry.len());
         let outgoing = Outgoing { outbox, credentials };
         let opening = Opening { outgoing: outgoing.clone(), request: Arc::new(request), at };
-        Ok(Task {
+        Ok(Box::new(Task {
             config: Arc::clone(config),
             protocol: protocol.open(opening),
             outgoing,
@@ -118,7 +117,7 @@ impl<P: Protocol> Engine<P> {
             place,
             tasks: host.tasks.clone(),
             abort: host.abort.clone(),
-        })
+        }))
     }
 
     fn handshake(&self, sid: &str, upgrades: &[&str]) -> String {

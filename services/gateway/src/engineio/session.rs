@@ -56,7 +56,9 @@ enum Awaited {
 }
 
 impl<S: Session> Task<S> {
-    pub(super) async fn run(mut self) {
+    /// From the handshake to the end. The task and what its end needs have places of their own in memory:
+    /// a future keeps room for all it could come to for as long as the session lives.
+    pub(super) async fn run(mut self: Box<Self>) {
         let end = self.live().await;
         let reason = end.reason();
         metrics::engine_session_ended(reason.as_str());
@@ -65,7 +67,7 @@ impl<S: Session> Task<S> {
             _ => None,
         };
         tracing::debug!(reason = reason.as_str(), detail, "a session ended");
-        self.finish(end).await;
+        Box::pin(self.finish(end)).await;
     }
 
     async fn live(&mut self) -> End {
@@ -267,8 +269,8 @@ impl<S: Session> Task<S> {
         }
     }
 
-    async fn finish(self, end: End) {
-        let Self { outgoing, mut protocol, mut transport, place, .. } = self;
+    async fn finish(self: Box<Self>, end: End) {
+        let Self { outgoing, mut protocol, mut transport, place, .. } = *self;
         let reason = end.reason();
         if let End::Closing(closing) = &end {
             protocol.farewell(closing.code.come_back());

@@ -53,9 +53,8 @@ impl Follower {
         let given = match self.session.tailor() {
             None => outbox.offer(frames),
             Some(tailor) => {
-                let changes = changes.iter().map(|live| live.change.change());
-                let mut changes = changes.zip(frames.iter().cloned());
-                tailor.offer(outbox, run.room(), self.cursor, &mut changes)
+                let mut changes = changes.iter().map(|live| live.change.change());
+                tailor.offer(outbox, (run.room(), self.cursor), frames, &mut changes)
             }
         };
         self.cursor = Rev(self.cursor.0 + given as u64);

@@ -34,17 +34,22 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// From the upgrade to the end.
+    /// From the upgrade to the end. The beginning, the connection and its end have places of their own in
+    /// memory: a future keeps room for all it could come to for as long as the client is there.
     pub(super) async fn run(door: NativeDoor, socket: Socket, token: Option<String>) {
+        let Some(mut connection) = Box::pin(Self::begin(door, socket, token)).await else { return };
+        let ending = connection.live().await;
+        Box::pin(connection.end(ending)).await;
+    }
+
+    /// `None` when the client was not let in.
+    async fn begin(door: NativeDoor, socket: Socket, token: Option<String>) -> Option<Box<Self>> {
         let config = &door.core.config.session;
         let mut wire = Wire::new(socket, config.frame_bytes_max);
-        let greeting = tokio::time::timeout(
-            config.hello_timeout,
-            // Boxed: its state is gone before the long wait begins.
-            Box::pin(hello::greet(&door, &mut wire, token)),
-        );
+        let greeting =
+            tokio::time::timeout(config.hello_timeout, hello::greet(&door, &mut wire, token));
         let ending = match greeting.await {
-            Ok(Ok(admitted)) => return Self::serve(door, wire, admitted).await,
+            Ok(Ok(admitted)) => return Some(Box::new(Self::enter(door, wire, admitted))),
             Ok(Err(ending)) => ending,
             Err(_elapsed) => {
                 let reason = "no token and hello within the time allowed";
@@ -53,30 +58,33 @@ impl Connection {
         };
         metrics::session_ended(ending.name());
         wire.close(ending).await;
+        None
     }
 
-    async fn serve(door: NativeDoor, wire: Wire, admitted: Admitted) {
+    fn enter(door: NativeDoor, wire: Wire, admitted: Admitted) -> Self {
         let Admitted { caller, session, plan, expiry, guard } = admitted;
-        let core = Arc::clone(&door.core);
-        core.sessions.enter(&session);
-        core.start(&session, plan);
-        let mut connection = Self {
+        door.core.sessions.enter(&session);
+        door.core.start(&session, plan);
+        Self {
             door,
             wire,
             caller,
-            session: Arc::clone(&session),
+            session,
             requests: Requests::default(),
             expiry,
             pinged_at: None,
             _counted: guard,
-        };
-        let ending = connection.live().await;
-        connection.wire.take(session.outbox().close_line().into_iter().collect());
-        core.sessions.leave(&session);
-        core.end(&session);
+        }
+    }
+
+    async fn end(mut self: Box<Self>, ending: Ending) {
+        let (core, session) = (&self.door.core, &self.session);
+        self.wire.take(session.outbox().close_line().into_iter().collect());
+        core.sessions.leave(session);
+        core.end(session);
         metrics::session_ended(ending.name());
         tracing::debug!(ending = ending.name(), "a session ended");
-        connection.wire.close(ending).await;
+        self.wire.close(ending).await;
     }
 
     async fn live(&mut self) -> Ending {

@@ -165,7 +165,8 @@ impl Connection {
                 count(command, &outcome);
                 self.session.outbox().reply(codec::answer(&id, &outcome));
             }
-            Work::Refresh { id, refresh } => self.refresh(&id, &refresh).await?,
+            // Boxed: it is rare, and every connection would keep room for it.
+            Work::Refresh { id, refresh } => Box::pin(self.refresh(&id, &refresh)).await?,
         }
         Ok(())
     }
