@@ -18,6 +18,7 @@ mod people_house;
 mod people_refusals;
 mod presence;
 mod process;
+mod public_rooms;
 mod push;
 mod rebalance;
 mod receipts;
