@@ -16,6 +16,7 @@ mod native_door;
 mod people;
 mod people_house;
 mod people_refusals;
+mod polling;
 mod presence;
 mod process;
 mod public_rooms;

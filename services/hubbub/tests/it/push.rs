@@ -13,7 +13,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::line::{Line, Standalone};
+use crate::{
+    line::{Line, Standalone},
+    polling::Polling,
+};
 
 /// What a cluster's roles share, unless told.
 const TOKEN: &str = "a token that the roles share";
@@ -190,4 +193,19 @@ async fn services_reach_people_on_every_gateway_and_an_outage_is_an_error() {
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     let refused = scene.push_to_user("ben", push("x", "")).await.expect_err("nobody is told");
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn socketio_clients_are_told_on_every_gateway() {
+    let options = ClusterOptions::two_of_each(env!("CARGO_BIN_EXE_hubbub"));
+    let cluster = Cluster::start(options).await.expect("a cluster");
+    let client = Polling::open(&cluster.gateways[0].address()).await;
+    assert!(client.enters(&token("ann")).await.contains("40/chat,"));
+    let mut desk = desk(&cluster.gateways[1].internal_address()).await;
+    let push = Some(push("order.paid", r#"{"sum":"9.99"}"#));
+    let request = PushToUserRequest { user_id: "ann".to_owned(), push };
+    desk.push_to_user(request).await.expect("told");
+    let told = client.hears(r#"42/chat,["pushed","#).await;
+    let expected = r#"{"name":"order.paid","payload":{"sum":"9.99"},"pushId":"17"}"#;
+    assert!(told.contains(expected), "{told}");
 }

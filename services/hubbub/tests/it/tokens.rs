@@ -4,66 +4,15 @@
 use std::time::{Duration, Instant};
 
 use hubbub_testkit::token_for;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::people_house::{House, Person};
+use crate::{
+    people_house::{House, Person},
+    polling::Polling,
+};
 
 const CHATS: (Method, &str) = (Method::GET, "/v1/chats");
-
-/// A Socket.IO client that polls, word for word.
-struct Polling {
-    client: Client,
-    url: String,
-}
-
-impl Polling {
-    async fn open(house: &House) -> Self {
-        let url = format!("http://{}/socket.io/?EIO=4&transport=polling", house.gateway(0));
-        let client = house.client.clone();
-        let opened = client.get(&url).send().await.expect("answered").text().await.expect("text");
-        let handshake: Value = serde_json::from_str(&opened[1..]).expect("a handshake");
-        let sid = handshake["sid"].as_str().expect("an id");
-        Self { client, url: format!("{url}&sid={sid}") }
-    }
-
-    /// Posts a packet; the status.
-    async fn say(&self, packet: &str) -> u16 {
-        let posted = self.client.post(&self.url).body(packet.to_owned()).send().await;
-        posted.expect("answered").status().as_u16()
-    }
-
-    /// One poll: the status, and what it brought.
-    async fn hear(&self) -> (u16, String) {
-        let polled = self.client.get(&self.url).send().await.expect("answered");
-        (polled.status().as_u16(), polled.text().await.expect("text"))
-    }
-
-    /// Polls until something with these words comes, answering pings. Panics when the session ends before.
-    async fn hears(&self, words: &str) -> String {
-        loop {
-            let (status, heard) = self.hear().await;
-            if heard.contains(words) {
-                return heard;
-            }
-            assert_eq!(status, 200, "{heard} without {words}");
-            if heard.starts_with('2') {
-                self.say("3").await;
-            }
-        }
-    }
-
-    /// Asks to be let into `/chat`; the answer.
-    async fn enters(&self, token: &str) -> String {
-        assert_eq!(self.say(&format!("40/chat,{}", json!({"token": token}))).await, 200);
-        self.hears("/chat,").await
-    }
-
-    /// Polls until the session has ended.
-    async fn ended(&self) {
-        while self.hear().await.0 == 200 {}
-    }
-}
 
 /// Tokens that are none, made of alice's, and of one that she shares nothing with.
 fn bad_tokens(alice: &str, bob: &str) -> Vec<(&'static str, String)> {
@@ -94,13 +43,13 @@ async fn what_is_no_token_is_refused_at_every_door() {
             assert!(token.is_empty() || !answer.to_string().contains(&token), "{name}: {answer}");
         }
         assert_eq!(house.turned_away(0, &token).await, 4501, "{name}");
-        let client = Polling::open(&house).await;
+        let client = Polling::open(house.gateway(0)).await;
         let answer = client.enters(&token).await;
         assert!(answer.starts_with("44/chat,"), "{name}: {answer}");
         assert!(answer.contains(r#""code":"unauthenticated""#), "{name}: {answer}");
         assert!(token.is_empty() || !answer.contains(&token), "{name}: {answer}");
     }
-    let client = Polling::open(&house).await;
+    let client = Polling::open(house.gateway(0)).await;
     assert!(client.enters(&alice.access).await.contains(r#"40/chat,{"sid""#), "a good one passes");
     house.stop().await;
 }
@@ -108,7 +57,7 @@ async fn what_is_no_token_is_refused_at_every_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socketio_client_ends_with_its_token() {
     let house = House::cluster(&[("HUBBUB_AUTH__LEEWAY_SECONDS", "0")]).await;
-    let client = Polling::open(&house).await;
+    let client = Polling::open(house.gateway(0)).await;
     let entered = client.enters(&token_for("alice", Duration::from_secs(3))).await;
     assert!(entered.contains("40/chat,"), "{entered}");
     client.hears("41/chat,").await;
@@ -118,7 +67,7 @@ async fn a_socketio_client_ends_with_its_token() {
 async fn logging_out_everywhere_ends_socketio_clients_too() {
     let house = House::cluster(&[]).await;
     let alice: Person = house.register("alice").await;
-    let client = Polling::open(&house).await;
+    let client = Polling::open(house.gateway(0)).await;
     assert!(client.enters(&alice.access).await.contains("40/chat,"));
     let everywhere = (Method::POST, "/v1/auth/logout_everywhere");
     let begun = Instant::now();
@@ -127,7 +76,7 @@ async fn logging_out_everywhere_ends_socketio_clients_too() {
     assert_eq!(answer.0, 200, "{}", answer.1);
     print(begun.elapsed());
     // Whether the token still holds is asked once more right after the door has opened.
-    let again = Polling::open(&house).await;
+    let again = Polling::open(house.gateway(0)).await;
     let answer = again.enters(&alice.access).await;
     if !answer.starts_with("44/chat,") {
         again.ended().await;
