@@ -169,6 +169,14 @@ impl Redis {
         Ok(command.arg("SET").arg(name).arg(value).exec_async(&mut connection).await?)
     }
 
+    /// How often the server has read from its clients: a pipeline is read at once. Asking counts too.
+    pub async fn reads(&self) -> Result<usize> {
+        let mut connection = self.connection().await?;
+        let stats: String = redis::cmd("INFO").arg("stats").query_async(&mut connection).await?;
+        let reads = stats.lines().find_map(|line| line.strip_prefix("total_reads_processed:"));
+        Ok(reads.context("no statistics of reads")?.trim().parse()?)
+    }
+
     /// Each subscriber's connection, by its id, and its sharded subscriptions.
     pub async fn subscribers(&self) -> Result<BTreeMap<u64, u64>> {
         let mut connection = self.connection().await?;

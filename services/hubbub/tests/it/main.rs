@@ -5,6 +5,7 @@ mod chat;
 mod cluster;
 mod commands;
 mod config;
+mod cost;
 mod direct_rooms;
 mod drain;
 mod faults;

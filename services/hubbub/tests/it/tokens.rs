@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hubbub_testkit::token_for;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     people_house::{House, Person},
