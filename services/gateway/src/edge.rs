@@ -12,6 +12,7 @@
 mod address;
 mod admission;
 mod answer;
+mod body;
 mod caps;
 mod config;
 mod connection;

@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Config, Connection,
+    body::Unread,
     metrics::{self, Refused},
     refuse,
 };
@@ -81,7 +82,10 @@ impl Http {
         let answer = |mut request: Request<Incoming>| {
             handshake.end();
             request.extensions_mut().insert(connection.clone());
-            self.answer(router.clone(), request.map(Body::new))
+            let (head, body) = request.into_parts();
+            let (body, unread) = Unread::watch(body);
+            let answered = self.answer(router.clone(), Request::from_parts(head, body));
+            async move { unread.tell(answered.await) }
         };
         self.drive(stream, &handshake, answer).await;
     }

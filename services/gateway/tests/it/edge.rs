@@ -31,6 +31,7 @@ const GET: &str = "GET /who HTTP/1.1\r\nHost: localhost\r\n\r\n";
 fn router() -> Router {
     Router::new()
         .route("/who", get(async |ClientAddress(address): ClientAddress| address.to_string()))
+        .route("/refuse", post(async || StatusCode::FORBIDDEN))
         .route("/take", post(async |body: String| body.len().to_string()))
         .merge(ws_echo::router(Limits::default()))
 }
@@ -120,6 +121,26 @@ async fn large_heads_are_refused() {
     };
     let sent = timeout(DEADLINE, sent).await.expect("refused");
     assert!(sent < 20_000_000, "{sent} bytes");
+}
+
+#[tokio::test]
+async fn who_sends_more_than_is_read_is_told_that_the_connection_ends() {
+    let server = Server::start(config(), router());
+    let post = |path: &str, bytes: usize| {
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {bytes}\r\n\r\n")
+    };
+    let mut refused = connect(&server).await;
+    refused.write(post("/refuse", 1_000_000).as_bytes()).await;
+    refused.write(&[b'x'; 10_000]).await;
+    let answer = until_end(&mut refused).await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 403 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    // What was read to its end leaves the connection open for more.
+    let mut taken = connect(&server).await;
+    taken.write(format!("{}hello", post("/take", 5)).as_bytes()).await;
+    taken.write(GET.replacen("\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1).as_bytes()).await;
+    let answers = until_end(&mut taken).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
 }
 
 #[tokio::test]
