@@ -1,6 +1,7 @@
-//! A request's body that knows whether it was read to its end. When an answer comes before that, the
-//! connection cannot be used again, and the client has to be told: else it sends its next request into
-//! a connection that is being closed.
+//! Request bodies that nobody may read to their end. When an answer comes before that, the connection
+//! cannot be used again, and the client has to be told: else it sends its next request into a connection
+//! that is being closed. Small bodies are read before anybody looks at the request, so that a refusal
+//! costs nobody their connection.
 
 use std::{
     pin::Pin,
@@ -16,7 +17,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONNECTION},
     response::Response,
 };
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+
+/// Read at once, where the request says that there is no more.
+const SMALL_BYTES_MAX: u64 = 16 * 1024;
 
 struct Watched {
     body: Incoming,
@@ -51,20 +56,30 @@ impl HttpBody for Watched {
 pub(super) struct Unread(Option<Arc<AtomicBool>>);
 
 impl Unread {
-    pub(super) fn watch(body: Incoming) -> (Body, Self) {
-        if body.is_end_stream() {
-            return (Body::new(body), Self(None));
+    /// An error when a small body broke off.
+    pub(super) async fn watch(body: Incoming) -> Result<(Body, Self), hyper::Error> {
+        if body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES_MAX) {
+            let whole = body.collect().await?.to_bytes();
+            return Ok((Body::from(whole), Self(None)));
         }
         let ended = Arc::new(AtomicBool::new(false));
-        (Body::new(Watched { body, ended: Arc::clone(&ended) }), Self(Some(ended)))
+        let body = Watched { body, ended: Arc::clone(&ended) };
+        Ok((Body::new(body), Self(Some(ended))))
     }
 
     /// Says in the answer that the connection ends with it, if it does.
-    pub(super) fn tell(&self, mut response: Response) -> Response {
+    pub(super) fn tell(&self, response: Response) -> Response {
         let unread = self.0.as_ref().is_some_and(|ended| !ended.load(Ordering::Relaxed));
         if unread && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            ends(response)
+        } else {
+            response
         }
-        response
     }
+}
+
+/// Says in an answer that the connection ends with it.
+pub(super) fn ends(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

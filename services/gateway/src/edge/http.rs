@@ -4,8 +4,7 @@ use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, Request, StatusCode, header::CONNECTION},
+    http::{Request, StatusCode},
     response::Response,
 };
 use hubbub_domain::Fault;
@@ -18,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Config, Connection,
-    body::Unread,
+    body::{Unread, ends},
     metrics::{self, Refused},
     refuse,
 };
@@ -82,10 +81,7 @@ impl Http {
         let answer = |mut request: Request<Incoming>| {
             handshake.end();
             request.extensions_mut().insert(connection.clone());
-            let (head, body) = request.into_parts();
-            let (body, unread) = Unread::watch(body);
-            let answered = self.answer(router.clone(), Request::from_parts(head, body));
-            async move { unread.tell(answered.await) }
+            self.answer(router.clone(), request)
         };
         self.drive(stream, &handshake, answer).await;
     }
@@ -100,22 +96,26 @@ impl Http {
     ) {
         let answer = |_request: Request<Incoming>| {
             handshake.end();
-            let mut response = refuse(status, fault);
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            future::ready(response)
+            future::ready(ends(refuse(status, fault)))
         };
         self.drive(stream, &handshake, answer).await;
     }
 
-    async fn answer(&self, router: Router, request: Request<Body>) -> Response {
-        let Ok(answered) =
-            tokio::time::timeout(self.request_timeout, router.oneshot(request)).await
-        else {
+    async fn answer(&self, router: Router, request: Request<Incoming>) -> Response {
+        let answered = async {
+            let (head, body) = request.into_parts();
+            let Ok((body, unread)) = Unread::watch(body).await else {
+                let fault = Fault::bad_request("the body broke off");
+                return ends(refuse(StatusCode::BAD_REQUEST, &fault));
+            };
+            let answered = router.oneshot(Request::from_parts(head, body)).await;
+            unread.tell(answered.unwrap_or_else(|never| match never {}))
+        };
+        tokio::time::timeout(self.request_timeout, answered).await.unwrap_or_else(|_elapsed| {
             metrics::refused(Refused::RequestTimeout);
             let fault = Fault::unavailable("the request took too long");
-            return refuse(StatusCode::SERVICE_UNAVAILABLE, &fault);
-        };
-        answered.unwrap_or_else(|never| match never {})
+            ends(refuse(StatusCode::SERVICE_UNAVAILABLE, &fault))
+        })
     }
 
     async fn drive<F>(
