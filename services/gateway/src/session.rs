@@ -65,6 +65,9 @@ pub(crate) trait Tailor: Send + Sync + 'static {
         changes: &mut dyn Iterator<Item = &Change>,
     ) -> usize;
 
+    /// As [`Outbox::approach`], for what this needs.
+    fn approach(&self);
+
     /// Puts the newest page of a room in, from where its changes continue after `rev`.
     fn reset(&self, outbox: &Outbox, room: RoomId, rev: Rev, event: &Event);
 }
@@ -179,11 +182,11 @@ impl Session {
         self.manner.scope
     }
 
-    pub(crate) fn tailor(&self) -> Option<&dyn Tailor> {
-        self.manner.tailor.as_deref()
+    pub(crate) const fn tailor(&self) -> Option<&Arc<dyn Tailor>> {
+        self.manner.tailor.as_ref()
     }
 
-    pub(crate) fn outbox(&self) -> &Outbox {
+    pub(crate) const fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 

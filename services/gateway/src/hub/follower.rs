@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use hubbub_domain::{Rev, RoomId};
 
-use super::run::Run;
+use super::{Start, run::Run};
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
     metrics::{self, Cause},
-    session::Session,
+    session::{Codec, Outbox, Session, Tailor},
 };
 
 pub(super) struct Follower {
     pub(super) session: Arc<Session>,
+    /// These three are the session's. They are here so that giving a frame to one of thousands does not look
+    /// at its session, of which nothing is near.
+    outbox: Arc<Outbox>,
+    tailor: Option<Arc<dyn Tailor>>,
+    codec: &'static dyn Codec,
     /// The last revision it was given.
     pub(super) cursor: Rev,
     /// What the client knows means nothing: it is to be caught up by a reset.
@@ -39,22 +44,47 @@ pub(super) enum Given {
 }
 
 impl Follower {
+    /// One that continues after a revision, or anew.
+    pub(super) fn new(session: &Arc<Session>, start: Start) -> Self {
+        Self {
+            session: Arc::clone(session),
+            outbox: Arc::clone(session.outbox()),
+            tailor: session.tailor().cloned(),
+            codec: session.codec(),
+            cursor: match start {
+                Start::After(rev) => rev,
+                Start::Anew => Rev::ZERO,
+            },
+            anew: start == Start::Anew,
+            behind: false,
+            suspended: None,
+            cleared: Rev::ZERO,
+        }
+    }
+
+    /// Looks at what giving needs, a little before.
+    pub(super) fn approach(&self) {
+        self.outbox.approach();
+        if let Some(tailor) = &self.tailor {
+            tailor.approach();
+        }
+    }
+
     /// Gives what of a run follows the cursor. The user's own departure stops it; `last` is how far
     /// the room has come.
     pub(super) fn give(&mut self, run: &Run, last: Rev) -> Given {
-        let (mut changes, mut frames) = run.after(self.cursor, self.session.codec());
+        let (mut changes, mut frames) = run.after(self.cursor, self.codec);
         let departure = run.departure_after(self.cursor, self.session.user(), self.cleared);
         #[cfg(test)]
         let departure = departure.filter(|_| !planted::has(Bug::LeaveIgnored));
         if let Some(place) = departure {
             (changes, frames) = (&changes[..place], &frames[..place]);
         }
-        let outbox = self.session.outbox();
-        let given = match self.session.tailor() {
-            None => outbox.offer(frames),
+        let given = match &self.tailor {
+            None => self.outbox.offer(frames),
             Some(tailor) => {
                 let mut changes = changes.iter().map(|live| live.change.change());
-                tailor.offer(outbox, (run.room(), self.cursor), frames, &mut changes)
+                tailor.offer(&self.outbox, (run.room(), self.cursor), frames, &mut changes)
             }
         };
         self.cursor = Rev(self.cursor.0 + given as u64);

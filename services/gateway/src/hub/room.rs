@@ -27,7 +27,7 @@ use super::{
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
-    metrics::{self, Cause},
+    metrics::Cause,
     session::{Session, SessionId},
 };
 
@@ -57,6 +57,8 @@ pub(super) enum Attached {
 /// What came of a writer's turn.
 #[derive(Default)]
 pub(super) struct Turn {
+    /// Changes that were given.
+    pub(super) given: usize,
     /// Where to go on; none at the end.
     pub(super) next: Option<SessionId>,
     /// Users whose departure was told, and how far the room had come.
@@ -97,22 +99,11 @@ impl Room {
             session.forget_room(self.id);
             return Attached::Retired;
         }
-        let cursor = match start {
-            Start::After(rev) => rev,
-            Start::Anew => Rev::ZERO,
-        };
-        let mut follower = Follower {
-            session: Arc::clone(session),
-            cursor,
-            anew: start == Start::Anew,
-            behind: false,
-            suspended: None,
-            cleared: Rev::ZERO,
-        };
+        let mut follower = Follower::new(session, start);
         if let Phase::Live(stream) = &mut order.phase {
             // The follower's head may be newer than what the bus has brought so far.
-            stream.note_head(cursor);
-            if follower.anew || cursor < stream.last() {
+            stream.note_head(follower.cursor);
+            if follower.anew || follower.cursor < stream.last() {
                 follower.fall_behind(self.id, Cause::Entered);
             }
         }
@@ -248,19 +239,20 @@ impl Room {
     /// Gives news to the next of a writer's followers.
     pub(super) fn give(&self, writer: usize, news: &News, after: Option<SessionId>) -> Turn {
         let mut turn = Turn::default();
-        let mut given = 0;
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut part = self.parts[writer].lock();
-        for (place, (id, follower)) in part.range_mut((from, Bound::Unbounded)).enumerate() {
-            if place == TURN {
-                break;
+        let mut followers = part.range_mut((from, Bound::Unbounded)).take(TURN).peekable();
+        let mut given_to = 0;
+        while let Some((id, follower)) = followers.next() {
+            if let Some((_, coming)) = followers.peek() {
+                coming.approach();
             }
-            if place == TURN - 1 {
+            given_to += 1;
+            if given_to == TURN {
                 turn.next = Some(*id);
             }
-            given += self.give_one(follower, news, &mut turn);
+            turn.given += self.give_one(follower, news, &mut turn);
         }
-        metrics::delivered(given);
         turn
     }
 

@@ -73,16 +73,19 @@ impl Hub {
             let room = self.writers.next(writer).await;
             let news = room.order().take_news(writer);
             if let Some(news) = news {
-                self.give(&room, writer, &news).await;
+                let given = self.give(&room, writer, &news).await;
+                metrics::delivered(given);
                 self.measure(&news);
             }
         }
     }
 
-    async fn give(&self, room: &Room, writer: usize, news: &News) {
-        let mut after = None;
+    /// Gives news to all of a writer's followers; how many changes that came to.
+    async fn give(&self, room: &Room, writer: usize, news: &News) -> usize {
+        let (mut given, mut after) = (0, None);
         loop {
             let turn = room.give(writer, news, after);
+            given += turn.given;
             for (user, rev) in turn.departed {
                 self.ask_about(room, user, rev);
             }
@@ -90,7 +93,7 @@ impl Hub {
             tokio::task::yield_now().await;
             match turn.next {
                 Some(next) => after = Some(next),
-                None => return,
+                None => return given,
             }
         }
     }

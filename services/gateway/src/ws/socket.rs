@@ -10,12 +10,13 @@ use std::{
     io::{self, IoSlice, Read},
     net::Shutdown,
     ops::ControlFlow,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, RawFd},
     sync::Arc,
     task::{Context, Waker},
     time::Duration,
 };
 
+use nix::sys::socket::{MsgFlags, send};
 use smallvec::SmallVec;
 use socket2::SockRef;
 use tokio::{
@@ -202,7 +203,7 @@ impl Socket {
 
     /// A way to write from elsewhere. Whoever has several sees to it that only one writes at a time.
     pub(crate) fn writer(&self) -> Writer {
-        Writer(Arc::clone(&self.io))
+        Writer { descriptor: self.io.as_raw_fd(), io: Arc::clone(&self.io) }
     }
 
     /// Ends the connection in order: writes the queue, says that no more comes, and waits for the
@@ -239,7 +240,11 @@ impl Socket {
 
 /// The writing half of a [`Socket`], for those who do not own it.
 #[derive(Debug)]
-pub(crate) struct Writer(Arc<TcpStream>);
+pub(crate) struct Writer {
+    /// Of `io`, which keeps it open: what has to be looked at for a frame lies closer together.
+    descriptor: RawFd,
+    io: Arc<TcpStream>,
+}
 
 impl Writer {
     /// Writes what the socket takes at once, from the front on; how many bytes that was. What went
@@ -247,23 +252,23 @@ impl Writer {
     ///
     /// It asks the kernel and not tokio, whose record of what is ready lies elsewhere in memory: there
     /// are thousands of sockets, and each is written to while nothing of it is near.
-    pub(crate) fn write<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> usize {
-        let socket = SockRef::from(&*self.0);
-        let mut frames = frames.peekable();
+    pub(crate) fn write<'a>(&self, frames: impl ExactSizeIterator<Item = &'a [u8]>) -> usize {
+        let mut frames = frames;
+        if frames.len() == 1 {
+            // Less work for the kernel than a list of one.
+            let sent =
+                frames.next().map(|frame| send(self.descriptor, frame, MsgFlags::MSG_NOSIGNAL));
+            return sent.and_then(Result::ok).unwrap_or(0);
+        }
+        let socket = SockRef::from(&*self.io);
         let mut written = 0;
-        while let Some(first) = frames.next() {
-            let (sent, bytes) = if frames.peek().is_none() {
-                // Less work for the kernel than a list of one.
-                (socket.send(first), first.len())
-            } else {
-                let more = frames.by_ref().take(SLICES_MAX - 1);
-                let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
-                    std::iter::once(first).chain(more).map(IoSlice::new).collect();
-                let bytes = slices.iter().map(|slice| slice.len()).sum();
-                (socket.send_vectored(&slices), bytes)
-            };
-            written += sent.as_ref().copied().unwrap_or(0);
-            if sent.ok() != Some(bytes) {
+        while frames.len() > 0 {
+            let slices: SmallVec<[IoSlice<'_>; SLICES_MAX]> =
+                frames.by_ref().take(SLICES_MAX).map(IoSlice::new).collect();
+            let bytes = slices.iter().map(|slice| slice.len()).sum();
+            let sent = socket.send_vectored(&slices).ok();
+            written += sent.unwrap_or(0);
+            if sent != Some(bytes) {
                 break;
             }
         }
