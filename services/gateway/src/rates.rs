@@ -29,7 +29,7 @@ use tokio::{sync::Notify, time::Instant};
 use crate::config::UsersConfig;
 
 /// Between two calls to the cluster's accounts; what came meanwhile goes together.
-const COUNTED_EVERY: Duration = Duration::from_millis(20);
+const COUNTED_EVERY: Duration = Duration::from_millis(100);
 /// After a failure the accounts are left alone for so long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Users and classes whose spending waits to be counted. Beyond it only this node counts them.
@@ -209,7 +209,7 @@ mod tests {
     use hubbub_domain::{Code, SystemClock, UserId};
     use tokio::time::{Duration, Instant, advance, sleep};
 
-    use super::{Rates, TOLERANCE};
+    use super::{COUNTED_EVERY, Rates, TOLERANCE};
     use crate::config::UsersConfig;
 
     fn user(name: &str) -> UserId {
@@ -243,7 +243,7 @@ mod tests {
             assert_eq!(node.admit_other(&bob), Ok(()));
         }
         // Both parts have to be counted; on a clock that stands still this takes no time.
-        sleep(Duration::from_millis(100)).await;
+        sleep(2 * COUNTED_EVERY).await;
         let refused = nodes.iter().filter_map(|node| node.admit_other(&alice).err());
         let waits: Vec<_> = refused.filter_map(|fault| fault.retry_after).collect();
         let debt = Duration::from_secs(burst.into()) / config.requests_per_second.get();
