@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backends::{Appended, Backends, Entry, lane_of},
+    backends::{AppendWay, Appended, Backends, Entry, lane_of},
     config::AppenderConfig,
     metrics,
 };
@@ -34,7 +34,8 @@ impl Appender {
         let lanes = (0..config.lanes.get()).map(|number| {
             // At the bound a message is refused as `unavailable`: see `submit`.
             let (sender, receiver) = mpsc::channel(config.lane_messages_max);
-            let lane = Lane { key: number as u128, receiver, backends: backends.clone() };
+            let way = AppendWay::new(number as u128);
+            let lane = Lane { way, receiver, backends: backends.clone() };
             lifecycle.spawn("append lane", lane.run(config.batch_max, lifecycle.drain.clone()));
             sender
         });
@@ -60,7 +61,7 @@ impl Appender {
 }
 
 struct Lane {
-    key: u128,
+    way: AppendWay,
     receiver: mpsc::Receiver<(Entry, Done)>,
     backends: Backends,
 }
@@ -84,7 +85,7 @@ impl Lane {
             let (entries, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
             metrics::append_unqueued(entries.len());
             metrics::append_batch(entries.len());
-            match self.backends.append(self.key, entries).await {
+            match self.backends.append(&mut self.way, entries).await {
                 Ok(results) => {
                     done.into_iter().zip(results).for_each(|(done, result)| done(result));
                 }

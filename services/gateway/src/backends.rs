@@ -26,6 +26,7 @@ macro_rules! once {
     };
 }
 
+mod append;
 mod history;
 mod identity;
 mod room;
@@ -38,6 +39,7 @@ use hubbub_proto::{
 use hubbub_runtime::grpc::{Channel, RetryPolicy, Transport};
 
 use crate::grants::Grants;
+pub(crate) use append::AppendWay;
 pub(crate) use history::{
     Anchor, Appended, Entry, Heads, Marker, PageRequest, RoomHead, Standing, malformed, room_head,
 };
@@ -66,13 +68,15 @@ impl Backends {
 
     /// The history service, on the instance that this key prefers while it is healthy.
     pub(crate) fn history(&self, key: u128) -> HistoryServiceClient<Channel> {
-        HistoryServiceClient::new(self.history.pick(key))
-            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+        Self::history_over(self.history.pick(key))
     }
 
     fn history_any(&self) -> HistoryServiceClient<Channel> {
-        HistoryServiceClient::new(self.history.any())
+        Self::history_over(self.history.any())
+    }
+
+    fn history_over(channel: Channel) -> HistoryServiceClient<Channel> {
+        HistoryServiceClient::new(channel)
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
     }

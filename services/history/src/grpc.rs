@@ -2,6 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use hubbub_domain::{Code, Fault};
 use hubbub_proto::{
     history::v1::{self as wire, append_result, history_service_server::HistoryService},
@@ -9,9 +13,11 @@ use hubbub_proto::{
 };
 use hubbub_runtime::trace;
 use prost::Message as _;
-use tonic::{Request, Response, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    appends::Appends,
     changing::{Changed, Changing},
     lane::{Appending, Lanes},
     metrics, rules,
@@ -31,6 +37,8 @@ pub(crate) struct Service {
     pub store: Arc<dyn Store>,
     pub lanes: Lanes,
     pub changing: Changing,
+    /// Those who call are to go elsewhere: calls that last come to their end.
+    pub drain: CancellationToken,
 }
 
 /// Each sampled message goes on in a span of its own, as a batch has messages of many traces; what
@@ -53,11 +61,18 @@ fn continue_traces(messages: &mut [wire::NewMessage]) -> Vec<tracing::Span> {
 #[tonic::async_trait]
 impl HistoryService for Service {
     async fn append(&self, request: Request<wire::AppendRequest>) -> Answer<wire::AppendResponse> {
-        let mut messages = request.into_inner().messages;
-        let spans = continue_traces(&mut messages);
-        let appended = self.append_all(messages).await;
-        drop(spans);
-        answer(appended)
+        let appended = self.append_all(request.into_inner().messages).await;
+        answer(appended.map(|results| wire::AppendResponse { results }))
+    }
+
+    type AppendStreamStream = BoxStream<'static, Result<wire::AppendStreamResponse, Status>>;
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<wire::AppendStreamRequest>>,
+    ) -> Answer<Self::AppendStreamStream> {
+        let appends = Appends::new(self.clone(), request.into_inner());
+        Ok(Response::new(stream::unfold(appends, Appends::next).boxed()))
     }
 
     async fn edit(&self, request: Request<wire::EditRequest>) -> Answer<wire::EditResponse> {
@@ -131,11 +146,13 @@ impl HistoryService for Service {
 }
 
 impl Service {
-    async fn append_all(
+    /// One result per message.
+    pub(crate) async fn append_all(
         &self,
-        messages: Vec<wire::NewMessage>,
-    ) -> Result<wire::AppendResponse, Fault> {
+        mut messages: Vec<wire::NewMessage>,
+    ) -> Result<Vec<wire::AppendResult>, Fault> {
         validate::appends(messages.len())?;
+        let _spans = continue_traces(&mut messages);
         let mut valid = Vec::with_capacity(messages.len());
         let refusals: Vec<Option<Fault>> = messages
             .into_iter()
@@ -158,7 +175,7 @@ impl Service {
                 None => appended.next().expect("one answer per valid message"),
             })
             .collect();
-        whole_failure(&answers).map_or_else(|| Ok(append_response(answers)), Err)
+        whole_failure(&answers).map_or_else(|| Ok(results(answers)), Err)
     }
 
     async fn page(&self, request: &wire::GetPageRequest) -> Result<wire::GetPageResponse, Fault> {
@@ -273,7 +290,7 @@ fn whole_failure(answers: &[Appending]) -> Option<Fault> {
     answers.first().filter(|_| failed).and_then(|first| first.clone().err())
 }
 
-fn append_response(answers: Vec<Appending>) -> wire::AppendResponse {
+fn results(answers: Vec<Appending>) -> Vec<wire::AppendResult> {
     let results = answers.into_iter().map(|answer| wire::AppendResult {
         result: Some(match answer {
             Ok(appended) => append_result::Result::Appended(wire::Appended {
@@ -286,7 +303,7 @@ fn append_response(answers: Vec<Appending>) -> wire::AppendResponse {
             Err(fault) => append_result::Result::Refusal(refusal(fault)),
         }),
     });
-    wire::AppendResponse { results: results.collect() }
+    results.collect()
 }
 
 fn refusal(fault: Fault) -> wire::Refusal {

@@ -59,7 +59,7 @@ impl History {
         };
         lifecycle.spawn("history_sweep", sweeper.run(lifecycle.clone()));
         let changing = Changing { store: Arc::clone(&store), clock, lanes: lanes.clone() };
-        Self { service: Service { store, lanes, changing } }
+        Self { service: Service { store, lanes, changing, drain: CancellationToken::new() } }
     }
 
     /// Whether the store answers: for readiness.
@@ -67,9 +67,14 @@ impl History {
         self.service.store.epoch().await.map(drop)
     }
 
-    /// For a server, or for `Transport::local`.
+    /// For `Transport::local`.
     pub fn routes(&self) -> Routes {
-        let server = HistoryServiceServer::new(self.service.clone())
+        self.routes_until(CancellationToken::new())
+    }
+
+    /// For a server: calls that last come to their end when it drains.
+    pub(crate) fn routes_until(&self, drain: CancellationToken) -> Routes {
+        let server = HistoryServiceServer::new(Service { drain, ..self.service.clone() })
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         Routes::new(server)

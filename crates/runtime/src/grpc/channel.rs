@@ -47,6 +47,27 @@ impl Channel {
     pub(super) fn new(target: Target, outgoing: Arc<Outgoing>) -> Self {
         Self { target, outgoing }
     }
+
+    /// Whether both lead to the same server.
+    pub fn leads_where(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Remote(one), Target::Remote(other)) => Arc::ptr_eq(one, other),
+            (Target::Local(_), Target::Local(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Over a call that lasts an answer came: the server is as well as if it had answered a call.
+    pub fn note_answer(&self) {
+        if let Target::Remote(address) = &self.target {
+            address.ejection.succeeded();
+        }
+    }
+
+    /// Over a call that lasts an answer did not come in time: counts as when a call's deadline passes.
+    pub fn note_timeout(&self) {
+        self.target.timed_out();
+    }
 }
 
 impl Service<Request<Body>> for Channel {

@@ -98,21 +98,6 @@ pub(crate) struct Page {
 const HEADS_PER_CALL: usize = 5_000;
 
 impl Backends {
-    /// Stores messages in their order; one result for each. Repeating it is harmless, so it is
-    /// tried again while the deadline allows.
-    pub(crate) async fn append(
-        &self,
-        key: u128,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<Result<Appended, Fault>>, Fault> {
-        let count = entries.len();
-        let request =
-            wire::AppendRequest { messages: entries.into_iter().map(Into::into).collect() };
-        let response = repeatable!(self, self.history(key), append, request);
-        let results: Vec<_> = response.results.into_iter().map(appended).collect();
-        if results.len() == count { Ok(results) } else { Err(malformed()) }
-    }
-
     /// The heads of rooms; with a reader also what is unread.
     pub(crate) async fn heads(
         &self,
@@ -293,7 +278,7 @@ impl From<&Marker> for wire::RoomMarker {
     }
 }
 
-fn appended(result: wire::AppendResult) -> Result<Appended, Fault> {
+pub(super) fn appended(result: wire::AppendResult) -> Result<Appended, Fault> {
     match result.result.ok_or_else(malformed)? {
         append_result::Result::Appended(appended) => Ok(Appended {
             seq: Seq(appended.seq),

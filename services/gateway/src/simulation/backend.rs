@@ -34,6 +34,8 @@ pub(super) struct Backend {
     pub(super) bus: SimBus,
     pub(super) faults: Arc<Faults>,
     pub(super) trace: Arc<Trace>,
+    /// The history service is of a version that does not know lasting calls.
+    old_history: bool,
     wires: Wires,
     /// Held while a room's notices are delivered, so that they keep their order.
     notices: Mutex<BTreeMap<RoomId, Arc<tokio::sync::Mutex<()>>>>,
@@ -46,6 +48,7 @@ impl Backend {
             bus: SimBus::new(Wires { dice: wires.dice.fork(), ..wires.clone() }),
             faults: Arc::clone(&wires.faults),
             trace,
+            old_history: wires.dice.below(4) == 0,
             wires,
             notices: Mutex::default(),
         })

@@ -5,3 +5,4 @@ mod faults;
 mod instance;
 mod reading;
 mod refusals;
+mod streaming;

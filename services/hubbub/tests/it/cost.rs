@@ -1,11 +1,11 @@
-//! What it costs the other roles and Redis when somebody connects: the same, however many rooms they
-//! are in.
+//! What it costs the other roles and Redis when somebody connects (the same, however many rooms they are in),
+//! and when people talk.
 
 use std::time::Duration;
 
 use hubbub_client_protocol::{Command, CreateRoom, Created};
 use hubbub_domain::{RoomKind, UserId};
-use hubbub_testkit::{Client, Cluster, Node, token};
+use hubbub_testkit::{Client, Cluster, ClusterOptions, Node, token};
 use serde_json::Value;
 
 use crate::{line::Line, workload::unlimited};
@@ -27,8 +27,12 @@ async fn calls(cluster: &Cluster) -> usize {
 }
 
 async fn calls_of(node: &Node) -> usize {
+    count_calls(node, |line| !line.contains("Health")).await
+}
+
+async fn count_calls(node: &Node, which: impl Fn(&str) -> bool) -> usize {
     let (_, page) = node.admin().page("/metrics").await.expect("a page of metrics");
-    let served = page.lines().filter(|line| line.starts_with(CALLS) && !line.contains("Health"));
+    let served = page.lines().filter(|line| line.starts_with(CALLS) && which(line));
     served.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }
 
@@ -86,4 +90,26 @@ async fn spent(cluster: &Cluster) -> (usize, usize) {
 #[expect(clippy::print_stdout, reason = "the figures of a run")]
 fn print(rooms: usize, (calls, reads): (usize, usize)) {
     println!("connecting with {rooms} rooms: {calls} gRPC calls, Redis read {reads} times");
+}
+
+/// Who talks all the time is stored over a lasting call, also after history has gone and come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_does_not_cost_a_call() {
+    const MESSAGES: usize = 60;
+
+    let options = ClusterOptions { histories: 1, ..unlimited() };
+    let mut cluster = Cluster::start(options).await.expect("a cluster");
+    let alice = Client::start("alice", token("alice"), cluster.urls());
+    let room = alice.open_direct("bob").await;
+    for life in 0..2 {
+        for number in 0..MESSAGES {
+            alice.send(room, &format!("message {number} of life {life}")).await;
+            alice.settled(Duration::from_secs(30)).await;
+        }
+        // Calls, lasting or not: few, even if there is more than a second between some messages.
+        let appends = count_calls(&cluster.histories[0], |line| line.contains("/Append")).await;
+        assert!((1..MESSAGES / 2).contains(&appends), "{appends} calls for {MESSAGES} messages");
+        cluster.histories[0].kill().await;
+        cluster.histories[0].start_again().await.expect("it begins again");
+    }
 }

@@ -13,18 +13,18 @@ use std::{
 use hubbub_domain::{Code, Fault};
 use hubbub_proto::{
     history::v1::{
-        AppendRequest, AppendResponse, AppendResult, Appended, DeleteRequest, DeleteResponse,
-        EditRequest, EditResponse, GetHeadsRequest, GetHeadsResponse, GetPageRequest,
-        GetPageResponse, Head, ListChangesRequest, ListChangesResponse, ListEditsRequest,
-        ListEditsResponse, ListSendersRequest, ListSendersResponse, NewMessage, Rank,
-        RankRoomsRequest, RankRoomsResponse, RankedRoom, ReactRequest, ReactResponse, RoomHead,
-        RoomMarker, append_result, history_service_server::HistoryService, new_message::Content,
-        system_notice::Event,
+        AppendRequest, AppendResponse, AppendResult, AppendStreamRequest, AppendStreamResponse,
+        Appended, DeleteRequest, DeleteResponse, EditRequest, EditResponse, GetHeadsRequest,
+        GetHeadsResponse, GetPageRequest, GetPageResponse, Head, ListChangesRequest,
+        ListChangesResponse, ListEditsRequest, ListEditsResponse, ListSendersRequest,
+        ListSendersResponse, NewMessage, Rank, RankRoomsRequest, RankRoomsResponse, RankedRoom,
+        ReactRequest, ReactResponse, RoomHead, RoomMarker, append_result,
+        history_service_server::HistoryService, new_message::Content, system_notice::Event,
     },
     status_from_fault,
 };
 use parking_lot::Mutex;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 #[derive(Clone, Default)]
 pub(crate) struct Notebook {
@@ -140,6 +140,15 @@ impl HistoryService for Notebook {
             return Err(Status::unavailable("the answer was lost"));
         }
         Ok(Response::new(AppendResponse { results }))
+    }
+
+    type AppendStreamStream = BoxStream<AppendStreamResponse>;
+
+    async fn append_stream(
+        &self,
+        _: Request<Streaming<AppendStreamRequest>>,
+    ) -> Result<Response<Self::AppendStreamStream>, Status> {
+        Err(Status::unimplemented("not asked by the room service"))
     }
 
     async fn rank_rooms(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream::BoxStream};
 use hubbub_domain::{
     Change, ChangeKind, Fault, Head, MessageKind, Reaction, Rev, RoomId, Seq, Timestamp, UserId,
 };
@@ -11,7 +12,7 @@ use hubbub_proto::{
     },
     parse_client_id, parse_room_id, parse_user_id, status_from_fault, timestamp,
 };
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::Backend;
 
@@ -25,11 +26,30 @@ type Answer<T> = Result<Response<T>, Status>;
 #[async_trait]
 impl HistoryService for History {
     async fn append(&self, request: Request<wire::AppendRequest>) -> Answer<wire::AppendResponse> {
-        self.0.faults.request().await?;
-        let messages = request.into_inner().messages;
-        let results = messages.into_iter().map(|message| self.append_one(message)).collect();
-        self.0.faults.answer().await?;
+        let results = self.append_all(request.into_inner().messages).await?;
         Ok(Response::new(wire::AppendResponse { results }))
+    }
+
+    type AppendStreamStream = BoxStream<'static, Result<wire::AppendStreamResponse, Status>>;
+
+    async fn append_stream(
+        &self,
+        request: Request<Streaming<wire::AppendStreamRequest>>,
+    ) -> Answer<Self::AppendStreamStream> {
+        if self.0.old_history {
+            return Err(Status::unimplemented("simulated: an older version"));
+        }
+        self.0.faults.request().await?;
+        let service = Self(Arc::clone(&self.0));
+        let answers = request.into_inner().then(move |request| {
+            let service = Self(Arc::clone(&service.0));
+            async move {
+                let results = service.append_all(request?.messages).await?;
+                Ok(wire::AppendStreamResponse { results })
+            }
+        });
+        self.0.faults.answer().await?;
+        Ok(Response::new(answers.boxed()))
     }
 
     async fn edit(&self, request: Request<wire::EditRequest>) -> Answer<wire::EditResponse> {
@@ -146,6 +166,16 @@ impl HistoryService for History {
 }
 
 impl History {
+    async fn append_all(
+        &self,
+        messages: Vec<wire::NewMessage>,
+    ) -> Result<Vec<wire::AppendResult>, Status> {
+        self.0.faults.request().await?;
+        let results = messages.into_iter().map(|message| self.append_one(message)).collect();
+        self.0.faults.answer().await?;
+        Ok(results)
+    }
+
     fn append_one(&self, message: wire::NewMessage) -> wire::AppendResult {
         let result = match self.place(message) {
             Ok(appended) => append_result::Result::Appended(appended),
