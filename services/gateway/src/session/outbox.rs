@@ -115,6 +115,10 @@ impl Outbox {
     pub(crate) fn offer(&self, frames: &[Frame]) -> usize {
         let mut state = self.state.lock();
         let written = state.write_past(frames);
+        if written == frames.len() && state.bytes == 0 {
+            // The rule, and nothing else of the state was looked at.
+            return written;
+        }
         if state.ended {
             return frames.len();
         }
