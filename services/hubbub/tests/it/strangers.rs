@@ -220,6 +220,7 @@ const METHODS: [(&str, &[&str]); 5] = [
         "hubbub.history.v1.HistoryService",
         &[
             "Append",
+            "AppendStream",
             "Edit",
             "Delete",
             "React",
