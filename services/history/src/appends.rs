@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use hubbub_proto::{history::v1 as wire, status_from_fault};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, Streaming};
 
 use crate::grpc::Service;
@@ -17,6 +17,9 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 /// After so long it ends however busy it is: its connection may be one that is to be closed, and takes
 /// less than its grace (30 s) then.
 const AGE_MAX: Duration = Duration::from_secs(20);
+/// A batch that is not stored within this ends the call with an error, as a call of its own would at most
+/// last.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// A call in whose turn it is to read or to answer.
 pub(crate) struct Appends {
@@ -39,10 +42,12 @@ impl Appends {
         let requested = self.service.drain.run_until_cancelled(requested).await?.ok()?;
         let answer = match requested {
             Ok(request) => {
-                let appended = self.service.append_all(request?.messages).await;
-                appended
-                    .map(|results| wire::AppendStreamResponse { results })
-                    .map_err(|fault| status_from_fault(&fault))
+                let storing = timeout(ANSWER_MAX, self.service.append_all(request?.messages)).await;
+                match storing {
+                    Ok(Ok(results)) => Ok(wire::AppendStreamResponse { results }),
+                    Ok(Err(fault)) => Err(status_from_fault(&fault)),
+                    Err(_elapsed) => Err(Status::deadline_exceeded("the batch took too long")),
+                }
             }
             Err(status) => Err(status),
         };

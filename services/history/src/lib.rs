@@ -1,9 +1,8 @@
 //! The history service: gives every message its place in its room, keeps it, and pages it out again.
 //!
 //! An append goes `grpc` (one call, or `appends`, many in one) → `validate` → `lane` → `worker` (group
-//! commit) → [`store`], and behind
-//! the ack `publisher` → bus. What the bus was not told, the `sweeper` tells it. Edits, deletions
-//! and reactions are `changing`; reads go straight to the [`store`].
+//! commit) → [`store`], and behind the ack `publisher` → bus. What the bus was not told, the `sweeper` tells
+//! it. Edits, deletions and reactions are `changing`; reads go straight to the [`store`].
 
 mod appends;
 mod changing;

@@ -252,8 +252,7 @@ impl Writer {
     ///
     /// It asks the kernel and not tokio, whose record of what is ready lies elsewhere in memory: there
     /// are thousands of sockets, and each is written to while nothing of it is near.
-    pub(crate) fn write<'a>(&self, frames: impl ExactSizeIterator<Item = &'a [u8]>) -> usize {
-        let mut frames = frames;
+    pub(crate) fn write<'a>(&self, mut frames: impl ExactSizeIterator<Item = &'a [u8]>) -> usize {
         if frames.len() == 1 {
             // Less work for the kernel than a list of one.
             let sent =

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use hubbub_domain::RoomId;
 use hubbub_history::AppendConfig;
 use hubbub_proto::history::v1::{
-    self as wire, MemberJoined, SystemNotice, append_result, change, message, new_message,
-    system_notice,
+    self as wire, MemberJoined, SystemNotice, change, message, new_message, system_notice,
 };
 use hubbub_testkit::eventually;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::instance::{
     Instance, SOON, alone, append, append_one, body, config, database, heard, listen, message,
-    newest,
+    newest, told,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,15 +72,8 @@ async fn a_request_keeps_its_order_and_fails_entry_by_entry() {
         first,
     ];
     let results = append(&client, requests).await.expect("answered");
-    let told: Vec<_> = results
-        .iter()
-        .map(|result| match result {
-            append_result::Result::Appended(it) => format!("{} {}", it.seq, it.duplicate),
-            append_result::Result::Refusal(it) => it.code.clone(),
-        })
-        .collect();
     let expected = ["1 false", "1 false", "bad_request", "2 false", "too_large", "1 true"];
-    assert_eq!(told, expected);
+    assert_eq!(told(&results), expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

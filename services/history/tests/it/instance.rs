@@ -119,6 +119,15 @@ pub(crate) async fn append(
     Ok(results.into_iter().map(|it| it.result.expect("a result")).collect())
 }
 
+/// Of each message its `seq` and whether it was known, or why it was refused.
+pub(crate) fn told(results: &[append_result::Result]) -> Vec<String> {
+    let told = results.iter().map(|result| match result {
+        append_result::Result::Appended(it) => format!("{} {}", it.seq, it.duplicate),
+        append_result::Result::Refusal(it) => it.code.clone(),
+    });
+    told.collect()
+}
+
 /// Appends one message and returns its place.
 pub(crate) async fn append_one(client: &Client, message: NewMessage) -> Result<Appended, Fault> {
     match append(client, vec![message]).await?.remove(0) {

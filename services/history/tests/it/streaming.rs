@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::instance::{Client, SOON, alone, message, newest};
+use crate::instance::{Client, SOON, alone, message, newest, told};
 
 /// In one request.
 const MESSAGES_MAX: usize = 1_024;
@@ -38,14 +38,6 @@ impl Call {
         };
         Ok(answer?.map(results))
     }
-}
-
-fn told(results: &[append_result::Result]) -> Vec<String> {
-    let told = results.iter().map(|result| match result {
-        append_result::Result::Appended(it) => format!("{} {}", it.seq, it.duplicate),
-        append_result::Result::Refusal(it) => it.code.clone(),
-    });
-    told.collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
