@@ -69,6 +69,11 @@ pub(crate) fn later(moment: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_micros(moment.as_micros().saturating_add(micros))
 }
 
+pub(crate) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
+    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(moment.as_micros().saturating_sub(micros))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -192,8 +192,9 @@ pub struct Exchange {
     pub token: TokenHash,
     pub successor: TokenHash,
     pub at: Timestamp,
-    /// A token spent at this moment or later may be spent again.
-    pub spent_since: Timestamp,
+    /// A token spent at this moment or later may be spent again. `None` is no grace at all, also for
+    /// whoever's clock lags behind that of the instance that saw it spent.
+    pub spent_since: Option<Timestamp>,
     pub expires_at: Timestamp,
 }
 

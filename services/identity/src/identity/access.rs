@@ -10,7 +10,7 @@ use crate::{
     announcer::Ended,
     attempts::Origin,
     grants::{self, Grant, Renewed},
-    keys::later,
+    keys::{earlier, later},
     metrics,
     model::{RefreshToken, SessionId, User, UserKind},
     names::{self, GUEST_PREFIX, Name, Reserved},
@@ -160,15 +160,12 @@ impl Identity {
         self.keeps_accounts()?;
         let token = RefreshToken::parse(token).ok_or_else(spent)?;
         let (successor, now) = (RefreshToken::generate(), self.now());
-        let grace = i64::try_from(self.config().refresh_grace.as_micros()).unwrap_or(i64::MAX);
+        let grace = self.config().refresh_grace;
         let exchange = Exchange {
             token: token.hash(),
             successor: successor.hash(),
             at: now,
-            // A grace of nothing is none, also for two in the same microsecond.
-            spent_since: Timestamp::from_micros(
-                now.as_micros().saturating_sub(grace).saturating_add(1),
-            ),
+            spent_since: (!grace.is_zero()).then(|| earlier(now, grace)),
             expires_at: later(now, self.config().refresh_lifetime),
         };
         match self.store().spend(&exchange).await? {

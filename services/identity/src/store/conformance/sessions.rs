@@ -20,7 +20,7 @@ fn exchange(token: &RefreshToken, at: Timestamp) -> (Exchange, RefreshToken) {
         token: token.hash(),
         successor: successor.hash(),
         at,
-        spent_since: later(at, Duration::from_micros(1)),
+        spent_since: None,
         expires_at: later(at, HOUR),
     };
     (exchange, successor)
@@ -70,7 +70,7 @@ pub(super) async fn a_refresh_token_is_spent_once(store: Arc<dyn Store>) {
     assert!(expires_at > later(tick(), HOUR / 2));
     // Within its grace it gives another successor, and both hold.
     let (again, third) = exchange(&first, tick());
-    let again = Exchange { spent_since: Timestamp::from_micros(0), ..again };
+    let again = Exchange { spent_since: Some(Timestamp::from_micros(0)), ..again };
     assert!(matches!(store.spend(&again).await.expect("answers"), Spent::Renewed { .. }));
     for token in [second, third] {
         assert!(matches!(spend(&*store, &token).await.0, Spent::Renewed { .. }));

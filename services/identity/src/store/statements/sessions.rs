@@ -152,7 +152,9 @@ async fn take_token(
             .fetch_optional(connection)
             .await?;
     let Some((session, spent_at)) = spent else { return Ok(None) };
-    let again = spent_at.is_some_and(|at| at >= exchange.spent_since.as_micros());
+    let again = spent_at
+        .zip(exchange.spent_since)
+        .is_some_and(|(spent_at, since)| spent_at >= since.as_micros());
     Ok(Some((parse(&session, "a session id")?, again)))
 }
 
