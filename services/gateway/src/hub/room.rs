@@ -33,6 +33,9 @@ use crate::{
 
 /// Followers that are given something before others have their turn.
 const TURN: usize = 64;
+/// Followers whose memory is fetched together, before the first of them is given something: the
+/// processor waits for all of it once, instead of once for each.
+const NEAR: usize = 16;
 
 pub(crate) struct Room {
     id: RoomId,
@@ -241,17 +244,18 @@ impl Room {
         let mut turn = Turn::default();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut part = self.parts[writer].lock();
-        let mut followers = part.range_mut((from, Bound::Unbounded)).take(TURN).peekable();
-        let mut given_to = 0;
-        while let Some((id, follower)) = followers.next() {
-            if let Some((_, coming)) = followers.peek() {
-                coming.approach();
+        let followers = part.range_mut((from, Bound::Unbounded)).take(TURN);
+        let mut followers: SmallVec<[_; TURN]> = followers.collect();
+        if let [.., (last, _)] = followers[..]
+            && followers.len() == TURN
+        {
+            turn.next = Some(*last);
+        }
+        for near in followers.chunks_mut(NEAR) {
+            near.iter().for_each(|(_, follower)| follower.approach());
+            for (_, follower) in near {
+                turn.given += self.give_one(follower, news, &mut turn);
             }
-            given_to += 1;
-            if given_to == TURN {
-                turn.next = Some(*id);
-            }
-            turn.given += self.give_one(follower, news, &mut turn);
         }
         turn
     }

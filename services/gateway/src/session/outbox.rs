@@ -105,7 +105,7 @@ impl Outbox {
     }
 
     /// Looks at what [`offer`](Self::offer) needs, so that it is near by then: thousands of outboxes are
-    /// walked through, and the memory of one is fetched while the kernel is busy with the one before.
+    /// walked through, and the memory of several is fetched at the same time.
     pub(crate) fn approach(&self) {
         std::hint::black_box(self.state.is_locked());
     }
