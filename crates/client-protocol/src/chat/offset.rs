@@ -29,7 +29,9 @@ impl From<RoomId> for RoomMark {
 
 impl fmt::Display for RoomMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64.encode(self.0))
+        let mut chars = [0; MARK_CHARS];
+        let written = BASE64.encode_slice(self.0, &mut chars).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&chars[..written]).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -42,6 +44,22 @@ impl Offset {
     pub const ROOMS_MAX: usize = 64;
     /// What a client is given that has entered too many rooms.
     pub const NONE: &'static str = "-";
+
+    /// What an offset of these rooms is written as. It has nothing in it that JSON would escape.
+    pub fn write(
+        rooms: impl IntoIterator<Item = (RoomMark, Rev)>,
+        f: &mut impl fmt::Write,
+    ) -> fmt::Result {
+        f.write_char('@')?;
+        for (number, (mark, rev)) in rooms.into_iter().enumerate() {
+            if number > 0 {
+                f.write_char(',')?;
+            }
+            write!(f, "{mark}")?;
+            write_base36(f, rev.0)?;
+        }
+        Ok(())
+    }
 
     /// Reads what a client handed back. `None` when it says nothing, or not in this form.
     pub fn parse(text: &str) -> Option<Self> {
@@ -66,19 +84,11 @@ fn parse_entry(text: &str) -> Option<(RoomMark, Rev)> {
 
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("@")?;
-        for (number, (mark, rev)) in self.0.iter().enumerate() {
-            if number > 0 {
-                f.write_str(",")?;
-            }
-            mark.fmt(f)?;
-            write_base36(f, rev.0)?;
-        }
-        Ok(())
+        Self::write(self.0.iter().copied(), f)
     }
 }
 
-fn write_base36(f: &mut fmt::Formatter<'_>, mut number: u64) -> fmt::Result {
+fn write_base36(f: &mut impl fmt::Write, mut number: u64) -> fmt::Result {
     let mut digits = [0_u8; 13];
     let mut at = digits.len();
     loop {

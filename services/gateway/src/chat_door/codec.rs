@@ -4,6 +4,8 @@
 //! that room alone. That is most of them, and they share the frame; for others its end is replaced
 //! ([`with_offset`]), which costs a copy and no second encoding.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use hubbub_client_protocol::{
     Event,
@@ -62,19 +64,23 @@ pub(super) fn frame(told: &Told, offset: Option<&str>) -> Bytes {
     .expect("it has text keys only")
 }
 
+/// How an event ends behind its offset.
+const END: &[u8] = b"\"]";
+
 /// The same event as in `shared`, which ends with an offset, with another one.
 pub(super) fn with_offset(shared: &[u8], offset: &str) -> Bytes {
     let payload = &shared[head_bytes(shared)..];
     // An offset has no quotation mark in it: the last but one begins it.
     let quotes = payload.iter().enumerate().rev().filter(|(_, byte)| **byte == b'"');
     let begin = quotes.map(|(at, _)| at).nth(1).unwrap_or(payload.len());
-    let written = encode::text_with(payload.len() + offset.len(), |out| {
+    let Ok(written) = encode::text_with(begin + offset.len() + END.len() + 1, |out| {
         out.extend_from_slice(&payload[..begin]);
-        serde_json::to_writer(&mut *out, offset)?;
-        out.push(b']');
-        serde_json::Result::Ok(())
+        out.push(b'"');
+        out.extend_from_slice(offset.as_bytes());
+        out.extend_from_slice(END);
+        Ok::<(), Infallible>(())
     });
-    written.expect("a text can be written")
+    written
 }
 
 /// What stands before the payload of a server's frame (RFC 6455 section 5.2).

@@ -21,6 +21,9 @@ use crate::session::{Frame, Outbox, Tailor};
 /// echoed after all.
 const OWN_MAX: usize = 1_024;
 
+/// What a room takes in an offset, about.
+const OFFSET_BYTES: usize = 16;
+
 /// A session's way through its rooms. What every event needs comes first and lies close together.
 #[repr(C)]
 pub(super) struct Trail {
@@ -122,7 +125,9 @@ impl State {
             Some((coming, rev)) if coming == *room => (coming.into(), rev),
             _ => ((*room).into(), *rev),
         });
-        Offset(rooms.collect()).to_string()
+        let mut offset = String::with_capacity(self.rooms.len() * OFFSET_BYTES);
+        Offset::write(rooms, &mut offset).expect("a text takes what is written into it");
+        offset
     }
 
     /// What the session was told of a room, up to `last`.
@@ -170,7 +175,7 @@ impl Tailor for Trail {
                 own.extend(state.own_at(&self.user, change).map(|at| (change.rev, at)));
                 self.frame(&state, room, change, shared)
             });
-            outbox.offer(&tailored.collect::<Vec<_>>())
+            outbox.offer(&tailored.collect::<SmallVec<[_; 1]>>())
         };
         state.note_told(room, Rev(after.0 + taken as u64), own);
         taken
