@@ -30,7 +30,7 @@ const FULL: [Size; 4] = [
     Size { members: 2, single: (150, 150), bursts: (20, 20) },
     Size { members: 10, single: (150, 150), bursts: (20, 20) },
     Size { members: 100, single: (60, 70), bursts: (8, 9) },
-    Size { members: 1_000, single: (25, 100), bursts: (2, 4) },
+    Size { members: 1_000, single: (25, 200), bursts: (2, 4) },
 ];
 const SMOKE: [Size; 2] = [
     Size { members: 2, single: (50, 10), bursts: (10, 3) },

@@ -141,6 +141,9 @@ fn known(parts: &Parts, query: Vec<(String, String)>) -> Result<Request, Refused
     let address = parts.extensions.get::<ClientAddress>();
     let address = address.ok_or(Refused::BadRequest)?.0;
     let ours = ["EIO", "transport", "b64"];
-    let query = query.into_iter().filter(|(name, _)| !ours.contains(&&**name)).collect();
+    let mut query: Vec<_> =
+        query.into_iter().filter(|(name, _)| !ours.contains(&&**name)).collect();
+    // It stays as long as the session, and mostly nothing is left of it.
+    query.shrink_to_fit();
     Ok(Request { query, bearer: native::bearer(&parts.headers).map(str::to_owned), address })
 }

@@ -252,7 +252,9 @@ impl Room {
             turn.next = Some(*last);
         }
         for near in followers.chunks_mut(NEAR) {
-            near.iter().for_each(|(_, follower)| follower.approach());
+            for (_, follower) in &*near {
+                follower.approach();
+            }
             for (_, follower) in near {
                 turn.given += self.give_one(follower, news, &mut turn);
             }
