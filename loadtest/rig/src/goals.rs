@@ -52,6 +52,8 @@ pub(crate) enum Verdict {
     /// The aim, and the must with it.
     Aim,
     Must,
+    /// An aim without a must.
+    AimMissed,
     Missed,
     NotMeasured,
 }
@@ -282,6 +284,7 @@ impl Goal {
         match (holds(self.must), self.aim.is_some() && holds(self.aim)) {
             (false, _) => Verdict::Missed,
             (true, true) => Verdict::Aim,
+            (true, false) if self.must.is_none() => Verdict::AimMissed,
             (true, false) => Verdict::Must,
         }
     }
@@ -326,5 +329,12 @@ mod tests {
             assert_eq!(row.peer, "1.00 ms newest");
             assert_eq!(rows[0].verdict, Verdict::NotMeasured);
         }
+    }
+
+    #[test]
+    fn an_aim_without_a_must_is_met_or_missed() {
+        let goal = GOALS.iter().find(|goal| goal.must.is_none()).expect("idle memory");
+        assert_eq!(goal.verdict(1.0), Verdict::Aim);
+        assert_eq!(goal.verdict(1e6), Verdict::AimMissed);
     }
 }

@@ -65,13 +65,15 @@ pub fn signer(keys: &[StoredKey], now: Timestamp) -> Option<&StoredKey> {
 }
 
 pub(crate) fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(moment.as_micros().saturating_add(micros))
+    Timestamp::from_micros(moment.as_micros().saturating_add(micros(by)))
 }
 
 pub(crate) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
-    let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(moment.as_micros().saturating_sub(micros))
+    Timestamp::from_micros(moment.as_micros().saturating_sub(micros(by)))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ fn print_exponents(curves: &[Curve<'_>]) {
 fn cells(row: &Row) -> [String; 7] {
     let verdict = match row.verdict {
         Verdict::Aim => "aim met",
-        Verdict::Must if row.must.is_empty() => "aim missed",
         Verdict::Must => "met",
+        Verdict::AimMissed => "aim missed",
         Verdict::Missed => "MISSED",
         Verdict::NotMeasured => "not measured",
     };

@@ -67,7 +67,8 @@ pub(super) fn frame(told: &Told, offset: Option<&str>) -> Bytes {
 /// How an event ends behind its offset.
 const END: &[u8] = b"\"]";
 
-/// The same event as in `shared`, which ends with an offset, with another one.
+/// The same event as in `shared`, which ends with an offset, with another one. It must be one that JSON leaves as
+/// it is, as all are that [`Offset`] writes.
 pub(super) fn with_offset(shared: &[u8], offset: &str) -> Bytes {
     let payload = &shared[head_bytes(shared)..];
     // An offset has no quotation mark in it: the last but one begins it.

@@ -38,7 +38,7 @@ pub(super) struct Trail {
 struct State {
     /// In the order of entering, the last one at the end.
     rooms: SmallVec<[(RoomId, Rev); 2]>,
-    /// What this socket has said, when it does not want to hear itself: most do.
+    /// What this socket has said, when it does not want to hear itself. Most do want to.
     #[expect(clippy::box_collection, reason = "one word in most sessions, instead of four")]
     own: Option<Box<VecDeque<ClientId>>>,
 }
