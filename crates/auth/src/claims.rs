@@ -101,21 +101,30 @@ impl RawClaims {
     }
 }
 
-/// Whole seconds since the epoch; the far future is clamped to what a timestamp can hold.
+/// Seconds since the epoch, a fraction among them (RFC 7519 section 2, `NumericDate`). The far future is
+/// clamped to what a timestamp can hold.
 fn moment(claim: Option<&Value>, name: &'static str) -> Result<Option<Timestamp>, AuthError> {
     let Some(claim) = claim else { return Ok(None) };
-    let seconds = claim.as_u64().ok_or(AuthError::Claim(name))?;
-    let micros = i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    let micros = match claim.as_u64() {
+        Some(seconds) => i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
+        None => micros_of(claim).ok_or(AuthError::Claim(name))?,
+    };
     Ok(Some(Timestamp::from_micros(micros)))
 }
 
-/// The second a token was made in. Fractions are allowed here (RFC 7519 section 2), and nothing but
-/// the refusal of tokens that are too old is derived from it.
-fn made_at(claim: &Value) -> Option<Timestamp> {
+/// Microseconds of a number of seconds that is no whole one, or is written as if it were none (`1.8e9`).
+fn micros_of(claim: &Value) -> Option<i64> {
     let seconds = claim.as_f64().filter(|seconds| *seconds >= 0.0)?;
     #[expect(clippy::cast_possible_truncation, reason = "a cast from a float saturates")]
-    let seconds = seconds as i64;
-    Some(Timestamp::from_micros(seconds.saturating_mul(1_000_000)))
+    let micros = (seconds * 1e6) as i64;
+    Some(micros)
+}
+
+/// The second a token was made in. Nothing but the refusal of tokens that are too old is derived from it,
+/// so that a value of another type is passed over.
+fn made_at(claim: &Value) -> Option<Timestamp> {
+    let micros = micros_of(claim)?;
+    Some(Timestamp::from_micros(micros - micros % 1_000_000))
 }
 
 fn told(claim: Option<Value>) -> Option<String> {

@@ -166,7 +166,7 @@ impl Verifier {
 
     fn try_key(&self, token: &str, key: &Key) -> Result<Claims, AuthError> {
         let mut rules = Validation::new(key.algorithm.wire());
-        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        rules.set_required_spec_claims(&["iss", "aud", "sub"]);
         rules.set_issuer(&[&self.shared.issuer]);
         rules.set_audience(&[&self.shared.audience]);
         rules.validate_exp = false; // Judged by `RawClaims`, against our clock.
@@ -238,7 +238,7 @@ fn refusal(kind: &ErrorKind) -> AuthError {
         ErrorKind::InvalidIssuer => AuthError::Issuer,
         ErrorKind::InvalidAudience => AuthError::Audience,
         ErrorKind::MissingRequiredClaim(name) => {
-            let known = ["exp", "iss", "aud", "sub"].into_iter().find(|known| known == name);
+            let known = ["iss", "aud", "sub"].into_iter().find(|known| known == name);
             known.map_or(AuthError::Claims, AuthError::Claim)
         }
         ErrorKind::Base64(_) | ErrorKind::InvalidToken => AuthError::NotAToken,

@@ -2,6 +2,7 @@
 //! the right key unless the signature is the point, so that nothing hides behind a bad signature.
 
 use hubbub_auth::{AuthError, TOKEN_BYTES_MAX};
+use hubbub_domain::Timestamp;
 use serde_json::json;
 
 use crate::support::{NOW, base64url, claims_with, good_claims, hs256, hs256_texts, judged};
@@ -16,13 +17,36 @@ async fn a_good_token_passes() {
     assert_eq!(claims.session.as_deref(), Some("s1"));
 }
 
+/// A `NumericDate` with a fraction.
+fn seconds(whole: i64) -> f64 {
+    f64::from(i32::try_from(whole).expect("before 2038"))
+}
+
+#[tokio::test]
+async fn a_fraction_of_a_second_counts_in_every_time() {
+    for (text, micros) in
+        [("1796073600.5", 1_796_073_600_500_000), ("1.7960736e9", 1_796_073_600_000_000)]
+    {
+        let claims = good_claims().to_string();
+        let exp = format!("\"exp\":{}", NOW + 60);
+        assert!(claims.contains(&exp), "{claims}");
+        let body = claims.replace(&exp, &format!(r#""exp":{text},"nbf":0.25,"iat":1.75"#));
+        let claims = judged(&hs256_texts(r#"{"alg":"HS256"}"#, &body)).await.expect(text);
+        assert_eq!(claims.expires_at.as_micros(), micros, "{text}");
+        assert_eq!(claims.issued_at, Some(Timestamp::from_micros(1_000_000)));
+    }
+}
+
 #[tokio::test]
 async fn times_are_judged_with_leeway_and_without_rounding() {
     let bad = |name| Err(AuthError::Claim(name));
     let cases = [
         (json!({"exp": null}), bad("exp")),
         (json!({"exp": (NOW + 60).to_string()}), bad("exp")),
-        (json!({"exp": 1_800_000_000.5}), bad("exp")),
+        (json!({"exp": seconds(NOW) - 4.5}), Ok(())),
+        (json!({"exp": seconds(NOW) - 5.5}), Err(AuthError::Expired)),
+        (json!({"exp": 1e300}), Ok(())),
+        (json!({"exp": -0.5}), bad("exp")),
         (json!({"exp": -1}), bad("exp")),
         (json!({"exp": true}), bad("exp")),
         (json!({"exp": [NOW + 60]}), Err(AuthError::Claims)),
@@ -34,7 +58,9 @@ async fn times_are_judged_with_leeway_and_without_rounding() {
         (json!({"nbf": NOW + 5}), Ok(())),
         (json!({"nbf": "now"}), bad("nbf")),
         (json!({"nbf": -1}), bad("nbf")),
-        (json!({"nbf": 0.5}), bad("nbf")),
+        (json!({"nbf": 0.5}), Ok(())),
+        (json!({"nbf": seconds(NOW) + 4.5}), Ok(())),
+        (json!({"nbf": seconds(NOW) + 5.5}), Err(AuthError::NotYetValid)),
         (json!({"nbf": u64::MAX}), Err(AuthError::NotYetValid)),
     ];
     for (change, expected) in cases {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, future, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{Request, StatusCode},
+    http::{HeaderValue, Request, StatusCode, header::X_CONTENT_TYPE_OPTIONS},
     response::Response,
 };
 use hubbub_domain::Fault;
@@ -128,7 +128,7 @@ impl Http {
     {
         let service = service_fn(|request| {
             let response = answer(request);
-            async { Ok::<_, Infallible>(response.await) }
+            async { Ok::<_, Infallible>(taken_at_its_word(response.await)) }
         });
         let http = self.builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut http = pin!(http);
@@ -158,4 +158,13 @@ impl Http {
             }
         }
     }
+}
+
+/// Every answer has the content type it names and no other, whatever a browser thinks of its bytes.
+fn taken_at_its_word(mut response: Response) -> Response {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let nosniff = HeaderValue::from_static("nosniff");
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+    }
+    response
 }

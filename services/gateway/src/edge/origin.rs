@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use axum::http::{
     HeaderMap, HeaderValue, Method, Uri,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER},
+    header::{HOST, ORIGIN, RETRY_AFTER},
     uri::Authority,
 };
 use hubbub_domain::{Code, Fault};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// How long a browser may remember the answer to a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_mins(10);
@@ -79,7 +79,9 @@ impl Origins {
             // Cookies go with requests only from origins that were named, never from all.
             .allow_credentials(!self.any)
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+            // Tracing, error reporting and applications add headers of their own. What a header means is
+            // judged where it is read; the list would keep nothing out that the origin lets in.
+            .allow_headers(AllowHeaders::mirror_request())
             .expose_headers([RETRY_AFTER])
             .max_age(PREFLIGHT_MAX_AGE)
     }

@@ -236,13 +236,33 @@ async fn preflights_follow_the_list_of_origins() {
     let preflight = |origin: &str| {
         format!(
             "OPTIONS /take HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\
-             Access-Control-Request-Method: POST\r\n\r\n"
+             Access-Control-Request-Method: POST\r\n\
+             Access-Control-Request-Headers: authorization, traceparent, x-app\r\n\r\n"
         )
     };
     let granted = ask(&server, &preflight("https://app.example")).await.to_ascii_lowercase();
     assert!(granted.contains("access-control-allow-origin: https://app.example"), "{granted}");
+    let reflected = "access-control-allow-headers: authorization, traceparent, x-app\r\n";
+    assert!(granted.contains(reflected), "{granted}");
     let denied = ask(&server, &preflight("https://localhost")).await.to_ascii_lowercase();
     assert!(!denied.contains("access-control-allow-origin"), "{denied}");
+}
+
+#[tokio::test]
+async fn every_answer_is_to_be_taken_at_its_word() {
+    let server = Server::start(Config { connections_max: 1, ..config() }, router());
+    let preflight = "OPTIONS /take HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let nowhere = GET.replace("/who", "/nowhere");
+    let evil = GET.replace("\r\n\r\n", "\r\nOrigin: https://evil.example\r\n\r\n");
+    let told = |head: &str| head.to_ascii_lowercase().contains("x-content-type-options: nosniff");
+    for request in [GET, preflight, &nowhere, &evil] {
+        let head = ask(&server, request).await;
+        assert!(told(&head), "{head}");
+        eventually(DEADLINE, async || server.open.count() == 0).await;
+    }
+    let _full = Client::open(server.address).await;
+    let head = ask(&server, GET).await;
+    assert!(head.starts_with("HTTP/1.1 503 ") && told(&head), "{head}");
 }
 
 #[tokio::test]
