@@ -150,7 +150,7 @@ export type ConnectionState =
       readonly attempt: number;
       readonly code: number;
       readonly reason: string;
-      /** The browser says that there is no network: nothing is tried until it is back. */
+      /** The browser says that there is no network. It is tried all the same: browsers err. */
       readonly offline: boolean;
     }
   | {

@@ -10,19 +10,16 @@
  */
 
 import type { Client, ClientOptions } from "./api.js";
-import type { Auth, AuthOptions } from "./auth.js";
+import { HubbubClient } from "./client.js";
 
 export type * from "./api.js";
 export type * from "./auth.js";
+export { createAuth } from "./auth.js";
 export * from "./errors.js";
+export { indexedDbStore, memoryStore } from "./store.js";
 export type * from "./wire.js";
 
 /** Makes a client and connects it. */
 export function createClient(options: ClientOptions): Client {
-  throw new Error(`not implemented yet: ${String(options.url)}`);
-}
-
-/** Signs people in by REST. */
-export function createAuth(options: AuthOptions): Auth {
-  throw new Error(`not implemented yet: ${String(options.url)}`);
+  return new HubbubClient(options);
 }
