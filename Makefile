@@ -26,7 +26,7 @@ bench: ## hubbub measured against its peers: see loadtest/README.md
 faults: ## faults under load, judged: make faults SEED=7 DURATION=20m
 	cargo xtask faults $(ARGS)
 
-load: ## a k6 scenario: HUBBUB_URLS=… HUBBUB_SECRET=… make load SCENARIO=steady-chat
+load: ## a k6 scenario, with the k6 you have: HUBBUB_URLS=… HUBBUB_SECRET=… make load SCENARIO=steady-chat
 	cargo xtask k6 $(SCENARIO) $(ARGS)
 
 rolling-restart: ## three gateways replaced under load, judged

@@ -63,15 +63,16 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// A scenario of loadtest/k6 against the cluster that HUBBUB_URLS names; without one: where k6 is.
+    /// Run a scenario of loadtest/k6 with the machine's k6 against the cluster that HUBBUB_URLS names. Without a
+    /// scenario: list them.
     K6 {
-        /// The scenario's name, then what is passed on to k6.
+        /// The scenario's name, then arguments for k6.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Replace three gateways under k6's load, as the chart does, and judge what the clients saw.
+    /// Replace three gateways under load, with the chart's timings, and judge what the clients saw.
     RollingRestart {
-        /// Passed on: NAME=VALUE for the scenario.
+        /// Size of the load: CLIENTS=300 ROOMS=30 RATE=100 SECONDS=120.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

@@ -5,12 +5,12 @@ use std::thread::available_parallelism;
 
 use anyhow::Result;
 
-use crate::{command, tools};
+use crate::{command, load, tools};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
     tools::stock_clients()?;
-    tools::go::k6()?;
+    load::packages()?;
     tools::go::grpcurl()?;
     tools::grpc_python()?;
     tools::kubernetes::all()?;

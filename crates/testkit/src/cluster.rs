@@ -24,6 +24,8 @@ use crate::{Postgres, Redis, free_port, silence};
 
 /// What tokens of a cluster are signed with, HS256.
 pub const SECRET: &str = "a secret that only the tests of a cluster share";
+/// The token with which the roles of such a cluster call each other (`grpc.token`).
+pub const GRPC_TOKEN: &str = "a token that the roles share";
 
 /// How many of each role.
 #[derive(Clone, Debug)]
@@ -82,6 +84,19 @@ impl ClusterOptions {
         self
     }
 
+    /// Rate limits that no test reaches.
+    #[must_use]
+    pub fn without_rate_limits(self) -> Self {
+        const LIMITS: [&str; 5] = [
+            "HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND",
+            "HUBBUB_GATEWAY__USERS__SENDS_BURST",
+            "HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND",
+            "HUBBUB_GATEWAY__USERS__REQUESTS_BURST",
+            "HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND",
+        ];
+        LIMITS.iter().fold(self, |options, name| options.with(name, "100000"))
+    }
+
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_string()));
@@ -114,7 +129,7 @@ impl Cluster {
         let database = postgres.database().await?;
         let mut settings = vec![
             ("HUBBUB_AUTH__SECRET".to_owned(), SECRET.to_owned()),
-            ("HUBBUB_GRPC__TOKEN".to_owned(), "a token that the roles share".to_owned()),
+            ("HUBBUB_GRPC__TOKEN".to_owned(), GRPC_TOKEN.to_owned()),
         ];
         settings.extend(options.settings.clone());
         let stores = [

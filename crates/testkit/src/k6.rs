@@ -1,4 +1,5 @@
-//! Scenarios of `loadtest/k6`, run by the real k6.
+//! Runs of the scenarios in `loadtest/k6`: under the small harness on Node that lies beside them, or under a k6
+//! that the machine has.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,34 +16,74 @@ use crate::{SECRET, process::Process};
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// A run of a scenario. It ends when it is dropped.
+/// The program that runs a scenario.
+#[derive(Clone, Debug)]
+pub enum K6Runner {
+    /// `loadtest/k6/harness`, on Node: the part of k6's API that the scenarios use.
+    Harness,
+    /// k6 itself.
+    K6(PathBuf),
+}
+
+impl K6Runner {
+    /// The k6 of this machine: the program that `K6_BIN` names, else `k6` on the search path. The project neither
+    /// fetches nor builds it.
+    pub fn installed() -> Option<Self> {
+        let named = std::env::var_os("K6_BIN").filter(|name| !name.is_empty()).map(PathBuf::from);
+        named.or_else(|| find("k6")).map(Self::K6)
+    }
+
+    fn command(&self, script: &Path, folder: &Path) -> Result<Command> {
+        match self {
+            Self::Harness => {
+                let node = find("node").context("Node 20 or newer is not on the search path")?;
+                ensure!(
+                    folder.join("node_modules/@swc").is_dir(),
+                    "the packages of loadtest/k6 are missing: run `npm ci` there, or `cargo xtask test`"
+                );
+                let mut command = Command::new(node);
+                command.arg(folder.join("harness/run.mjs"));
+                Ok(command)
+            }
+            Self::K6(program) => {
+                let mut command = Command::new(program);
+                let quiet = ["--no-usage-report", "--quiet", "--no-color"];
+                command.arg("run").args(quiet).args(["--address", "127.0.0.1:0"]);
+                Ok(command)
+            }
+        }
+        .map(|mut command: Command| {
+            command.arg(script);
+            command
+        })
+    }
+}
+
+/// A scenario that runs. The process ends when this is dropped.
 pub struct K6 {
     process: Process,
     scratch: TempDir,
 }
 
-/// What a run came to.
+/// The end of a run.
 #[derive(Debug)]
 pub struct K6Outcome {
     /// Every threshold held.
     pub passed: bool,
-    /// What it printed.
+    /// Standard output and standard error.
     pub output: String,
 }
 
 impl K6 {
-    /// Starts a scenario by its name, with its settings (`CLIENTS` and the like) over those for a
-    /// cluster of the kit. `cargo xtask test` and `cargo xtask k6` install k6.
-    pub fn start(scenario: &str, settings: &[(&str, String)]) -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let program = program(&root)?;
-        let script = root.join("loadtest/k6/scenarios").join(format!("{scenario}.ts"));
+    /// Starts a scenario by its name. `settings` (`CLIENTS` and the like) come on top of the secret of the kit's
+    /// clusters.
+    pub fn start(runner: &K6Runner, scenario: &str, settings: &[(&str, String)]) -> Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../loadtest/k6");
+        let script = folder.join("scenarios").join(format!("{scenario}.ts"));
         ensure!(script.is_file(), "there is no scenario {scenario}");
         let scratch = tempfile::Builder::new().prefix("hubbub-k6-").tempdir()?;
-        let mut command = Command::new(program);
+        let mut command = runner.command(&script, &folder)?;
         command
-            .args(["run", "--no-usage-report", "--quiet", "--no-color", "--address", "127.0.0.1:0"])
-            .arg(script)
             .current_dir(scratch.path())
             .env_clear()
             .env("HOME", scratch.path())
@@ -62,7 +103,7 @@ impl K6 {
                 break status;
             }
             if Instant::now() > end {
-                bail!("k6 did not end within {patience:?}: {}", self.process.log_end());
+                bail!("the scenario did not end within {patience:?}: {}", self.process.log_end());
             }
             sleep(POLL).await;
         };
@@ -75,8 +116,8 @@ fn log(scratch: &TempDir) -> PathBuf {
     scratch.path().join("output.log")
 }
 
-/// The repository's own k6, which is of the version that the scripts were checked for.
-fn program(root: &Path) -> Result<PathBuf> {
-    let ours = root.join(".tools/bin/k6");
-    ours.is_file().then_some(ours).context("k6 is not in .tools/bin: `cargo xtask k6` builds it")
+/// A program on the search path.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

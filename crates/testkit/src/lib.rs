@@ -25,16 +25,17 @@ mod redis_cluster;
 mod rollout;
 mod round_robin;
 pub mod silence;
+pub mod workload;
 
 pub use balancer::{Balancer, Turn};
 pub use chaos_proxy::{Blow, ChaosProxy, Direction, Faults, Flow, Toll};
 pub use client::Client;
 pub use cluster::{
-    Admin, Cluster, ClusterOptions, Network, NetworkKind, Node, SECRET, Way, sample, token,
-    token_for, verifier,
+    Admin, Cluster, ClusterOptions, GRPC_TOKEN, Network, NetworkKind, Node, SECRET, Way, sample,
+    token, token_for, verifier,
 };
 pub use eventually::eventually;
-pub use k6::{K6, K6Outcome};
+pub use k6::{K6, K6Outcome, K6Runner};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use redis::{ClientKind, Redis};

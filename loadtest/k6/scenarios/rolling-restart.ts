@@ -1,6 +1,5 @@
-// Every gateway is replaced while people talk, and in the middle of it they talk twice as much. Start it, then
-// start the rollout (`kubectl rollout restart`); on one machine `cargo xtask rolling-restart` does both. Nobody may lose
-// anything, and nobody may have to come back more than once.
+// Every gateway is replaced while clients talk; in the middle the rate doubles. Start this, then start the rollout
+// (`kubectl rollout restart`). No client may lose a message or reconnect more than once.
 
 import type { Options } from 'k6/options';
 

@@ -18,11 +18,6 @@ const GO_SHA256: &str = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5
 /// The oldest that builds what is in `xtask/go`.
 const GO_MINOR_MIN: u32 = 26;
 
-/// k6, which runs `loadtest/k6`.
-pub(crate) fn k6() -> Result<PathBuf> {
-    program("k6", "go.k6.io/k6/v2", "two to four minutes")
-}
-
 /// grpcurl, with which the calls of docs/grpc.md are tried.
 pub(crate) fn grpcurl() -> Result<PathBuf> {
     program("grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl", "a minute or two")

@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool talks")]
 
 use anyhow::{Context as _, Result};
-use hubbub_testkit::{Cluster, ClusterOptions, Node, token};
+use hubbub_testkit::{Cluster, ClusterOptions, GRPC_TOKEN, Node, SECRET, token};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -31,15 +31,27 @@ fn introduce(cluster: &Cluster) {
     }
     println!("  postgres   {}", cluster.database());
     println!("  redis      {}", cluster.redis.url());
+    println!("\nSettings for the k6 scenarios (loadtest/k6/README.md), in another terminal:\n");
+    println!("export HUBBUB_URLS={}", addresses(&cluster.gateways, "http://"));
+    println!("export HUBBUB_SECRET='{SECRET}'");
+    println!("export HUBBUB_ROOM={}", addresses(&cluster.rooms, ""));
+    println!("export HUBBUB_HISTORY={}", addresses(&cluster.histories, ""));
+    println!("export HUBBUB_GRPC_TOKEN='{GRPC_TOKEN}'");
+    println!("make load SCENARIO=smoke");
     let [first, .., last] = &cluster.gateways[..] else { return };
     println!(
-        "\nTokens for two people, good for an hour, and both asking for their room, each at another \
-         gateway;\nthey get the same one:\n\nALICE={}\nBOB={}\n{}\n{}\n\nCtrl-C stops all of it.",
+        "\nTokens for two people, valid for an hour. Each asks another gateway for their direct room; both \
+         get the same one:\n\nALICE={}\nBOB={}\n{}\n{}\n\nCtrl-C stops all of it.",
         token("alice"),
         token("bob"),
         open_direct(first, "$ALICE", "bob"),
         open_direct(last, "$BOB", "alice"),
     );
+}
+
+fn addresses(nodes: &[Node], scheme: &str) -> String {
+    let addresses = nodes.iter().map(|node| format!("{scheme}{}", node.address()));
+    addresses.collect::<Vec<_>>().join(",")
 }
 
 fn open_direct(gateway: &Node, token: &str, peer: &str) -> String {

@@ -5,6 +5,7 @@ mod compose;
 mod dashboards;
 mod golden;
 mod image;
+mod load;
 mod metrics;
 mod policy;
 mod readme;
