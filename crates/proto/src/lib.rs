@@ -2,9 +2,11 @@
 //! and the one place where a [`Fault`](hubbub_domain::Fault) becomes a gRPC status and back.
 
 mod convert;
+mod epoch;
 mod status;
 
 pub use convert::{from_timestamp, parse_client_id, parse_room_id, parse_user_id, timestamp};
+pub use epoch::epoch_tag;
 pub use status::{fault_from_status, status_from_fault};
 
 pub use generated::{bus, gateway, history, identity, presence, room};

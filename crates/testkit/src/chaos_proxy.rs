@@ -75,6 +75,7 @@ pub enum Blow {
 #[derive(Debug)]
 pub struct ChaosProxy {
     address: SocketAddr,
+    upstream: watch::Sender<Arc<str>>,
     faults: watch::Sender<Faults>,
     blows: broadcast::Sender<Blow>,
     connections: TaskTracker,
@@ -88,6 +89,7 @@ impl ChaosProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let proxy = Self {
             address: listener.local_addr()?,
+            upstream: watch::Sender::new(upstream.into().into()),
             faults: watch::Sender::new(Faults::default()),
             blows: broadcast::Sender::new(BLOWS_MAX),
             connections: TaskTracker::new(),
@@ -96,7 +98,7 @@ impl ChaosProxy {
         };
         let accept = accept(
             listener,
-            upstream.into().into(),
+            proxy.upstream.subscribe(),
             (proxy.faults.clone(), proxy.blows.clone()),
             (proxy.connections.clone(), Arc::clone(&proxy.tolls)),
             proxy.end.clone(),
@@ -113,6 +115,11 @@ impl ChaosProxy {
 
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// New connections go to another server (`host:port`). Open ones stay where they are.
+    pub fn lead_to(&self, upstream: impl Into<String>) {
+        self.upstream.send_replace(upstream.into().into());
     }
 
     /// Changes the conditions: `proxy.set(|faults| faults.up = Flow::Hold)`.
@@ -163,7 +170,7 @@ impl Drop for ChaosProxy {
 
 async fn accept(
     listener: TcpListener,
-    upstream: Arc<str>,
+    upstream: watch::Receiver<Arc<str>>,
     (faults, blows): (watch::Sender<Faults>, broadcast::Sender<Blow>),
     (connections, tolls): (TaskTracker, Arc<Tolls>),
     end: CancellationToken,
@@ -181,7 +188,7 @@ async fn accept(
             tolls: Arc::clone(&tolls),
             end: end.clone(),
         };
-        let upstream = Arc::clone(&upstream);
+        let upstream = Arc::clone(&upstream.borrow());
         connections.spawn(async move {
             match timeout(CONNECT_TIMEOUT, TcpStream::connect(upstream.as_ref())).await {
                 Ok(Ok(server)) => connection.run(client, server).await,

@@ -19,8 +19,10 @@ use tempfile::TempDir;
 
 use crate::{binary, free_port, process::Process};
 
+mod replicated;
 mod trouble;
 
+pub use replicated::{Ending, Failover, Replicated, Replication};
 pub use trouble::{CommitsHeld, SlotsTaken, TablesLocked};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -29,6 +31,8 @@ const STARTS_MAX: u32 = 20;
 /// A running Postgres. The superuser is `postgres`, without a password.
 pub struct Postgres {
     process: Mutex<Option<Process>>,
+    /// Processes of a server that was halted; they have to be ended one by one.
+    halted: Mutex<Vec<u32>>,
     port: u16,
     fsync: Fsync,
     databases: AtomicU32,
@@ -60,8 +64,31 @@ impl Postgres {
         }
         init(scratch.path()).await?;
         let (process, port) = launch_on_free_port(scratch.path(), fsync).await?;
+        Ok(Self::running(scratch, (process, port), fsync))
+    }
+
+    fn running(scratch: TempDir, (process, port): (Process, u16), fsync: Fsync) -> Self {
         let process = Mutex::new(Some(process));
-        Ok(Self { process, port, fsync, databases: AtomicU32::new(0), scratch })
+        let halted = Mutex::default();
+        Self { process, halted, port, fsync, databases: AtomicU32::new(0), scratch }
+    }
+
+    /// A hot standby of a server that is reached over `port`, made from a base backup.
+    async fn standby_of(port: u16, fsync: Fsync) -> Result<Self> {
+        let scratch = TempDir::with_prefix("hubbub-standby-")?;
+        if let Some(user) = server_user()? {
+            chown(scratch.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        }
+        let mut command = server_command("pg_basebackup", scratch.path())?;
+        let primary = format!("host=127.0.0.1 port={port} user=postgres application_name=standby");
+        command.args(["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"]);
+        command.args(["--no-sync", "-d", &primary, "-D"]).arg(data(scratch.path()));
+        let output =
+            tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output()).await??;
+        let error = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "pg_basebackup ended with {}: {error}", output.status);
+        let started = launch_on_free_port(scratch.path(), fsync).await?;
+        Ok(Self::running(scratch, started, fsync))
     }
 
     /// The address of the database `postgres`, which exists from the start.
@@ -134,6 +161,13 @@ impl Postgres {
         }
     }
 
+    /// Stops the server's every process for good: it hangs until it is ended.
+    fn halt(&self) {
+        if let Some(id) = self.pid() {
+            *self.halted.lock() = crate::process::halt(id);
+        }
+    }
+
     fn url_of(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
@@ -143,6 +177,17 @@ impl Postgres {
         if let Some(mut process) = process {
             process.end(signal).await;
         }
+        self.end_halted();
+    }
+
+    fn end_halted(&self) {
+        crate::process::kill_all(&std::mem::take(&mut *self.halted.lock()));
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.end_halted();
     }
 }
 

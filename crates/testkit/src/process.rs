@@ -176,6 +176,35 @@ pub async fn pause(id: u32, duration: Duration) {
     sleep(duration).await;
 }
 
+/// Stops a process and its children until they are ended. Returns the children.
+pub fn halt(id: u32) -> Vec<u32> {
+    signal_to(id, Signal::SIGSTOP);
+    let children = children(id);
+    for child in &children {
+        signal_to(*child, Signal::SIGSTOP);
+    }
+    children
+}
+
+/// Ends processes that are of no family any more.
+pub fn kill_all(ids: &[u32]) {
+    for id in ids {
+        signal_to(*id, Signal::SIGKILL);
+    }
+}
+
+fn children(id: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.filter(|child| parent(*child) == Some(id)).collect()
+}
+
+/// The fourth field of `/proc/{id}/stat`; the second may hold spaces and is in parentheses.
+fn parent(id: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
 fn signal_to(id: u32, signal: Signal) {
     let id = i32::try_from(id).expect("process ids are positive i32");
     // The only error left is that the process is gone already.

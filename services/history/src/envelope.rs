@@ -5,9 +5,11 @@ use hubbub_bus::{Publication, Topic};
 use hubbub_domain::{Change, RoomId};
 use hubbub_proto::{
     bus::v1::{Envelope, RoomChanges, envelope},
+    epoch_tag,
     history::v1 as wire,
 };
 use prost::Message as _;
+use uuid::Uuid;
 
 /// A change and the trace it belongs to.
 pub(crate) struct Traced {
@@ -19,7 +21,11 @@ pub(crate) struct Traced {
 
 /// One publication per room, in the order in which the rooms first appear; the changes of a room
 /// keep their order.
-pub(crate) fn publications(changes: impl IntoIterator<Item = Traced>) -> Vec<Publication> {
+pub(crate) fn publications(
+    epoch: Uuid,
+    changes: impl IntoIterator<Item = Traced>,
+) -> Vec<Publication> {
+    let epoch_tag = epoch_tag(&epoch.to_string());
     let mut rooms: Vec<(RoomId, Vec<wire::Change>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for Traced { room, change, traceparent } in changes {
@@ -29,11 +35,11 @@ pub(crate) fn publications(changes: impl IntoIterator<Item = Traced>) -> Vec<Pub
         });
         rooms[place].1.push(wire::Change { traceparent, ..change.into() });
     }
-    rooms.into_iter().map(|(room, changes)| publication(room, changes)).collect()
-}
-
-fn publication(room: RoomId, changes: Vec<wire::Change>) -> Publication {
-    let changes = RoomChanges { room_id: room.to_string(), changes };
-    let envelope = Envelope { event: Some(envelope::Event::Changes(changes)) };
-    Publication { topic: Topic::Room(room), payload: Bytes::from(envelope.encode_to_vec()) }
+    let publication = |(room, changes): (RoomId, _)| {
+        let changes = RoomChanges { room_id: room.to_string(), changes, epoch_tag };
+        let envelope = Envelope { event: Some(envelope::Event::Changes(changes)) };
+        let payload = Bytes::from(envelope.encode_to_vec());
+        Publication { topic: Topic::Room(room), payload }
+    };
+    rooms.into_iter().map(publication).collect()
 }

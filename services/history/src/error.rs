@@ -18,7 +18,7 @@ pub(crate) const QUEUE_RETRY: Duration = Duration::from_millis(100);
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Contended => {
+            StoreError::Unavailable(_) | StoreError::Contended | StoreError::OtherServer => {
                 tracing::warn!(%error, "the store does not answer");
                 Self::unavailable("the history cannot be reached").retry_after(STORE_RETRY)
             }

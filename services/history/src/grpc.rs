@@ -21,7 +21,7 @@ use crate::{
     changing::{Changed, Changing},
     lane::{Appending, Lanes},
     metrics, rules,
-    store::{self, Store},
+    store::{self, Store, Survived},
     validate,
 };
 
@@ -143,6 +143,13 @@ impl HistoryService for Service {
     ) -> Answer<wire::ListSendersResponse> {
         answer(self.senders(&request.into_inner()).await)
     }
+
+    async fn get_survived(
+        &self,
+        request: Request<wire::GetSurvivedRequest>,
+    ) -> Answer<wire::GetSurvivedResponse> {
+        answer(self.survived(&request.into_inner()).await)
+    }
 }
 
 impl Service {
@@ -244,6 +251,20 @@ impl Service {
 }
 
 impl Service {
+    async fn survived(
+        &self,
+        request: &wire::GetSurvivedRequest,
+    ) -> Result<wire::GetSurvivedResponse, Fault> {
+        let rooms = validate::survived(request)?;
+        // What is no epoch of ours is an unknown one.
+        let asked = request.epoch.parse().unwrap_or_default();
+        let Survived { epoch, heads } = self.store.survived(asked, &rooms).await?;
+        let known = heads.is_some();
+        let heads = rooms.iter().zip(heads.into_iter().flatten());
+        let heads = heads.map(|(room, head)| wire::Head::of(*room, head)).collect();
+        Ok(wire::GetSurvivedResponse { epoch: epoch.to_string(), known, heads })
+    }
+
     async fn edits(
         &self,
         request: &wire::ListEditsRequest,

@@ -36,6 +36,8 @@ const PUBLISH_SKIPPED: &str = "hubbub_history_publish_skipped_total";
 const SWEEPS: &str = "hubbub_history_sweeps_total";
 /// Ranges of revisions that the sweep published.
 const SWEPT: &str = "hubbub_history_swept_ranges_total";
+/// Epochs begun because the Postgres server was another one than before.
+const EPOCHS_BEGUN: &str = "hubbub_history_epochs_begun_total";
 /// Rows in the outbox.
 const OUTBOX_ROWS: &str = "hubbub_history_outbox_rows";
 /// Age of the oldest row in the outbox; 0 when it is empty.
@@ -49,7 +51,7 @@ const fn gauge(number: u64) -> f64 {
 /// The counters of what should not happen begin at 0, so that the first time is seen as a rise; the
 /// bound stands beside what it bounds.
 pub(crate) fn begin(queued_max: usize) {
-    for zero in [APPENDED, DUPLICATES, PUBLISH_FAILURES, PUBLISH_SKIPPED, SWEPT] {
+    for zero in [APPENDED, DUPLICATES, PUBLISH_FAILURES, PUBLISH_SKIPPED, SWEPT, EPOCHS_BEGUN] {
         metrics::counter!(zero).absolute(0);
     }
     for result in ["published", "nothing", "store_failed", "bus_failed"] {
@@ -109,4 +111,8 @@ pub(crate) fn swept(result: &'static str, ranges: usize) {
 pub(crate) fn outbox(backlog: Backlog, age: Duration) {
     metrics::gauge!(OUTBOX_ROWS).set(gauge(backlog.rows));
     metrics::gauge!(OUTBOX_OLDEST_SECONDS).set(age.as_secs_f64());
+}
+
+pub(crate) fn epoch_begun() {
+    metrics::counter!(EPOCHS_BEGUN).increment(1);
 }

@@ -132,8 +132,10 @@ impl Publishing {
         let (commits, permits): (Vec<_>, Vec<_>) = commits.into_iter().unzip();
         let rows: Vec<_> = commits.iter().map(|commit| commit.outbox).collect();
         // One publication per room and commit: a pipeline may hold several of one room, in order.
-        let publications: Vec<_> =
-            commits.into_iter().flat_map(|commit| envelope::publications(commit.changes)).collect();
+        let publications: Vec<_> = commits
+            .into_iter()
+            .flat_map(|commit| envelope::publications(commit.outbox.epoch, commit.changes))
+            .collect();
         match self.bus.publish(&publications).await {
             Ok(()) => self.finished.add(rows),
             Err(error) => {

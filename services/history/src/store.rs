@@ -8,6 +8,9 @@
 //! - **`(room, sender, client_id)` is unique for ever.** A repeated post answers the first one's place.
 //! - **Every commit that changes a room leaves an outbox row** that names the revisions, until somebody
 //!   says that they were published ([`Batch::finished`], [`Store::finish`], [`Claim::finish`]).
+//! - **An epoch is one unbroken history.** When the store lost its newest changes (its server was
+//!   replaced by one that did not have them), a new epoch begins before anything is read or stored.
+//!   Each room forks where it stood then; revisions up to there are the same in both epochs.
 //! - **A read is of one moment**: the head it carries, and everything else in it, belong together.
 //! - **An error says whose fault it is** ([`StoreError`]). After `Unavailable` of a write it is unknown
 //!   whether it was done; repeating [`Store::append`] is harmless.
@@ -66,8 +69,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Which history this is.
     async fn epoch(&self) -> Result<Uuid, StoreError>;
-    /// Makes it another one: for the operator, after the store was restored from a backup.
-    async fn new_epoch(&self) -> Result<Uuid, StoreError>;
+    /// Begins another epoch.
+    async fn new_epoch(&self, cause: Cause) -> Result<Uuid, StoreError>;
+    /// How much of what a reader of an earlier epoch knows is still here, per room in their order.
+    async fn survived(&self, epoch: Uuid, rooms: &[RoomId]) -> Result<Survived, StoreError>;
 
     /// The oldest outbox rows from before a moment that nobody else has claimed, at most `rows_max`.
     /// They stay claimed until the claim is finished or dropped.
@@ -96,7 +101,7 @@ pub trait Claim: Send {
     /// The revisions, in the order of their commits.
     fn ranges(&self) -> &[Range];
     /// The changes of one range, as they read now.
-    async fn changes(&mut self, range: Range) -> Result<Vec<Change>, StoreError>;
+    async fn changes(&mut self, range: Range) -> Result<Changes, StoreError>;
     /// They were published: deletes the rows.
     async fn finish(self: Box<Self>) -> Result<(), StoreError>;
 }
@@ -117,9 +122,31 @@ impl Range {
     }
 }
 
-/// An outbox row.
+/// An outbox row. Its number may be given out again in another epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OutboxId(pub i64);
+pub struct OutboxId {
+    pub row: i64,
+    pub epoch: Uuid,
+}
+
+/// Why an epoch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The store lost its newest changes and has written nothing since: what it still has holds.
+    TailLost,
+    /// The store was restored and may have been written to since: nothing of earlier epochs holds.
+    Restored,
+}
+
+/// What is left of an earlier epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survived {
+    /// The epoch of today.
+    pub epoch: Uuid,
+    /// The last place in each room that both epochs have. `None`: the earlier epoch is not known, or
+    /// nothing of it holds.
+    pub heads: Option<Vec<Head>>,
+}
 
 /// What to store together.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use crate::{
     config::SweepConfig,
     envelope::{self, Traced},
     metrics,
-    store::{Claim, Range, Store, StoreError},
+    store::{Changes, Claim, Range, Store, StoreError},
 };
 
 /// Bytes and publications after which a pipeline is sent.
@@ -98,12 +98,13 @@ impl Sweeper {
         let mut pipeline = Vec::new();
         let mut bytes = 0;
         for range in merged(claim.ranges()) {
-            let changes = claim.changes(range).await?.into_iter().map(|change| Traced {
+            let Changes { changes, epoch, .. } = claim.changes(range).await?;
+            let changes = changes.into_iter().map(|change| Traced {
                 room: range.room,
                 change,
                 traceparent: String::new(),
             });
-            let publications = envelope::publications(changes);
+            let publications = envelope::publications(epoch, changes);
             bytes +=
                 publications.iter().map(|publication| publication.payload.len()).sum::<usize>();
             pipeline.extend(publications);

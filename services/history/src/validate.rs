@@ -168,6 +168,11 @@ pub(crate) fn heads(
     Ok((markers, user.transpose()?))
 }
 
+pub(crate) fn survived(request: &wire::GetSurvivedRequest) -> Result<Vec<RoomId>, Fault> {
+    at_most("room_ids", request.room_ids.len(), HEADS_MAX)?;
+    request.room_ids.iter().map(|room| parse_room_id(room)).collect()
+}
+
 /// A room named twice counts once.
 pub(crate) fn ranking(request: &wire::RankRoomsRequest) -> Result<Ranking, Fault> {
     at_most("rooms", request.rooms.len(), RANK_MAX)?;

@@ -1,6 +1,7 @@
 //! `hubbub migrate`: the schemas of all services, brought up to date. Several may run at once.
 
 use anyhow::Context as _;
+use hubbub_history::store::Cause;
 use hubbub_runtime::config::ConfigError;
 
 use crate::{
@@ -29,7 +30,7 @@ pub(crate) async fn run(
         .context("the store of the identity service")?;
     announce::say(format_args!("identity: up to date"));
     if how.new_epoch {
-        let epoch = history.new_epoch().await.context("the new epoch")?;
+        let epoch = history.new_epoch(Cause::Restored).await.context("the new epoch")?;
         announce::say(format_args!("history: epoch {epoch}"));
     }
     Ok(())

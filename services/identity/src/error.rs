@@ -64,7 +64,8 @@ fn passing(error: &sqlx::Error) -> bool {
 /// PostgreSQL, appendix A: connection, resources, operator intervention and system errors, lost
 /// races (40), locks not to be had in time, and a server that is read-only during a failover.
 fn postgres_passing(code: &str) -> bool {
-    matches!(&code[..2], "08" | "40" | "53" | "57" | "58") || matches!(code, "55P03" | "25006")
+    matches!(&code[..2], "08" | "40" | "53" | "57" | "58")
+        || matches!(code, "55P03" | "55000" | "25006")
 }
 
 /// SQLite's extended result codes; the primary code is the low byte: busy, locked, I/O error, full.
@@ -78,7 +79,9 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_told_from_what_will_not() {
-        for code in ["08006", "40001", "40P01", "53300", "57P01", "57014", "55P03", "25006"] {
+        for code in
+            ["55000", "08006", "40001", "40P01", "53300", "57P01", "57014", "55P03", "25006"]
+        {
             assert!(postgres_passing(code), "{code}");
         }
         for code in ["23505", "42P01", "22021"] {

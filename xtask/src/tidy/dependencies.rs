@@ -41,7 +41,14 @@ enum Layer {
 const CONFINED: [(&str, &[&str], &str); 4] = [
     (
         "sqlx",
-        &["hubbub-room", "hubbub-history", "hubbub-identity", "hubbub-testkit", "hubbub-rig"],
+        &[
+            "hubbub-room",
+            "hubbub-history",
+            "hubbub-identity",
+            "hubbub-postgres",
+            "hubbub-testkit",
+            "hubbub-rig",
+        ],
         "only a service that owns a store speaks SQL",
     ),
     (

@@ -90,7 +90,9 @@ impl Backend {
         for change in &changes {
             self.trace.note(format_args!("{room} comes to rev {}", change.rev));
         }
+        let epoch_tag = hubbub_proto::epoch_tag(&self.store.lock().epoch());
         let changes = RoomChanges {
+            epoch_tag,
             room_id: room.to_string(),
             changes: changes.into_iter().map(Into::into).collect(),
         };

@@ -12,6 +12,7 @@
 
 mod appending;
 mod changing;
+mod epochs;
 mod heads;
 mod model;
 mod outbox;
@@ -192,6 +193,11 @@ mod on {
             senders_since_a_message,
             ranking_pages_through_all,
             epochs_change_on_demand,
+        }
+        epochs {
+            a_lost_tail_forks_each_room_at_its_next_change,
+            every_kind_of_change_forks,
+            nothing_holds_after_a_restore,
         }
         outbox {
             a_commit_leaves_a_row,

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The store undid it in favour of another transaction: nothing was done.
     #[error("the store is contended")]
     Contended,
+    /// The server is another one than that of the current epoch: nothing was done.
+    #[error("the server has not begun an epoch")]
+    OtherServer,
     /// A defect: ours, or of what is stored.
     #[error("the store failed: {0}")]
     Defect(String),
@@ -67,8 +70,10 @@ fn of_database(error: &dyn sqlx::error::DatabaseError, code: &str) -> StoreError
 fn of_postgres(code: &str) -> StoreError {
     match code {
         "40001" | "40P01" => StoreError::Contended,
-        // A server that became read-only is about to be replaced.
-        "25006" => StoreError::Unavailable("SQLSTATE 25006".into()),
+        // `history.append_v3`.
+        "HB001" => StoreError::OtherServer,
+        // A server that is read-only or recovering is not the primary.
+        "25006" | "55000" => StoreError::Unavailable(format!("SQLSTATE {code}")),
         _ => match code.get(..2) {
             // Connections, resources, an operator's or a time-out's cancellation, the system.
             Some("08" | "53" | "57" | "58") => StoreError::Unavailable(format!("SQLSTATE {code}")),
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn whose_fault_it_is() {
-        for code in ["57014", "57P01", "53300", "08006", "25006"] {
+        for code in ["57014", "57P01", "53300", "08006", "25006", "55000"] {
             assert!(matches!(of_postgres(code), StoreError::Unavailable(_)), "{code}");
         }
         for code in ["40001", "40P01"] {
@@ -101,6 +106,7 @@ mod tests {
         for code in ["22P05", "23505", "42P01", ""] {
             assert!(matches!(of_postgres(code), StoreError::Defect(_)), "{code}");
         }
+        assert!(matches!(of_postgres("HB001"), StoreError::OtherServer));
         assert!(matches!(of_sqlite("5"), StoreError::Unavailable(_)));
         assert!(matches!(of_sqlite("2067"), StoreError::Defect(_)));
     }

@@ -6,6 +6,7 @@
 
 mod append;
 mod change;
+mod epochs;
 mod kept;
 mod outbox;
 mod read;
@@ -24,9 +25,9 @@ use uuid::Uuid;
 use kept::Kept;
 
 use super::{
-    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish, Heads,
-    Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store, StoreError,
-    Version,
+    Backlog, Batch, Cause, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish,
+    Heads, Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store,
+    StoreError, Survived, Version,
 };
 use crate::{config::PostgresConfig, metrics, rules::Window};
 
@@ -68,15 +69,10 @@ impl PostgresStore {
             // Planning a look-up in sixteen partitions takes longer than the look-up.
             ("plan_cache_mode", "force_generic_plan".to_owned()),
         ]);
-        let pool = PgPoolOptions::new()
+        let pool = hubbub_postgres::guarded(PgPoolOptions::new())
             .max_connections(config.connections_max)
             .acquire_timeout(config.acquire_timeout)
-            // A question before every use would double the round trips.
-            .test_before_acquire(false)
-            .before_acquire(|connection, idle| Box::pin(kept::is_well(connection, idle.idle_for)))
-            .after_release(|connection, _| {
-                Box::pin(async move { kept::answers(connection).await.map(|()| true) })
-            })
+            .after_connect(|connection, _| Box::pin(epochs::enter(connection)))
             .connect_with(options)
             .await?;
         let patience = config.acquire_timeout + statement_timeout + SPARE;
@@ -85,7 +81,8 @@ impl PostgresStore {
         Ok(Self { pool, kept, patience })
     }
 
-    /// Within the time-out, and again while Postgres undoes it in favour of another transaction.
+    /// Within the time-out, and again while Postgres undoes it in favour of another transaction, or
+    /// once the server has begun its epoch.
     async fn call<T, E, F, R>(&self, attempt: F) -> Result<T, E>
     where
         E: Attempted,
@@ -99,10 +96,32 @@ impl PostgresStore {
                     Err(StoreError::Unavailable("Postgres did not answer in time".into()).into())
                 });
             match result {
-                Err(error) if error.contended() && attempts < ATTEMPTS_MAX => attempts += 1,
+                Err(error) if attempts < ATTEMPTS_MAX => match error.of_store() {
+                    Some(StoreError::Contended) => attempts += 1,
+                    Some(StoreError::OtherServer) => {
+                        self.enter().await?;
+                        attempts += 1;
+                    }
+                    _ => return Err(error),
+                },
                 result => return result,
             }
         }
+    }
+
+    /// The server behind the open connections became another one: begins its epoch.
+    async fn enter(&self) -> Result<(), StoreError> {
+        let enter = async {
+            let mut connection = self.pool.acquire().await?;
+            let entered = epochs::enter(&mut connection).await;
+            if entered.is_err() {
+                connection.close_on_drop();
+            }
+            Ok(entered?)
+        };
+        tokio::time::timeout(self.patience, enter).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable("Postgres did not answer in time".into()))
+        })
     }
 }
 
@@ -132,19 +151,22 @@ fn migrator() -> Migrator {
 
 /// Errors of one attempt.
 trait Attempted: From<StoreError> {
-    /// Nothing was done, and the same may succeed at once.
-    fn contended(&self) -> bool;
+    /// What the store said, if it was the store.
+    fn of_store(&self) -> Option<&StoreError>;
 }
 
 impl Attempted for StoreError {
-    fn contended(&self) -> bool {
-        matches!(self, Self::Contended)
+    fn of_store(&self) -> Option<&StoreError> {
+        Some(self)
     }
 }
 
 impl Attempted for ChangeError {
-    fn contended(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Contended))
+    fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Refused(_) => None,
+        }
     }
 }
 
@@ -192,23 +214,15 @@ impl Store for PostgresStore {
     }
 
     async fn epoch(&self) -> Result<Uuid, StoreError> {
-        let select = || async {
-            let mut lease = self.kept.take().await?;
-            let query = sqlx::query_scalar("SELECT epoch FROM history.meta");
-            let found = query.fetch_one(lease.connection()).await;
-            Ok(lease.settle(found)?)
-        };
-        self.call(select).await
+        self.call(|| epochs::epoch(&self.kept)).await
     }
 
-    async fn new_epoch(&self) -> Result<Uuid, StoreError> {
-        let epoch = Uuid::new_v4();
-        let update = || async {
-            let query = sqlx::query("UPDATE history.meta SET epoch = $1").bind(epoch);
-            query.execute(&self.pool).await?;
-            Ok(epoch)
-        };
-        self.call(update).await
+    async fn new_epoch(&self, cause: Cause) -> Result<Uuid, StoreError> {
+        self.call(|| epochs::begin(&self.pool, cause)).await
+    }
+
+    async fn survived(&self, epoch: Uuid, rooms: &[RoomId]) -> Result<Survived, StoreError> {
+        self.call(|| epochs::survived(&self.kept, epoch, rooms)).await
     }
 
     async fn claim(&self, before: Timestamp, rows_max: u32) -> Result<Box<dyn Claim>, StoreError> {

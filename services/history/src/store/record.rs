@@ -10,7 +10,7 @@ use hubbub_domain::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{Content, Post, StoreError, Version};
+use super::{Content, Post, StoreError, Survived, Version};
 use crate::rules::{Reacted, Target, TargetState};
 
 /// A row of messages, with its reactions as a JSON array.
@@ -234,6 +234,28 @@ fn extra(body: &Body) -> Option<String> {
 fn body(text: Option<String>, extra: Option<&str>) -> Result<Body, StoreError> {
     let rest = extra.map_or(Ok(Body::default()), from_json)?;
     Ok(Body { text: text.unwrap_or_default(), ..rest })
+}
+
+/// A room of an answer about an earlier epoch.
+#[derive(sqlx::FromRow)]
+pub(super) struct SurvivedRow {
+    /// `None` while the server has not begun an epoch.
+    epoch: Option<Uuid>,
+    known: bool,
+    /// False in the one row of an answer about no room.
+    asked: bool,
+    rev: i64,
+    seq: i64,
+}
+
+impl SurvivedRow {
+    pub(super) fn survived(rows: &[Self]) -> Result<Survived, StoreError> {
+        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let epoch = first.epoch.ok_or(StoreError::OtherServer)?;
+        let asked = rows.iter().filter(|row| row.asked);
+        let heads = asked.map(|row| head(row.seq, row.rev)).collect::<Result<_, _>>()?;
+        Ok(Survived { epoch, heads: first.known.then_some(heads) })
+    }
 }
 
 pub(super) fn head(seq: i64, rev: i64) -> Result<Head, StoreError> {

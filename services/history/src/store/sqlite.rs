@@ -6,6 +6,7 @@
 
 mod append;
 mod change;
+mod epochs;
 mod outbox;
 mod read;
 
@@ -21,9 +22,9 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
-    Backlog, Batch, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish, Heads,
-    Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store, StoreError,
-    Version,
+    Backlog, Batch, Cause, ChangeError, Changes, Claim, Committed, Deletion, Edit, EditsWish,
+    Heads, Marker, OutboxId, Page, RankedRoom, Ranking, Reacting, Recorded, Senders, Store,
+    StoreError, Survived, Version,
 };
 use crate::{config::SqliteConfig, rules::Window};
 
@@ -108,10 +109,12 @@ impl Store for SqliteStore {
         Ok(sqlx::query_scalar("SELECT epoch FROM meta").fetch_one(&self.readers).await?)
     }
 
-    async fn new_epoch(&self) -> Result<Uuid, StoreError> {
-        let epoch = Uuid::new_v4();
-        sqlx::query("UPDATE meta SET epoch = $1").bind(epoch).execute(&self.writer).await?;
-        Ok(epoch)
+    async fn new_epoch(&self, cause: Cause) -> Result<Uuid, StoreError> {
+        epochs::begin(&self.writer, cause).await
+    }
+
+    async fn survived(&self, epoch: Uuid, rooms: &[RoomId]) -> Result<Survived, StoreError> {
+        epochs::survived(&self.readers, epoch, rooms).await
     }
 
     async fn claim(&self, before: Timestamp, rows_max: u32) -> Result<Box<dyn Claim>, StoreError> {
@@ -119,7 +122,7 @@ impl Store for SqliteStore {
     }
 
     async fn finish(&self, rows: &[OutboxId]) -> Result<(), StoreError> {
-        outbox::finish(&self.writer, rows.iter().map(|row| row.0)).await
+        outbox::finish(&self.writer, rows.iter().map(|row| row.row)).await
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {

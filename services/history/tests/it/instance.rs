@@ -12,7 +12,7 @@ use hubbub_bus::{Bus, Delivery, Subscriber, Topic};
 use hubbub_domain::{Fault, RoomId, SystemClock};
 use hubbub_history::{Config, Server};
 use hubbub_proto::{
-    bus::v1::{Envelope, envelope},
+    bus::v1::{Envelope, RoomChanges, envelope},
     fault_from_status,
     history::v1::{
         self as wire, AppendRequest, Appended, Body, NewMessage, append_result,
@@ -152,13 +152,29 @@ pub(crate) async fn listen(bus: &Arc<dyn Bus>, room: RoomId) -> Subscriber {
 
 /// The changes of the next envelope; interruptions are passed over.
 pub(crate) async fn heard(subscriber: &mut Subscriber) -> Vec<wire::Change> {
+    envelope(subscriber).await.changes
+}
+
+/// Waits for so many changes and returns the epoch tag of the last one.
+pub(crate) async fn heard_in(subscriber: &mut Subscriber, changes: usize) -> u64 {
+    let mut heard = 0;
+    loop {
+        let envelope = envelope(subscriber).await;
+        heard += envelope.changes.len();
+        if heard >= changes {
+            return envelope.epoch_tag;
+        }
+    }
+}
+
+async fn envelope(subscriber: &mut Subscriber) -> RoomChanges {
     let next = async {
         loop {
             let Some(delivery) = subscriber.feed.recv().await else { panic!("the feed ended") };
             let Delivery::Message { payload, .. } = delivery else { continue };
             let envelope = Envelope::decode(payload).expect("an envelope");
             let Some(envelope::Event::Changes(changes)) = envelope.event else { continue };
-            return changes.changes;
+            return changes;
         }
     };
     tokio::time::timeout(SOON, next).await.expect("an envelope comes")

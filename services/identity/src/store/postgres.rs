@@ -1,8 +1,6 @@
 //! The Postgres adapter. Everything is in the schema `identity`, which is the search path of every
 //! connection.
 
-use std::time::Duration;
-
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     pool::PoolConnection,
@@ -36,12 +34,6 @@ type Database = sqlx::Postgres;
 type Connection = PgConnection;
 type Adapter = PostgresStore;
 
-/// A connection that was idle for longer is asked whether it still stands before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// How long the answer may take. Connections that fell silent together are found out one after the
-/// other, by callers who wait for all of it.
-const ANSWER_MAX: Duration = Duration::from_millis(500);
-
 /// People in Postgres 15 or newer.
 pub struct PostgresStore {
     pool: PgPool,
@@ -63,24 +55,9 @@ impl PostgresStore {
         }
         let options = options
             .options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
-        let pool = PgPoolOptions::new()
+        let pool = hubbub_postgres::guarded(PgPoolOptions::new())
             .max_connections(config.connections_max)
             .acquire_timeout(config.acquire_timeout)
-            // A question before every use would double the round trips of a read.
-            .test_before_acquire(false)
-            .before_acquire(|connection, idle| {
-                Box::pin(async move {
-                    if idle.idle_for > TRUSTED_IDLE {
-                        answers(connection).await?;
-                    }
-                    Ok(true)
-                })
-            })
-            // The pool asks too, but waits without end: a connection that fell silent would hold its
-            // place for ever.
-            .after_release(|connection, _| {
-                Box::pin(async move { answers(connection).await.map(|()| true) })
-            })
             .connect_with(options)
             .await?;
         Ok(Self { pool })
@@ -93,12 +70,6 @@ impl PostgresStore {
     async fn reader(&self) -> Result<PoolConnection<Database>> {
         Ok(self.pool.acquire().await?)
     }
-}
-
-async fn answers(connection: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
-    tokio::time::timeout(ANSWER_MAX, connection.ping())
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 /// On a connection of its own, where waiting for another instance's migrations is not cut short.

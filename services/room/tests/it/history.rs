@@ -15,11 +15,12 @@ use hubbub_proto::{
     history::v1::{
         AppendRequest, AppendResponse, AppendResult, AppendStreamRequest, AppendStreamResponse,
         Appended, DeleteRequest, DeleteResponse, EditRequest, EditResponse, GetHeadsRequest,
-        GetHeadsResponse, GetPageRequest, GetPageResponse, Head, ListChangesRequest,
-        ListChangesResponse, ListEditsRequest, ListEditsResponse, ListSendersRequest,
-        ListSendersResponse, NewMessage, Rank, RankRoomsRequest, RankRoomsResponse, RankedRoom,
-        ReactRequest, ReactResponse, RoomHead, RoomMarker, append_result,
-        history_service_server::HistoryService, new_message::Content, system_notice::Event,
+        GetHeadsResponse, GetPageRequest, GetPageResponse, GetSurvivedRequest, GetSurvivedResponse,
+        Head, ListChangesRequest, ListChangesResponse, ListEditsRequest, ListEditsResponse,
+        ListSendersRequest, ListSendersResponse, NewMessage, Rank, RankRoomsRequest,
+        RankRoomsResponse, RankedRoom, ReactRequest, ReactResponse, RoomHead, RoomMarker,
+        append_result, history_service_server::HistoryService, new_message::Content,
+        system_notice::Event,
     },
     status_from_fault,
 };
@@ -198,6 +199,13 @@ impl HistoryService for Notebook {
         _: Request<ListEditsRequest>,
     ) -> Result<Response<ListEditsResponse>, Status> {
         Err(Status::unimplemented("not asked by the room service"))
+    }
+
+    async fn get_survived(
+        &self,
+        _request: Request<GetSurvivedRequest>,
+    ) -> Result<Response<GetSurvivedResponse>, Status> {
+        Err(Status::unimplemented("the room service never asks"))
     }
 
     async fn list_senders(

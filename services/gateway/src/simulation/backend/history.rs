@@ -157,6 +157,13 @@ impl HistoryService for History {
         Err(Status::unimplemented("no simulated client looks at edits"))
     }
 
+    async fn get_survived(
+        &self,
+        _: Request<wire::GetSurvivedRequest>,
+    ) -> Answer<wire::GetSurvivedResponse> {
+        Err(Status::unimplemented("the gateway does not call it"))
+    }
+
     async fn list_senders(
         &self,
         _: Request<wire::ListSendersRequest>,

@@ -7,7 +7,9 @@ use hubbub_domain::{Body, MessageKind, Rev, RoomId, Seq, SystemNotice, Timestamp
 use super::{append, append_at, at, fill, post, seq, stored, user};
 use crate::{
     rules::{Anchor, window},
-    store::{Content, Deletion, Edit, Marker, Post, Rank, RankedRoom, Ranking, Standing, Store},
+    store::{
+        Cause, Content, Deletion, Edit, Marker, Post, Rank, RankedRoom, Ranking, Standing, Store,
+    },
 };
 
 fn marker(room: RoomId, last_read: u64) -> Marker {
@@ -184,7 +186,7 @@ pub(super) async fn epochs_change_on_demand(store: Arc<dyn Store>) {
     let room = RoomId::generate();
     let first = store.epoch().await.expect("an epoch");
     assert_eq!(store.epoch().await.expect("an epoch"), first);
-    let second = store.new_epoch().await.expect("another epoch");
+    let second = store.new_epoch(Cause::Restored).await.expect("another epoch");
     assert_ne!(first, second);
     assert_eq!(store.epoch().await.expect("an epoch"), second);
     let page = store.page(room, window(Anchor::Newest, 1)).await.expect("a page");

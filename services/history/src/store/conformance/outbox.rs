@@ -33,10 +33,16 @@ pub(super) async fn a_commit_leaves_a_row(store: Arc<dyn Store>) {
 
     let mut claim = claim(&*store).await;
     assert_eq!(claim.ranges(), [range(a, 1, 1), range(b, 1, 2), range(b, 3, 3)]);
-    let revs: Vec<_> =
-        claim.changes(range(b, 1, 2)).await.expect("changes").iter().map(|it| it.rev).collect();
+    let revs: Vec<_> = claim
+        .changes(range(b, 1, 2))
+        .await
+        .expect("changes")
+        .changes
+        .iter()
+        .map(|it| it.rev)
+        .collect();
     assert_eq!(revs, [Rev(1), Rev(2)]);
-    assert_eq!(claim.changes(range(b, 3, 3)).await.expect("changes"), [edited]);
+    assert_eq!(claim.changes(range(b, 3, 3)).await.expect("changes").changes, [edited]);
     claim.finish().await.expect("finished");
     assert_eq!(store.backlog().await.expect("a backlog"), Backlog::default());
 }

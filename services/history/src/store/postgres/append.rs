@@ -1,9 +1,9 @@
-//! Storing a batch: one call of `history.append_v2`, one round trip, one commit.
+//! Storing a batch: one call of `history.append_v3`, one round trip, one commit.
 
 use hubbub_domain::{MessageId, Rev, Seq, Timestamp};
 use uuid::Uuid;
 
-use super::kept::Kept;
+use super::{kept::Kept, outbox};
 use crate::store::{
     Batch, Committed, Fate, OutboxId, Place, Post, StoreError,
     record::{ContentColumns, pause_us, signed, unsigned},
@@ -51,6 +51,7 @@ struct FateRow {
     o_id: Option<Uuid>,
     o_at_us: Option<i64>,
     o_outbox: Option<i64>,
+    o_epoch: Uuid,
 }
 
 pub(super) async fn append(
@@ -58,11 +59,11 @@ pub(super) async fn append(
     columns: &Columns<'_>,
     batch: Batch<'_>,
 ) -> Result<Committed, StoreError> {
-    let finished: Vec<i64> = batch.finished.iter().map(|row| row.0).collect();
+    let (finished, finished_epoch) = outbox::of_newest_epoch(batch.finished);
     let mut lease = kept.take().await?;
     let rows = sqlx::query_as(
-        "SELECT o_fate, o_seq, o_rev, o_id, o_at_us, o_outbox
-         FROM history.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "SELECT o_fate, o_seq, o_rev, o_id, o_at_us, o_outbox, o_epoch
+         FROM history.append_v3($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(&columns.rooms)
     .bind(&columns.senders)
@@ -75,13 +76,15 @@ pub(super) async fn append(
     .bind(&columns.pauses)
     .bind(batch.now.as_micros())
     .bind(finished)
+    .bind(finished_epoch)
     .fetch_all(lease.connection())
     .await;
     let rows: Vec<FateRow> = lease.settle(rows)?;
     if rows.len() != batch.posts.len() {
-        return Err(StoreError::Defect("append_v2 did not answer every post".into()));
+        return Err(StoreError::Defect("append_v3 did not answer every post".into()));
     }
-    let outbox = rows.first().and_then(|row| row.o_outbox).map(OutboxId);
+    let outbox =
+        rows.first().and_then(|row| Some(OutboxId { row: row.o_outbox?, epoch: row.o_epoch }));
     let fates = rows.into_iter().map(FateRow::fate).collect::<Result<_, _>>()?;
     Ok(Committed { fates, outbox })
 }
@@ -104,7 +107,7 @@ impl FateRow {
         let (Some(seq), Some(rev), Some(id), Some(at_us)) =
             (self.o_seq, self.o_rev, self.o_id, self.o_at_us)
         else {
-            return Err(StoreError::Defect("append_v2 gave no place".into()));
+            return Err(StoreError::Defect("append_v3 gave no place".into()));
         };
         Ok(Place {
             seq: Seq(unsigned(seq)?),

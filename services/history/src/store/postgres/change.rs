@@ -2,6 +2,7 @@
 
 use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use crate::{
     rules::{self, ChangeRefused, Delete, React, Reacted, Target},
@@ -211,11 +212,17 @@ async fn reacted(tx: &mut PgConnection, reacting: &Reacting) -> Result<Reacted, 
 
 /// Locks the room against all other writers and looks at the message. Also the room's revision.
 async fn lock(tx: &mut PgConnection, room: RoomId, seq: Seq) -> Result<(Target, Rev), ChangeError> {
-    let rev: Option<i64> =
-        sqlx::query_scalar("SELECT rev FROM history.heads WHERE room_id = $1 FOR UPDATE")
-            .bind(room.as_uuid())
-            .fetch_optional(&mut *tx)
-            .await?;
+    let head: Option<(i64, bool)> = sqlx::query_as(
+        "SELECT h.rev, c.epoch IS NOT NULL FROM history.heads h CROSS JOIN history.current c
+         WHERE h.room_id = $1 FOR UPDATE OF h",
+    )
+    .bind(room.as_uuid())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let rev = match head {
+        Some((_, false)) => return Err(StoreError::OtherServer.into()),
+        head => head.map(|(rev, _)| rev),
+    };
     let row: Option<TargetRow> = sqlx::query_as(
         "SELECT sender_id, system IS NOT NULL AS is_system, deleted_at_us IS NOT NULL AS is_deleted
          FROM history.messages WHERE room_id = $1 AND seq = $2",
@@ -236,9 +243,18 @@ async fn record(
     room: RoomId,
     columns: &ChangeColumns<'_>,
 ) -> Result<(Rev, OutboxId), StoreError> {
-    let (rev, outbox): (i64, i64) = sqlx::query_as(
-        "WITH moved AS (
-             UPDATE history.heads SET rev = rev + 1 WHERE room_id = $1 RETURNING seq, rev
+    let (rev, row, epoch): (i64, i64, Uuid) = sqlx::query_as(
+        "WITH forked AS (
+             INSERT INTO history.forks (room_id, number, rev, seq)
+             SELECT h.room_id, m.number, h.rev, h.seq
+             FROM history.heads h CROSS JOIN history.meta m
+             WHERE h.room_id = $1 AND h.epoch < m.number
+             ON CONFLICT DO NOTHING
+         ), moved AS (
+             UPDATE history.heads h SET rev = h.rev + 1, epoch = greatest(h.epoch, m.number)
+             FROM history.meta m
+             WHERE h.room_id = $1
+             RETURNING h.seq, h.rev
          ), changed AS (
              INSERT INTO history.changes
                  (room_id, rev, head_seq, kind, seq, actor_id, payload, at_us)
@@ -246,7 +262,7 @@ async fn record(
          )
          INSERT INTO history.outbox (created_at_us, rooms, first_revs, last_revs)
          SELECT $6, ARRAY[$1], ARRAY[moved.rev], ARRAY[moved.rev] FROM moved
-         RETURNING first_revs[1], id",
+         RETURNING first_revs[1], id, (SELECT epoch FROM history.meta)",
     )
     .bind(room.as_uuid())
     .bind(columns.kind)
@@ -256,5 +272,5 @@ async fn record(
     .bind(columns.at.as_micros())
     .fetch_one(tx)
     .await?;
-    Ok((Rev(unsigned(rev)?), OutboxId(outbox)))
+    Ok((Rev(unsigned(rev)?), OutboxId { row, epoch }))
 }

@@ -39,7 +39,7 @@ WITH head AS (
 SELECT
     head.seq AS head_seq, head.rev AS head_rev, meta.epoch, step.*, reacted.reactions
 FROM head
-JOIN history.meta ON meta.one
+JOIN history.current meta ON meta.one
 LEFT JOIN LATERAL (SELECT * FROM step ORDER BY step.rev LIMIT $3::bigint) step ON true
 LEFT JOIN LATERAL (
     SELECT json_agg(

@@ -8,7 +8,7 @@ SELECT
     END AS unread,
     mentioned.mentions,
     meta.epoch
-FROM history.meta
+FROM history.current meta
 LEFT JOIN unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS asked (room, read, ord) ON true
 -- LIMIT 1 makes these look-ups by key, whatever the statistics say.
 LEFT JOIN LATERAL (

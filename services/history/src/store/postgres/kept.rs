@@ -7,14 +7,10 @@
 
 use std::time::{Duration, Instant};
 
+use hubbub_postgres::{TRUSTED_IDLE, is_standby, is_writable};
 use parking_lot::Mutex;
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 
-/// A connection that was idle for longer is asked whether it still stands before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// How long the answer may take. Connections that fell silent together are found out one after the
-/// other, by callers who wait for all of it.
-const ANSWER_MAX: Duration = Duration::from_millis(500);
 /// Then it goes back to the pool, which replaces connections of a certain age.
 const KEPT_MAX: Duration = Duration::from_mins(10);
 
@@ -51,7 +47,7 @@ impl Kept {
             let Some(Idle { connection, used_at, kept_since }) = idle else { break };
             let mut lease = Lease { kept: self, connection: Some(connection), kept_since };
             let trusted = used_at.elapsed() <= TRUSTED_IDLE;
-            if trusted || answers(lease.connection()).await.is_ok() {
+            if trusted || is_writable(lease.connection()).await.is_ok() {
                 return Ok(lease);
             }
         }
@@ -67,7 +63,12 @@ impl Lease<'_> {
 
     /// Keeps the connection after a statement that has ended, well or badly.
     pub(super) fn settle<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        let ended = matches!(result, Ok(_) | Err(sqlx::Error::Database(_)));
+        let ended = match &result {
+            Ok(_) => true,
+            // A demoted server's connections are replaced.
+            Err(error @ sqlx::Error::Database(_)) => !is_standby(error),
+            Err(_) => false,
+        };
         if ended && let Some(connection) = self.connection.take() {
             let mut idle = self.kept.idle.lock();
             if idle.len() < self.kept.idle_max && self.kept_since.elapsed() < KEPT_MAX {
@@ -85,23 +86,4 @@ impl Drop for Lease<'_> {
             connection.close_on_drop();
         }
     }
-}
-
-/// For the pool: whether a connection that was idle for a while may be used.
-pub(super) async fn is_well(
-    connection: &mut PgConnection,
-    idle_for: Duration,
-) -> Result<bool, sqlx::Error> {
-    if idle_for > TRUSTED_IDLE {
-        answers(connection).await?;
-    }
-    Ok(true)
-}
-
-/// For the pool, whose own question has no time-out: a connection that fell silent would hold its place
-/// for ever.
-pub(super) async fn answers(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    tokio::time::timeout(ANSWER_MAX, connection.ping())
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }

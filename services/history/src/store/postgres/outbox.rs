@@ -1,12 +1,12 @@
 //! The outbox: rows are claimed by locking them, so that a claim ends with its owner, however it ends.
 
 use async_trait::async_trait;
-use hubbub_domain::{Change, Rev, RoomId, Timestamp};
+use hubbub_domain::{Rev, RoomId, Timestamp};
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
-use super::read;
-use crate::store::{Backlog, Claim, OutboxId, Range, StoreError, record::unsigned};
+use super::{epochs, read};
+use crate::store::{Backlog, Changes, Claim, OutboxId, Range, StoreError, record::unsigned};
 
 struct PostgresClaim {
     tx: Transaction<'static, Postgres>,
@@ -28,6 +28,7 @@ pub(super) async fn claim(
     rows_max: u32,
 ) -> Result<Box<dyn Claim>, StoreError> {
     let mut tx = pool.begin().await?;
+    epochs::current(&mut tx).await?;
     let rows: Vec<OutboxRow> = sqlx::query_as(
         "SELECT id, rooms, first_revs, last_revs FROM history.outbox
          WHERE created_at_us < $1
@@ -65,9 +66,9 @@ impl Claim for PostgresClaim {
         &self.ranges
     }
 
-    async fn changes(&mut self, range: Range) -> Result<Vec<Change>, StoreError> {
+    async fn changes(&mut self, range: Range) -> Result<Changes, StoreError> {
         let (after, limit) = range.after_and_limit();
-        Ok(read::changes_on(&mut self.tx, range.room, after, limit).await?.changes)
+        read::changes_on(&mut self.tx, range.room, after, limit).await
     }
 
     async fn finish(mut self: Box<Self>) -> Result<(), StoreError> {
@@ -81,15 +82,26 @@ impl Claim for PostgresClaim {
 }
 
 pub(super) async fn finish(pool: &PgPool, rows: &[OutboxId]) -> Result<(), StoreError> {
+    let (rows, epoch) = of_newest_epoch(rows);
     sqlx::query(
         "DELETE FROM history.outbox WHERE id IN (
-             SELECT id FROM history.outbox WHERE id = ANY ($1) FOR UPDATE SKIP LOCKED
+             SELECT id FROM history.outbox
+             WHERE id = ANY ($1) AND $2 = (SELECT epoch FROM history.current)
+             FOR UPDATE SKIP LOCKED
          )",
     )
-    .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
+    .bind(rows)
+    .bind(epoch)
     .execute(pool)
     .await?;
     Ok(())
+}
+
+/// The rows that were written in the epoch of the last one. The others are left to the sweep.
+pub(super) fn of_newest_epoch(rows: &[OutboxId]) -> (Vec<i64>, Option<Uuid>) {
+    let epoch = rows.last().map(|row| row.epoch);
+    let rows = rows.iter().filter(|row| Some(row.epoch) == epoch).map(|row| row.row);
+    (rows.collect(), epoch)
 }
 
 pub(super) async fn backlog(pool: &PgPool) -> Result<Backlog, StoreError> {

@@ -14,7 +14,7 @@ SELECT
     m.extra::text AS extra, m.system::text AS system,
     m.created_at_us, m.edited_at_us, m.deleted_at_us, reacted.reactions
 FROM span
-JOIN history.meta ON meta.one
+JOIN history.current meta ON meta.one
 LEFT JOIN LATERAL (
     SELECT * FROM history.messages
     WHERE room_id = $1 AND seq <= span.top AND seq > $3::bigint

@@ -185,10 +185,13 @@ fn room_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
     })
 }
 
-/// Every row repeats them, and there is always one.
+/// Every row repeats them, and there is always one. There is no epoch while the server has not begun
+/// one.
 fn head_and_epoch(rows: &[PgRow]) -> Result<(Head, Uuid), StoreError> {
     let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    Ok((head(row.try_get("head_seq")?, row.try_get("head_rev")?)?, row.try_get("epoch")?))
+    let epoch: Option<Uuid> = row.try_get("epoch")?;
+    let epoch = epoch.ok_or(StoreError::OtherServer)?;
+    Ok((head(row.try_get("head_seq")?, row.try_get("head_rev")?)?, epoch))
 }
 
 /// `None` when the row has no message.

@@ -6,7 +6,7 @@ use hubbub_domain::{MessageId, Rev, RoomId, Seq, Timestamp, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
-use super::outbox;
+use super::{epochs, outbox};
 use crate::store::{
     Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
     record::{ContentColumns, pause_us, signed, unsigned},
@@ -23,6 +23,8 @@ struct Room {
     last_at_us: i64,
     last_notice: Seq,
     last_mention: Seq,
+    /// The store's epoch, by number.
+    epoch: i64,
 }
 
 pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Committed, StoreError> {
@@ -60,37 +62,41 @@ pub(super) async fn append(pool: &SqlitePool, batch: Batch<'_>) -> Result<Commit
         [] => None,
         ranges => Some(outbox::note(&mut tx, batch.now, ranges).await?),
     };
-    outbox::delete(&mut tx, batch.finished.iter().map(|row| row.0)).await?;
+    outbox::delete(&mut tx, batch.finished.iter().map(|row| row.row)).await?;
     tx.commit().await?;
     Ok(Committed { fates, outbox })
 }
 
 impl Room {
     async fn load(tx: &mut SqliteConnection, room: RoomId) -> Result<Self, StoreError> {
-        let row: Option<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT seq, rev, last_at_us, last_notice_seq, last_mention_seq FROM heads
-             WHERE room_id = $1",
-        )
-        .bind(room.as_uuid())
-        .fetch_optional(tx)
-        .await?;
-        let (seq, rev, last_at_us, notice, mention) = row.unwrap_or_default();
+        let (epoch, seq, rev, last_at_us, notice, mention): (i64, i64, i64, i64, i64, i64) =
+            sqlx::query_as(
+                "SELECT m.number, coalesce(seq, 0), coalesce(rev, 0), coalesce(last_at_us, 0),
+                     coalesce(last_notice_seq, 0), coalesce(last_mention_seq, 0)
+                 FROM meta m LEFT JOIN heads ON room_id = $1",
+            )
+            .bind(room.as_uuid())
+            .fetch_one(tx)
+            .await?;
         let (seq, rev) = (Seq(unsigned(seq)?), Rev(unsigned(rev)?));
         let (last_notice, last_mention) = (Seq(unsigned(notice)?), Seq(unsigned(mention)?));
         let (first_seq, first_rev) = (seq, rev);
-        Ok(Self { first_seq, first_rev, seq, rev, last_at_us, last_notice, last_mention })
+        Ok(Self { first_seq, first_rev, seq, rev, last_at_us, last_notice, last_mention, epoch })
     }
 
     async fn save(&self, tx: &mut SqliteConnection, room: RoomId) -> Result<(), StoreError> {
+        if self.epoch > 0 {
+            epochs::note_fork(tx, room, (self.first_rev, self.first_seq)).await?;
+        }
         sqlx::query(
             "INSERT INTO heads (
-                 room_id, seq, rev, last_at_us, last_notice_seq, last_mention_seq
+                 room_id, seq, rev, last_at_us, last_notice_seq, last_mention_seq, epoch
              )
-             VALUES ($1, $2, $3, $4, $5, $6)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT DO UPDATE SET
                  seq = excluded.seq, rev = excluded.rev, last_at_us = excluded.last_at_us,
                  last_notice_seq = excluded.last_notice_seq,
-                 last_mention_seq = excluded.last_mention_seq",
+                 last_mention_seq = excluded.last_mention_seq, epoch = excluded.epoch",
         )
         .bind(room.as_uuid())
         .bind(signed(self.seq.0))
@@ -98,6 +104,7 @@ impl Room {
         .bind(self.last_at_us)
         .bind(signed(self.last_notice.0))
         .bind(signed(self.last_mention.0))
+        .bind(self.epoch)
         .execute(tx)
         .await?;
         Ok(())

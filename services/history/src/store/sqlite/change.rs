@@ -3,7 +3,7 @@
 use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{append, outbox};
+use super::{append, epochs, outbox};
 use crate::{
     rules::{self, ChangeRefused, Delete, React, Reacted, Target},
     store::{
@@ -239,6 +239,8 @@ async fn record(
             .bind(room.as_uuid())
             .fetch_one(&mut *tx)
             .await?;
+    let before = (Rev(unsigned(rev - 1)?), Seq(unsigned(seq)?));
+    epochs::note_fork(tx, room, before).await?;
     sqlx::query(
         "INSERT INTO changes (room_id, rev, head_seq, kind, seq, actor_id, payload, at_us)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -1,14 +1,14 @@
 //! The outbox of a single process: a lock in memory makes a claim, the rows stay as they are.
 
 use async_trait::async_trait;
-use hubbub_domain::{Change, Rev, RoomId, Timestamp};
+use hubbub_domain::{Rev, RoomId, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::{SqliteStore, read};
 use crate::store::{
-    Backlog, Claim, OutboxId, Range, StoreError,
+    Backlog, Changes, Claim, OutboxId, Range, StoreError,
     record::{to_json, unsigned},
 };
 
@@ -30,12 +30,15 @@ pub(super) async fn note(
 ) -> Result<OutboxId, StoreError> {
     let ranges: Vec<StoredRange> =
         ranges.iter().map(|range| (range.room.as_uuid(), range.first.0, range.last.0)).collect();
-    let done = sqlx::query("INSERT INTO outbox (created_at_us, ranges) VALUES ($1, $2)")
-        .bind(now.as_micros())
-        .bind(to_json(&ranges))
-        .execute(tx)
-        .await?;
-    Ok(OutboxId(done.last_insert_rowid()))
+    let (row, epoch) = sqlx::query_as(
+        "INSERT INTO outbox (created_at_us, ranges) VALUES ($1, $2)
+         RETURNING id, (SELECT epoch FROM meta)",
+    )
+    .bind(now.as_micros())
+    .bind(to_json(&ranges))
+    .fetch_one(tx)
+    .await?;
+    Ok(OutboxId { row, epoch })
 }
 
 pub(super) async fn claim(
@@ -76,9 +79,9 @@ impl Claim for SqliteClaim {
         &self.ranges
     }
 
-    async fn changes(&mut self, range: Range) -> Result<Vec<Change>, StoreError> {
+    async fn changes(&mut self, range: Range) -> Result<Changes, StoreError> {
         let (after, limit) = range.after_and_limit();
-        Ok(read::changes(&self.store.readers, range.room, after, limit).await?.changes)
+        read::changes(&self.store.readers, range.room, after, limit).await
     }
 
     async fn finish(self: Box<Self>) -> Result<(), StoreError> {
