@@ -1,6 +1,6 @@
 //! The names of this crate's metrics.
 
-use metrics::{counter, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 /// Counter: payloads that the bus took.
 pub const PUBLISHED: &str = "hubbub_bus_published_total";
@@ -15,8 +15,23 @@ pub const INTERRUPTIONS: &str = "hubbub_bus_interruptions_total";
 /// Gauge: topics wanted by the subscribers of this process.
 pub const SUBSCRIBED_TOPICS: &str = "hubbub_bus_subscribed_topics";
 
+/// What each family means, for the page that Prometheus reads.
+fn describe() {
+    describe_counter!(PUBLISHED, Unit::Count, "Payloads that the bus accepted.");
+    describe_counter!(
+        PUBLISH_ERRORS,
+        Unit::Count,
+        "Calls to publish that failed, a whole batch each."
+    );
+    describe_counter!(DELIVERIES, Unit::Count, "Payloads put into a feed.");
+    describe_counter!(DROPPED, Unit::Count, "Payloads dropped because a feed was full.");
+    describe_counter!(INTERRUPTIONS, Unit::Count, "Interruptions announced to feeds.");
+    describe_gauge!(SUBSCRIBED_TOPICS, Unit::Count, "Topics that this process is subscribed to.");
+}
+
 /// Counters of what should not happen begin at 0, so that the first time is seen as a rise.
 pub(crate) fn begin() {
+    describe();
     for zero in [PUBLISHED, PUBLISH_ERRORS, DELIVERIES, DROPPED, INTERRUPTIONS] {
         counter!(zero).absolute(0);
     }

@@ -19,12 +19,16 @@ mod resend;
 mod resolver;
 mod retry;
 mod server;
+mod services;
 mod tls;
 mod transport;
+
+pub(crate) use metrics::describe as describe_metrics;
 
 pub use channel::Channel;
 pub use config::{GrpcClientConfig, GrpcServerConfig};
 pub use retry::{RetryPolicy, retry_idempotent};
-pub use server::{ServeError, serve, with_reflection};
+pub use server::{ServeError, serve};
+pub use services::Services;
 pub use tls::{TlsConfig, TlsError};
 pub use transport::{Transport, TransportError};

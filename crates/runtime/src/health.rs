@@ -10,6 +10,7 @@ mod process;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use metrics::{Unit, describe_gauge};
 use parking_lot::Mutex;
 
 pub use admin::serve_admin;
@@ -17,6 +18,18 @@ pub use page::{MetricsPage, MetricsPageError};
 
 /// 1 while a condition of readiness is met, by `condition`.
 const READY: &str = "hubbub_ready";
+/// Always 1: which `version` runs as which `role`.
+const BUILD: &str = "hubbub_build_info";
+
+fn describe() {
+    describe_gauge!(READY, Unit::Count, "1 while a condition of readiness is met, by condition.");
+    describe_gauge!(BUILD, Unit::Count, "Always 1: the version and the role of the process.");
+}
+
+/// Says which version of the program runs, and as what.
+pub fn note_build(version: &'static str, role: &'static str) {
+    metrics::gauge!(BUILD, "version" => version, "role" => role).set(1.0);
+}
 
 /// The named conditions of a process. Clones share them.
 #[derive(Clone, Debug, Default)]

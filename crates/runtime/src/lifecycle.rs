@@ -20,6 +20,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long `wait` goes on waiting for tasks that were told to stop at once.
 pub const ABORT_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often a drain that goes on logs what it waits for.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The tasks of a process, or of one stage of it, and the two tokens that end them.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
@@ -113,7 +116,12 @@ impl Lifecycle {
 
     async fn obey(self, mut signals: Signals) {
         let name = signals.next().await;
-        tracing::info!(signal = name, "draining");
+        tracing::info!(
+            signal = name,
+            waits_for = %self.running(),
+            at_most = ?self.shared.drain_timeout,
+            "draining; a second signal stops the process at once"
+        );
         self.drain_all();
         let name = signals.next().await;
         tracing::warn!(signal = name, "asked twice: stopping at once");
@@ -135,6 +143,7 @@ impl Lifecycle {
         self.shared.first_drain.cancelled().await;
         tokio::select! {
             () = self.drained() => {}
+            () = self.report() => {}
             () = self.abort.cancelled() => self.aborted().await,
             () = tokio::time::sleep(self.shared.drain_timeout) => {
                 tracing::warn!(running = %self.running(), "the drain took too long: stopping at once");
@@ -143,6 +152,14 @@ impl Lifecycle {
             }
         }
         self.shared.failure.lock().take().map_or(Ok(()), Err)
+    }
+
+    /// Says what the drain waits for, until it is dropped.
+    async fn report(&self) {
+        loop {
+            tokio::time::sleep(REPORT_INTERVAL).await;
+            tracing::info!(waits_for = %self.running(), "still draining");
+        }
     }
 
     /// Drains stage after stage.

@@ -28,6 +28,9 @@ use crate::{config::duration, trace};
 /// What the targets of all our crates begin with.
 const TRACED: &str = "hubbub";
 
+/// sqlx logs what Postgres says under this target; warnings of Postgres still pass.
+const POSTGRES_NOTICES: &str = "sqlx::postgres::notice=warn";
+
 /// How often what was recorded is exported.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -69,7 +72,7 @@ impl Default for TelemetryConfig {
 impl TelemetryConfig {
     /// What can be known to be wrong before anything is set up.
     pub fn validate(&self) -> Result<(), TelemetryError> {
-        EnvFilter::try_new(&self.log_filter).map_err(|_| TelemetryError::Filter)?;
+        log_filter(&self.log_filter)?;
         if !(0.0..=1.0).contains(&self.sample_ratio) {
             return Err(TelemetryError::Ratio);
         }
@@ -105,7 +108,7 @@ pub struct Telemetry {
 /// Sets logs and traces up for the whole process, once, inside of the runtime. `service` is the name
 /// traces go under: `hubbub-gateway`.
 pub fn init(config: &TelemetryConfig, service: &str) -> Result<Telemetry, TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log_filter).map_err(|_| TelemetryError::Filter)?;
+    let filter = log_filter(&config.log_filter)?;
     let exporting = match config.otlp_endpoint.as_str() {
         "" => None,
         _ => Some(provider(config, service)?),
@@ -146,6 +149,21 @@ pub fn record_in_memory() -> Result<InMemorySpanExporter, TelemetryError> {
         .map_err(|_| TelemetryError::Twice)?;
     trace::enable();
     Ok(exporter)
+}
+
+/// The filter of the settings. Notices of Postgres ("relation already exists, skipping"), which sqlx logs as
+/// INFO, are for debugging: they are left out below that, unless the filter speaks of sqlx itself.
+fn log_filter(text: &str) -> Result<EnvFilter, TelemetryError> {
+    let filter = EnvFilter::try_new(text).map_err(|_| TelemetryError::Filter)?;
+    let asks_for_them = text.split(',').map(str::trim).any(|directive| {
+        directive.starts_with("sqlx")
+            || ["debug", "trace"].iter().any(|level| directive.eq_ignore_ascii_case(level))
+    });
+    if asks_for_them {
+        return Ok(filter);
+    }
+    let warnings = POSTGRES_NOTICES.parse().expect("a directive");
+    Ok(filter.add_directive(warnings))
 }
 
 fn logs_layer(format: LogFormat) -> Box<dyn Layer<Logged> + Send + Sync> {
@@ -215,7 +233,20 @@ mod tests {
     use opentelemetry::trace::{Tracer as _, TracerProvider as _};
     use tokio::{net::TcpListener, sync::mpsc};
 
-    use super::{Telemetry, TelemetryConfig, provider};
+    use super::{Telemetry, TelemetryConfig, log_filter, provider};
+
+    #[test]
+    fn notices_of_postgres_are_for_debugging() {
+        const NOTICES: &str = "sqlx::postgres::notice=warn";
+        for quiet in ["info", "warn,hubbub=debug", "hubbub_history=trace,info"] {
+            let filter = log_filter(quiet).expect("valid").to_string();
+            assert!(filter.contains(NOTICES), "{quiet}: {filter}");
+        }
+        for loud in ["debug", "TRACE", "info,sqlx=debug", "info,sqlx::postgres::notice=info"] {
+            let filter = log_filter(loud).expect("valid").to_string();
+            assert!(!filter.contains(NOTICES), "{loud}: {filter}");
+        }
+    }
 
     fn exporting_to(listener: &TcpListener) -> Telemetry {
         let address = listener.local_addr().expect("bound");

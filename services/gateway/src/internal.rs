@@ -1,6 +1,7 @@
 //! The listener for the other gateways, which find it by this node's entry in the registry
-//! ([`crate::registry`]), and for other services, which ask who is online (`hubbub.presence.v1`). Who calls
-//! here shows the service token and, where that is configured, a certificate.
+//! ([`crate::registry`]), and for other services, which ask who is online (`hubbub.presence.v1`). In a
+//! standalone process it serves the other roles too. A caller shows the service token and, where that is
+//! configured, a certificate.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -38,6 +39,7 @@ pub struct Config {
 /// A bound listener.
 pub(crate) struct Internal {
     listener: TcpListener,
+    local: SocketAddr,
     address: String,
     config: Config,
 }
@@ -70,12 +72,17 @@ impl Internal {
             address => address.to_owned(),
         };
         tracing::info!(%local, %address, "listening for other gateways and services");
-        Ok(Some(Self { listener, address, config: config.clone() }))
+        Ok(Some(Self { listener, local, address, config: config.clone() }))
     }
 
     /// How the others are called.
     pub(crate) fn client(&self) -> GrpcClientConfig {
         self.config.client.clone()
+    }
+
+    /// Where it listens; with port 0 in the configuration, the port it got.
+    pub(crate) const fn local_address(&self) -> SocketAddr {
+        self.local
     }
 
     /// Where the others reach this node.

@@ -47,6 +47,6 @@ mod users;
 mod views;
 pub mod ws;
 
-pub use config::{Config, Switch};
+pub use config::{Config, DrainConfig, Switch};
 pub use grants::Grants;
 pub use server::{BindError, Dependencies, Server};

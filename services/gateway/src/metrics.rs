@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hubbub_domain::Fault;
-use metrics::{counter, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::config::Config;
 
@@ -30,9 +32,139 @@ impl Cause {
     }
 }
 
+/// Every counter, with what it means.
+const COUNTERS: [(&str, &str); 25] = [
+    (
+        "hubbub_gateway_append_refused_total",
+        "Messages refused because their lane to history was full.",
+    ),
+    ("hubbub_gateway_bus_interruptions_total", "Interruptions of the bus."),
+    (
+        "hubbub_gateway_catch_up_fetches_total",
+        "Fetches from history for sessions that were behind further than the ring of recent changes.",
+    ),
+    ("hubbub_gateway_changes_received_total", "Changes taken from the bus."),
+    (
+        "hubbub_gateway_changes_repaired_total",
+        "Changes that history was asked for because the bus did not bring them.",
+    ),
+    ("hubbub_gateway_deliveries_total", "Changes delivered to sessions as live events."),
+    (
+        "hubbub_gateway_engineio_foreign_requests_total",
+        "Requests for an Engine.IO session that came with another token.",
+    ),
+    (
+        "hubbub_gateway_engineio_handed_on_total",
+        "Requests handed on to the gateway that holds their Engine.IO session, by kind.",
+    ),
+    ("hubbub_gateway_engineio_sessions_ended_total", "Engine.IO sessions that ended, by reason."),
+    (
+        "hubbub_gateway_engineio_upgrades_total",
+        "Engine.IO sessions that went on from polling to a WebSocket.",
+    ),
+    ("hubbub_gateway_envelopes_refused_total", "Envelopes of the bus that could not be read."),
+    ("hubbub_gateway_fell_behind_total", "Times that a session fell behind in a room, by cause."),
+    (
+        "hubbub_gateway_gap_repairs_total",
+        "Requests to history for changes that the bus did not bring.",
+    ),
+    (
+        "hubbub_gateway_memberships_reread_total",
+        "Lists of memberships that were read anew because a change was missed.",
+    ),
+    (
+        "hubbub_gateway_presence_told_total",
+        "Changes of presence that this gateway published, by availability.",
+    ),
+    (
+        "hubbub_gateway_pushes_dropped_total",
+        "Sessions that did not get a pushed event because too much waited for them.",
+    ),
+    (
+        "hubbub_gateway_rebalance_moves_total",
+        "Sessions asked to move because other gateways hold fewer.",
+    ),
+    ("hubbub_gateway_requests_total", "Requests of clients answered, by command and code."),
+    (
+        "hubbub_gateway_resets_total",
+        "Rooms of sessions that were too far behind and got the newest page instead.",
+    ),
+    (
+        "hubbub_gateway_rooms_compared_total",
+        "Rooms whose heads were compared with history, by cause.",
+    ),
+    ("hubbub_gateway_service_calls_total", "Calls of other services answered, by call and code."),
+    (
+        "hubbub_gateway_sessions_disconnected_total",
+        "Sessions closed because another service disconnected the user.",
+    ),
+    (
+        "hubbub_gateway_sessions_ended_total",
+        "Sessions that ended, by close code or by what broke the connection.",
+    ),
+    ("hubbub_gateway_sessions_revoked_total", "Sessions closed because their login has ended."),
+    (
+        "hubbub_gateway_tidings_lost_total",
+        "Messages to other gateways that were lost because the queue was full or the bus was gone.",
+    ),
+];
+
+/// Every gauge.
+const GAUGES: [(&str, &str); 10] = [
+    ("hubbub_gateway_append_queued_messages", "Messages waiting in the lanes to history."),
+    (
+        "hubbub_gateway_append_queued_messages_max",
+        "The most messages that may wait in the lanes to history.",
+    ),
+    ("hubbub_gateway_connections_max", "The most connections that may be open."),
+    (
+        "hubbub_gateway_drain_remaining",
+        "Sessions still to be asked to move while the gateway drains.",
+    ),
+    ("hubbub_gateway_engineio_sessions", "Engine.IO sessions open now."),
+    ("hubbub_gateway_mean_sessions", "Sessions that a gateway of the cluster holds on average."),
+    ("hubbub_gateway_presence_leases", "Leases of sessions that this gateway renews."),
+    ("hubbub_gateway_rooms", "Rooms followed now, with idle ones that are still subscribed."),
+    ("hubbub_gateway_sessions", "Sessions open now."),
+    ("hubbub_gateway_users", "Users with an entry now, idle ones among them."),
+];
+
+/// Every histogram, with its unit.
+const HISTOGRAMS: [(&str, Unit, &str); 4] = [
+    ("hubbub_gateway_append_batch_messages", Unit::Count, "Messages in one call to history."),
+    (
+        "hubbub_gateway_deliver_seconds",
+        Unit::Seconds,
+        "From a message's place in its room to the sockets of the sessions here.",
+    ),
+    (
+        "hubbub_gateway_send_seconds",
+        Unit::Seconds,
+        "From reading a send to handing over its answer.",
+    ),
+    (
+        "hubbub_gateway_service_call_seconds",
+        Unit::Seconds,
+        "How long calls of other services took, by call.",
+    ),
+];
+
+fn describe() {
+    for (name, text) in COUNTERS {
+        describe_counter!(name, Unit::Count, text);
+    }
+    for (name, text) in GAUGES {
+        describe_gauge!(name, Unit::Count, text);
+    }
+    for (name, unit, text) in HISTOGRAMS {
+        describe_histogram!(name, unit, text);
+    }
+}
+
 /// The counters of what should not happen begin at 0, so that the first time is seen as a rise; the
 /// bounds stand beside what they bound.
 pub(crate) fn begin(config: &Config) {
+    describe();
     for cause in [Cause::Slow, Cause::Entered, Cause::Skipped] {
         counter!("hubbub_gateway_fell_behind_total", "cause" => cause.as_str()).absolute(0);
     }

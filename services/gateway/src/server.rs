@@ -11,13 +11,12 @@ use hubbub_proto::{
     FILE_DESCRIPTOR_SET, presence::v1::presence_service_server::PresenceServiceServer,
 };
 use hubbub_runtime::{
-    grpc::{self, RetryPolicy, Transport},
+    grpc::{RetryPolicy, Services, Transport},
     jitter::Jitter,
     lifecycle::Lifecycle,
 };
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::service::Routes;
 use uuid::Uuid;
 
 use crate::{
@@ -63,8 +62,9 @@ pub struct Dependencies {
     pub identity: Option<Grants>,
     pub verifier: Verifier,
     pub clock: Arc<dyn Clock>,
-    /// All roles run in this process: what is `auto` suits that.
-    pub standalone: bool,
+    /// The other roles where all of them run in this process: the internal listener serves them too, and
+    /// what is `auto` suits that.
+    pub standalone: Option<Services>,
 }
 
 /// A gateway that listens and does not serve yet.
@@ -77,6 +77,7 @@ pub struct Server {
     behind: Behind,
     examples: bool,
     internal: Option<Internal>,
+    beside: Option<Services>,
     bus: Arc<dyn Bus>,
     ephemeral: Arc<dyn Ephemeral>,
     node: Arc<str>,
@@ -129,8 +130,9 @@ impl Server {
         let subscriber = bus.subscribe().await?;
         let state = Arc::clone(&ephemeral);
         let behind =
-            Behind::open(&config, standalone, Arc::clone(&bus), Arc::clone(&ephemeral)).await?;
-        let examples = config.socketio.enabled && config.examples.is_on(standalone);
+            Behind::open(&config, standalone.is_some(), Arc::clone(&bus), Arc::clone(&ephemeral))
+                .await?;
+        let examples = config.socketio.enabled && config.examples.is_on(standalone.is_some());
         let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let node: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let foundation = Foundation {
@@ -152,6 +154,7 @@ impl Server {
             behind,
             examples,
             internal,
+            beside: standalone,
             bus,
             ephemeral,
             node,
@@ -163,11 +166,16 @@ impl Server {
         self.listener.local_address()
     }
 
+    /// Where other gateways and services connect to, if anywhere.
+    pub fn internal_address(&self) -> Option<SocketAddr> {
+        self.internal.as_ref().map(Internal::local_address)
+    }
+
     /// Serves until the lifecycle drains: then no more connections are taken, and the sessions are
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
         let Self { listener, core, verifier, caps, background, behind, .. } = self;
-        let Self { examples, internal, bus, ephemeral, node, .. } = self;
+        let Self { examples, internal, beside, bus, ephemeral, node, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -206,7 +214,9 @@ impl Server {
         }
         if let Some(internal) = internal {
             let desk = Desk::service(Arc::clone(&core.presences), bus);
-            internal.run(routes(desk, socketio.as_ref()), &support);
+            let services = services(desk, socketio.as_ref());
+            let services = beside.into_iter().fold(services, Services::and);
+            internal.run(services.with_reflection(FILE_DESCRIPTOR_SET), &support);
         }
         let closing = CancellationToken::new();
         let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
@@ -246,13 +256,12 @@ fn run_registry(registry: Registry, core: &Arc<Core>, lifecycle: &Lifecycle, sup
 }
 
 /// What the other gateways, and other services, may ask for.
-fn routes(desk: PresenceServiceServer<Desk>, socketio: Option<&Engine<SocketIo>>) -> Routes {
-    let routes = Routes::new(desk);
-    let routes = match socketio {
-        Some(engine) => routes.add_service(Relay::service(engine.clone())),
-        None => routes,
-    };
-    grpc::with_reflection(routes, FILE_DESCRIPTOR_SET)
+fn services(desk: PresenceServiceServer<Desk>, socketio: Option<&Engine<SocketIo>>) -> Services {
+    let services = Services::of(desk);
+    match socketio {
+        Some(engine) => services.and(Services::of(Relay::service(engine.clone()))),
+        None => services,
+    }
 }
 
 /// Everything behind the doors. The append lanes run from here on, the rest with

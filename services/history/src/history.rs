@@ -7,9 +7,8 @@ use hubbub_domain::Clock;
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX, history::v1::history_service_server::HistoryServiceServer,
 };
-use hubbub_runtime::lifecycle::Lifecycle;
+use hubbub_runtime::{grpc::Services, lifecycle::Lifecycle};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 use crate::{
     Config,
@@ -68,16 +67,16 @@ impl History {
     }
 
     /// For `Transport::local`.
-    pub fn routes(&self) -> Routes {
-        self.routes_until(CancellationToken::new())
+    pub fn services(&self) -> Services {
+        self.services_until(CancellationToken::new())
     }
 
     /// For a server: calls that last come to their end when it drains.
-    pub(crate) fn routes_until(&self, drain: CancellationToken) -> Routes {
+    pub fn services_until(&self, drain: CancellationToken) -> Services {
         let server = HistoryServiceServer::new(Service { drain, ..self.service.clone() })
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        Routes::new(server)
+        Services::of(server)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hubbub_domain::Code;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 use crate::store::Backlog;
 
@@ -48,9 +49,56 @@ const fn gauge(number: u64) -> f64 {
     number as f64
 }
 
+/// What each family means, for the page that Prometheus reads.
+fn describe() {
+    describe_histogram!(BATCH_MESSAGES, Unit::Count, "Messages per transaction.");
+    describe_histogram!(
+        COMMIT_SECONDS,
+        Unit::Seconds,
+        "How long transactions of messages took, failed ones included."
+    );
+    describe_counter!(APPENDED, Unit::Count, "Messages stored.");
+    describe_counter!(
+        DUPLICATES,
+        Unit::Count,
+        "Messages that were stored already when they came again."
+    );
+    describe_counter!(REFUSED, Unit::Count, "Messages and changes refused, by code.");
+    describe_gauge!(QUEUED, Unit::Count, "Messages waiting for a writer.");
+    describe_gauge!(QUEUED_MAX, Unit::Count, "The most messages that may wait, over all writers.");
+    describe_gauge!(POOL[0], Unit::Count, "Connections to Postgres that are open.");
+    describe_gauge!(POOL[1], Unit::Count, "Open connections to Postgres without work.");
+    describe_gauge!(POOL[2], Unit::Count, "The most connections to Postgres there may be.");
+    describe_counter!(CHANGED, Unit::Count, "Edits, deletions and reactions stored, by kind.");
+    describe_counter!(
+        PUBLISH_FAILURES,
+        Unit::Count,
+        "Publications that the bus did not take; the sweep repeats them."
+    );
+    describe_counter!(
+        PUBLISH_SKIPPED,
+        Unit::Count,
+        "Commits left to the sweep because too much waited for the bus."
+    );
+    describe_counter!(SWEEPS, Unit::Count, "Steps of the sweep, by result.");
+    describe_counter!(SWEPT, Unit::Count, "Ranges of revisions that the sweep published.");
+    describe_counter!(
+        EPOCHS_BEGUN,
+        Unit::Count,
+        "Epochs begun because the Postgres server was another one than before."
+    );
+    describe_gauge!(OUTBOX_ROWS, Unit::Count, "Rows in the outbox.");
+    describe_gauge!(
+        OUTBOX_OLDEST_SECONDS,
+        Unit::Seconds,
+        "Age of the oldest row in the outbox; 0 when it is empty."
+    );
+}
+
 /// The counters of what should not happen begin at 0, so that the first time is seen as a rise; the
 /// bound stands beside what it bounds.
 pub(crate) fn begin(queued_max: usize) {
+    describe();
     for zero in [APPENDED, DUPLICATES, PUBLISH_FAILURES, PUBLISH_SKIPPED, SWEPT, EPOCHS_BEGUN] {
         metrics::counter!(zero).absolute(0);
     }
@@ -64,7 +112,7 @@ pub(crate) fn begin(queued_max: usize) {
 
 /// Connections of the pool: open, idle, at the most.
 pub(crate) fn pool([open, idle]: [u32; 2], max: u32) {
-    for (name, count) in POOL.into_iter().zip([open, idle, max]) {
+    for (name, count) in POOL.into_iter().zip([open, idle.min(open), max]) {
         metrics::gauge!(name).set(f64::from(count));
     }
 }

@@ -36,10 +36,8 @@ impl Server {
             listener.local_addr().map_err(|error| BindError::Listen(config.listen, error))?;
 
         let history = History::start(config, store, bus, clock, &lifecycle.behind());
-        let routes = grpc::with_reflection(
-            history.routes_until(lifecycle.drain.clone()),
-            FILE_DESCRIPTOR_SET,
-        );
+        let services = history.services_until(lifecycle.drain.clone());
+        let routes = services.with_reflection(FILE_DESCRIPTOR_SET);
         lifecycle.spawn("history_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));
         tracing::info!(%local_addr, "the history service listens");
         Ok(Self { history, local_addr })

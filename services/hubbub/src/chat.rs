@@ -1,43 +1,45 @@
 //! `hubbub chat`: a terminal client for the native door. Lines typed (or piped) are sent; what the
 //! other side says is printed, and so is whether they are there, that they type, and how far one's own
-//! messages have come with them. It comes back by itself after a broken connection, resumes where it
-//! was, and sends again, under the same ids, what was not acknowledged. It registers, logs in, or comes
-//! as a guest, when it is told to.
+//! messages have come with them. It comes back by itself after a broken connection, unless the server
+//! says that there is no use in it, resumes where it was, and sends again, under the same ids, what was
+//! not acknowledged. It registers, logs in, or enters as a guest, as its flags say.
 
+pub(crate) mod address;
 pub(crate) mod link;
 mod login;
 mod presence;
 mod screen;
+mod show;
 mod talk;
+mod terminal;
 mod ticks;
+mod times;
+mod typed;
 
 use std::time::Duration;
 
 use clap::Args;
 use hubbub_domain::{RoomId, UserId};
 use hubbub_runtime::config::ConfigError;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    sync::mpsc,
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    announce,
     cli::Token,
     failure::Failure,
     settings::{Loaded, Settings},
     token,
 };
+use address::Address;
 use link::Link;
 use login::{Entry, Login};
-use talk::{Expiry, Talk, Turn};
+use talk::{Expiry, Setting, Talk, Turn};
 
 /// How long a token lives that the client makes for itself.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 /// The longest pause between two attempts to connect.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// Typed lines that wait for the connection. At the bound typing has to wait.
-const LINES_MAX: usize = 1_024;
+/// The first pause.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -60,9 +62,9 @@ pub(crate) struct Chat {
     /// The room to talk in, instead of a person
     #[arg(long, value_name = "ROOM", conflicts_with = "peer")]
     room: Option<RoomId>,
-    /// Where the gateway listens
+    /// Where the gateway is: ws://, wss://, http:// or https://, or a bare host (TLS for names with a dot)
     #[arg(long, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
-    url: String,
+    url: Address,
     /// Your token; without one it is made with auth.secret, or with standalone's own key
     #[arg(long, env = "HUBBUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
@@ -75,34 +77,59 @@ pub(crate) async fn run(
     loaded: Result<Loaded<Settings>, ConfigError>,
     chat: Chat,
 ) -> Result<(), Failure> {
-    let mut pass = Pass::of(&chat, loaded).await?;
-    let mut lines = read_lines();
-    let me = pass.user().unwrap_or(&chat.user).clone();
-    let mut talk = Talk::new(me, chat.peer.clone(), chat.room, chat.stay);
-    talk.on_expiry(pass.expiry());
-    let mut backoff = Duration::from_millis(100);
+    let pass = Pass::of(&chat, loaded).await?;
+    let (screen, keyboard) = terminal::open()?;
+    let setting = Setting {
+        me: pass.user().unwrap_or(&chat.user).clone(),
+        peer: chat.peer.clone(),
+        room: chat.room,
+        stay: chat.stay,
+        expiry: pass.expiry(),
+    };
+    let talk = Talk::new(setting, screen, keyboard);
+    let mut terminated = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    tokio::select! {
+        ended = converse(&chat, pass, talk) => ended,
+        // Ends as every other way does: the terminal is given back as it was.
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
+/// Talks over one connection after the other.
+async fn converse(chat: &Chat, mut pass: Pass, mut talk: Talk) -> Result<(), Failure> {
+    let mut backoff = BACKOFF_MIN;
     loop {
-        let token = pass.token(&chat.user).await?;
-        let turn = match Link::open(&chat.url, &token).await {
-            Ok(link) => {
-                let turn = talk.hold(link, &mut lines).await;
-                if talk.was_welcomed() {
-                    backoff = Duration::from_millis(100);
-                }
-                turn
-            }
-            Err(error) => Turn::Broken(error.to_string()),
+        let connecting = async {
+            let token = pass.token(&chat.user).await?;
+            Ok::<_, Failure>(Link::open(&chat.url, &token).await)
         };
-        match turn {
+        let turn = match talk.meanwhile(connecting).await {
+            Ok(connected) => match connected? {
+                Ok(link) => {
+                    let turn = talk.hold(link).await;
+                    if talk.was_welcomed() {
+                        backoff = BACKOFF_MIN;
+                    }
+                    turn
+                }
+                Err(error) => Turn::of(&error),
+            },
+            Err(turn) => turn,
+        };
+        let pause = match turn {
             Turn::Done => return Ok(()),
             Turn::Refused(text) => return Err(Failure::Other(anyhow::anyhow!(text))),
-            Turn::Moved(after) => tokio::time::sleep(after).await,
-            Turn::Expiring => {}
+            Turn::Moved(after) => after,
+            Turn::Expiring => Duration::ZERO,
             Turn::Broken(why) => {
-                announce::say(format_args!("-- {why}; trying again"));
-                tokio::time::sleep(backoff).await;
+                talk.note_lost(&why);
+                let pause = backoff;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
+                pause
             }
+        };
+        if let Err(Turn::Done) = talk.meanwhile(tokio::time::sleep(pause)).await {
+            return Ok(());
         }
     }
 }
@@ -133,7 +160,7 @@ impl Pass {
                 Ok(Self::LoggedIn(Box::new(login)))
             }
             (Some(token), None) => Ok(Self::Given(token.clone())),
-            (None, None) => Ok(Self::Minted(Box::new(loaded?.settings.with_dev_secret()?))),
+            (None, None) => Ok(Self::Minted(Box::new(loaded?.settings.with_found_dev_secret()?))),
         }
     }
 
@@ -163,18 +190,4 @@ impl Pass {
             Self::Minted(_) | Self::LoggedIn(_) => Expiry::ComeBack,
         }
     }
-}
-
-/// Standard input, line by line. The channel ends with the input.
-fn read_lines() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(LINES_MAX);
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            if sender.send(line).await.is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }

@@ -5,20 +5,33 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
+
+use crate::data_dir;
 
 const FILE: &str = "dev-secret";
 
 /// Read and written by the owner alone.
 const MODE: u32 = 0o600;
 
+/// Where the secret is.
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
+}
+
+/// The secret in `data_dir`, if there is one. Creates nothing.
+pub(crate) fn find(data_dir: &Path) -> anyhow::Result<Option<String>> {
+    let path = path(data_dir);
+    if path.try_exists().unwrap_or(false) { read(&path).map(Some) } else { Ok(None) }
+}
+
 /// The secret in `data_dir`, made if it is not there yet.
 pub(crate) fn find_or_make(data_dir: &Path) -> anyhow::Result<String> {
-    let path = data_dir.join(FILE);
-    fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let path = path(data_dir);
+    data_dir::make(data_dir)?;
     match make(&path) {
         Ok(secret) => Ok(secret),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(&path),
@@ -54,6 +67,16 @@ mod tests {
     use super::{FILE, find_or_make};
 
     #[test]
+    fn looking_for_it_creates_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let data = dir.path().join("data");
+        assert_eq!(super::find(&data).expect("no error"), None);
+        assert!(!data.exists());
+        let secret = find_or_make(&data).expect("made");
+        assert_eq!(super::find(&data).expect("no error"), Some(secret));
+    }
+
+    #[test]
     fn is_made_once_and_for_its_owner_alone() {
         let dir = tempfile::tempdir().expect("a directory");
         let data = dir.path().join("data");
@@ -62,6 +85,8 @@ mod tests {
         assert_eq!(find_or_make(&data).expect("found"), secret);
         let mode = data.join(FILE).metadata().expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        let mode = data.metadata().expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
         assert_eq!(std::fs::read_dir(&data).expect("a directory").count(), 1, "no draft is left");
     }
 }

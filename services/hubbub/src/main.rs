@@ -3,6 +3,7 @@
 mod announce;
 mod chat;
 mod cli;
+mod data_dir;
 mod dev_secret;
 mod failure;
 mod healthcheck;

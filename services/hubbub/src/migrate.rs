@@ -1,4 +1,5 @@
-//! `hubbub migrate`: the schemas of all services, brought up to date. Several may run at once.
+//! `hubbub migrate`: the schemas of all services, brought up to date. Several may run at once on
+//! Postgres; SQLite files are for one process, so a running standalone refuses this one.
 
 use anyhow::Context as _;
 use hubbub_history::store::Cause;
@@ -7,8 +8,8 @@ use hubbub_runtime::config::ConfigError;
 use crate::{
     announce,
     cli::Migrate,
+    data_dir,
     failure::Failure,
-    process,
     settings::{Loaded, Settings},
 };
 
@@ -18,7 +19,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let mut settings = loaded?.settings;
     settings.database.migrate_on_start = true;
-    process::make_data_dir(&settings)?;
+    let _claim = data_dir::claim(&settings)?;
     let history = hubbub_history::store::open(&settings.history())
         .await
         .context("the store of the history service")?;

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use hubbub_domain::{Clock, SystemClock};
 use hubbub_runtime::{
     config::ConfigError,
-    health::{MetricsPage, Readiness, serve_admin},
+    health::{self, MetricsPage, Readiness, serve_admin},
     lifecycle::Lifecycle,
     telemetry,
 };
@@ -27,9 +27,13 @@ use tokio::net::TcpListener;
 use crate::{
     announce,
     cli::Role,
+    data_dir,
     failure::Failure,
     settings::{Loaded, Settings},
 };
+
+/// The version of the package.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs until a signal, or until a task fails.
 pub(crate) async fn run(
@@ -40,6 +44,9 @@ pub(crate) async fn run(
     settings.check(role)?;
     let service = format!("hubbub-{}", role.name());
     let telemetry = telemetry::init(&settings.telemetry, &service).map_err(Failure::config)?;
+    tracing::info!(version = VERSION, role = role.name(), "hubbub starts");
+    // Held until the process ends; the other roles keep no files.
+    let _claim = (role == Role::Standalone).then(|| data_dir::claim(&settings)).transpose()?;
     let lifecycle = Lifecycle::new(settings.shutdown.drain_timeout);
     lifecycle.watch_signals().context("cannot listen for signals")?;
     let result = Box::pin(serve(Process::new(role, settings, lifecycle))).await;
@@ -92,6 +99,7 @@ impl Process {
     /// The listener for operators, in the last stage of all.
     async fn serve_admin(&self) -> Result<(), Failure> {
         let page = MetricsPage::install().context("metrics")?;
+        health::note_build(VERSION, self.role.name());
         let Some(address) = self.settings.admin.address()? else { return Ok(()) };
         let listener = TcpListener::bind(address)
             .await
@@ -102,16 +110,4 @@ impl Process {
         last.spawn("admin", serving);
         Ok(())
     }
-}
-
-/// Where SQLite files are kept, if there are any.
-pub(crate) fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
-    let urls =
-        [settings.history().database, settings.room().database, settings.identity().database];
-    if !urls.iter().any(|url| url.expose().starts_with("sqlite:")) {
-        return Ok(());
-    }
-    let dir = settings.data_dir();
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make {} (standalone.data_dir)", dir.display()))
 }

@@ -112,6 +112,24 @@ impl Settings {
         Ok(self)
     }
 
+    /// The same for a client, which creates nothing: it finds the key of a standalone process of this
+    /// directory, or says what to do.
+    pub(crate) fn with_found_dev_secret(mut self) -> Result<Self, Failure> {
+        if self.has_no_key() {
+            let data_dir = &self.standalone.data_dir;
+            let Some(secret) = dev_secret::find(data_dir)? else {
+                return Err(Failure::Other(anyhow::anyhow!(
+                    "there is no token: {} does not exist. Use --login, --register, --guest or --token \
+                     (HUBBUB_TOKEN), set auth.secret (HUBBUB_AUTH__SECRET), or start this in the directory \
+                     of the standalone process",
+                    dev_secret::path(data_dir).display(),
+                )));
+            };
+            self.auth.secret = hubbub_auth::Secret::new(secret);
+        }
+        Ok(self)
+    }
+
     pub(crate) fn has_no_key(&self) -> bool {
         !self.auth.names_keys()
     }

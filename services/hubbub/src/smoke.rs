@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use hubbub_client_protocol::{
     Appended, Command, ErrorView, Event, Hello, History, MessageContent, OpenDirect, Opened, Page,
@@ -16,7 +16,10 @@ use tokio::time::timeout;
 
 use crate::{
     announce,
-    chat::link::{Heard, Link},
+    chat::{
+        address::Address,
+        link::{Heard, Link},
+    },
     cli::Token,
     failure::Failure,
     settings::{Loaded, Settings},
@@ -29,10 +32,10 @@ const TOKEN_LIFETIME: Duration = Duration::from_mins(5);
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Smoke {
-    /// Where the gateway listens
+    /// Where the gateway is: ws://, wss://, http:// or https://, or a bare host
     #[arg(long, default_value = "ws://127.0.0.1:8080", value_name = "URL")]
-    url: String,
-    /// Tokens of two users; without them they are made with auth.secret
+    url: Address,
+    /// Tokens of two users; without them they are made with auth.secret, or with standalone's own key
     #[arg(
         long,
         env = "HUBBUB_SMOKE_TOKENS",
@@ -53,7 +56,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let tokens = match <[String; 2]>::try_from(smoke.tokens) {
         Ok(given) => given,
-        Err(none) if none.is_empty() => made(&loaded?.settings.with_dev_secret()?)?,
+        Err(none) if none.is_empty() => made(&loaded?.settings.with_found_dev_secret()?)?,
         Err(_) => return Err(Failure::config("--tokens takes two tokens, separated by a comma")),
     };
     let talk = talk(&smoke.url, &tokens);
@@ -68,7 +71,7 @@ fn made(settings: &Settings) -> Result<[String; 2], Failure> {
     Ok([make(PEOPLE[0])?, make(PEOPLE[1])?])
 }
 
-async fn talk(url: &str, [first, second]: &[String; 2]) -> anyhow::Result<()> {
+async fn talk(url: &Address, [first, second]: &[String; 2]) -> anyhow::Result<()> {
     let (mut alice, _) = enter(url, first).await.context("the first user")?;
     let (mut bob, peer) = enter(url, second).await.context("the second user")?;
     let opened: Opened = ask(&mut alice, Command::OpenDirect(OpenDirect { peer })).await?;
@@ -93,7 +96,7 @@ async fn talk(url: &str, [first, second]: &[String; 2]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn enter(url: &str, token: &str) -> anyhow::Result<(Link, UserId)> {
+async fn enter(url: &Address, token: &str) -> anyhow::Result<(Link, UserId)> {
     let mut link = Link::open(url, token).await?;
     let hello = Command::Hello(Hello { token: None, resume: None });
     let welcome: Welcome = ask(&mut link, hello).await?;
@@ -105,7 +108,6 @@ async fn hear(link: &mut Link, room: RoomId, text: &str) -> anyhow::Result<()> {
     loop {
         match link.hear().await? {
             Heard::Event(event) if tells(&event, room, text) => return Ok(()),
-            Heard::Closed { code, reason } => bail!("closed by the server: {code} {reason}"),
             Heard::Event(_) | Heard::Answer { .. } | Heard::Nothing => {}
         }
     }

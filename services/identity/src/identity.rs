@@ -8,8 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 use hubbub_bus::Bus;
 use hubbub_domain::{Clock, Code, Fault, Timestamp, UserId};
-use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
-use tonic::service::Routes;
+use hubbub_runtime::{
+    grpc::{Services, Transport},
+    lifecycle::Lifecycle,
+};
 
 pub(crate) use access::{Claim, NewAccount};
 
@@ -18,7 +20,7 @@ use crate::{
     attempts::Attempts,
     config::{Accounts, Config},
     courier::{Courier, Nudge},
-    grpc,
+    grpc, metrics,
     names::Reserved,
     passwords::Passwords,
     ring::Ring,
@@ -65,6 +67,7 @@ impl Identity {
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
         config.validate().map_err(BindError::Config)?;
+        metrics::begin();
         let Ports { store, bus, room, clock } = ports;
         let ring = Ring::open(config, Arc::clone(&store), Arc::clone(&clock)).await?;
         ring.start(lifecycle);
@@ -86,8 +89,8 @@ impl Identity {
     }
 
     /// The gRPC service, for a server or for `Transport::local`.
-    pub fn routes(&self) -> Routes {
-        Routes::new(grpc::service(self.clone()))
+    pub fn services(&self) -> Services {
+        Services::of(grpc::service(self.clone()))
     }
 
     /// Whether the service can do its work: for readiness.

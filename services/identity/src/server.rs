@@ -45,7 +45,7 @@ impl Server {
 
         let ports = Ports { store, bus, room, clock };
         let identity = Identity::start(config, ports, &lifecycle.behind()).await?;
-        let routes = grpc::with_reflection(identity.routes(), FILE_DESCRIPTOR_SET);
+        let routes = identity.services().with_reflection(FILE_DESCRIPTOR_SET);
         lifecycle.spawn("identity_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));
         tracing::info!(%local_addr, "the identity service listens");
         Ok(Self { identity, local_addr })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hubbub_domain::Fault;
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 use crate::store::Backlog;
 
@@ -26,8 +27,38 @@ const POOL: [&str; 3] = [
     "hubbub_room_postgres_connections_max",
 ];
 
+/// What each family means, for the page that Prometheus reads.
+fn describe() {
+    describe_counter!(CALLS, Unit::Count, "Calls, by operation and outcome.");
+    describe_histogram!(CALL_SECONDS, Unit::Seconds, "How long calls took, by operation.");
+    describe_gauge!(
+        NOTICES_PENDING,
+        Unit::Count,
+        "System notices that history has not confirmed yet, counted up to 10,000."
+    );
+    describe_gauge!(
+        NOTICES_OLDEST_SECONDS,
+        Unit::Seconds,
+        "How long the oldest of these notices has waited."
+    );
+    describe_counter!(
+        NOTICES_REFUSED,
+        Unit::Count,
+        "System notices that history refused for good: each is a defect."
+    );
+    describe_counter!(
+        PUBLISH_FAILURES,
+        Unit::Count,
+        "Publications that did not reach the bus, by reason."
+    );
+    describe_gauge!(POOL[0], Unit::Count, "Connections to Postgres that are open.");
+    describe_gauge!(POOL[1], Unit::Count, "Open connections to Postgres without work.");
+    describe_gauge!(POOL[2], Unit::Count, "The most connections to Postgres there may be.");
+}
+
 /// The counters of what should not happen begin at 0, so that the first time is seen as a rise.
 pub(crate) fn begin() {
+    describe();
     metrics::counter!(NOTICES_REFUSED).absolute(0);
     for reason in ["bus", "full"] {
         metrics::counter!(PUBLISH_FAILURES, "reason" => reason).absolute(0);
@@ -37,7 +68,7 @@ pub(crate) fn begin() {
 
 /// Connections of the pool: open, idle, at the most.
 pub(crate) fn pool([open, idle]: [u32; 2], max: u32) {
-    for (name, count) in POOL.into_iter().zip([open, idle, max]) {
+    for (name, count) in POOL.into_iter().zip([open, idle.min(open), max]) {
         metrics::gauge!(name).set(f64::from(count));
     }
 }

@@ -7,8 +7,10 @@ use hubbub_bus::Bus;
 use hubbub_domain::{
     ClientId, Clock, Code, Fault, RoomId, RoomKind, Timestamp, UserId, direct_pair,
 };
-use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
-use tonic::service::Routes;
+use hubbub_runtime::{
+    grpc::{Services, Transport},
+    lifecycle::Lifecycle,
+};
 
 use crate::{
     announcer::Announcer,
@@ -88,8 +90,8 @@ impl Rooms {
     }
 
     /// The gRPC service, for a server or for `Transport::local`.
-    pub fn routes(&self) -> Routes {
-        Routes::new(grpc::service(self.clone()))
+    pub fn services(&self) -> Services {
+        Services::of(grpc::service(self.clone()))
     }
 
     /// Whether the service can do its work: for readiness.

@@ -45,7 +45,7 @@ impl Server {
 
         let ports = Ports { store, bus, history, clock };
         let rooms = Rooms::start(config, ports, &lifecycle.behind());
-        let routes = grpc::with_reflection(rooms.routes(), FILE_DESCRIPTOR_SET);
+        let routes = rooms.services().with_reflection(FILE_DESCRIPTOR_SET);
         lifecycle.spawn("room_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));
         tracing::info!(%local_addr, "the room service listens");
         Ok(Self { rooms, local_addr })

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use http::Response;
+use metrics::{Unit, describe_counter, describe_histogram};
 use tonic::{Code, Status, body::Body};
 
 /// Calls served, by `method` and `code`.
@@ -14,6 +15,26 @@ const EJECTIONS: &str = "hubbub_grpc_client_ejections_total";
 
 /// Connections of others than roles, refused in their handshake.
 const HANDSHAKES_FAILED: &str = "hubbub_grpc_handshakes_failed_total";
+
+/// What each of them means, for the page that Prometheus reads.
+pub(crate) fn describe() {
+    describe_counter!(CALLS, Unit::Count, "gRPC calls served, by method and code.");
+    describe_histogram!(
+        SECONDS,
+        Unit::Seconds,
+        "From a gRPC call's arrival to the first byte of its answer, by method and code."
+    );
+    describe_counter!(
+        EJECTIONS,
+        Unit::Count,
+        "Times that an address was left alone after failures, by address."
+    );
+    describe_counter!(
+        HANDSHAKES_FAILED,
+        Unit::Count,
+        "Connections of peers without a valid certificate, refused in the handshake."
+    );
+}
 
 /// A call being served. Dropped before it ended, it counts as cancelled.
 pub(super) struct ServedCall {

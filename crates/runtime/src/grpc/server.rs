@@ -55,15 +55,6 @@ pub fn serve(
     }
 }
 
-/// The same routes with server reflection: `descriptors` is an encoded `FileDescriptorSet`.
-pub fn with_reflection(routes: Routes, descriptors: &'static [u8]) -> Routes {
-    let v1 = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(descriptors)
-        .build_v1()
-        .expect("descriptors come from our own build");
-    routes.add_service(v1)
-}
-
 /// tonic's `max_connection_age_grace` is not used: with it the connection is cut at the end of the
 /// grace without ever having been told to go (0.14.9); [`connection`] does the cutting instead.
 fn builder(config: &GrpcServerConfig) -> Server {

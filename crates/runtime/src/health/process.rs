@@ -3,7 +3,7 @@
 
 use std::{sync::LazyLock, time::Instant};
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Unit, describe_gauge, gauge};
 
 /// Open file descriptors.
 const OPEN_FDS: &str = "process_open_fds";
@@ -15,13 +15,20 @@ const RESIDENT: &str = "process_resident_memory_bytes";
 const THREADS: &str = "process_threads";
 /// Tasks of the runtime that have not ended.
 const TASKS: &str = "process_tasks";
-/// Processor time used, in whole seconds.
+/// Processor time used.
 const CPU: &str = "process_cpu_seconds_total";
+/// When the process began, in seconds since 1970.
+const START: &str = "process_start_time_seconds";
 /// Time since the process began to record.
 const UPTIME: &str = "process_uptime_seconds";
 
 /// What `/proc/self/stat` counts in: Linux promises 100 per second to user space.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// Fields of proc_pid_stat(5), by their numbers there.
+const UTIME: usize = 14;
+const STIME: usize = 15;
+const START_TIME: usize = 22;
 
 static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -32,7 +39,7 @@ pub(super) fn describe() {
     describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory.");
     describe_gauge!(THREADS, Unit::Count, "Threads of the operating system.");
     describe_gauge!(TASKS, Unit::Count, "Tasks of the runtime that have not ended.");
-    describe_counter!(CPU, Unit::Seconds, "Processor time used.");
+    describe_gauge!(START, Unit::Seconds, "When the process began, in seconds since 1970.");
     describe_gauge!(UPTIME, Unit::Seconds, "Time since the start.");
 }
 
@@ -54,9 +61,33 @@ pub(super) fn observe() {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         set(TASKS, runtime.metrics().num_alive_tasks() as u64);
     }
-    if let Some(ticks) = cpu_ticks() {
-        counter!(CPU).absolute(ticks / TICKS_PER_SECOND);
+    if let Some(start) = start_time() {
+        gauge!(START).set(start);
     }
+}
+
+/// Processor time as a family of its own: the counters of `metrics` are whole numbers, and a rate over
+/// whole seconds shows loads that there never were.
+pub(super) fn cpu_seconds() -> String {
+    let Some(ticks) = stat_field(UTIME).zip(stat_field(STIME)).map(|(user, system)| user + system)
+    else {
+        return String::new();
+    };
+    format!(
+        "# HELP {CPU} Processor time used.\n# TYPE {CPU} counter\n{CPU} {}\n\n",
+        in_seconds(ticks)
+    )
+}
+
+/// The start is counted from the boot of the machine, which `/proc/stat` has as seconds since 1970.
+fn start_time() -> Option<f64> {
+    let boot = field("/proc/stat", "btime ")?;
+    Some(in_seconds(boot * TICKS_PER_SECOND + stat_field(START_TIME)?))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hundredths of a second since 1970 take 38 bits")]
+fn in_seconds(ticks: u64) -> f64 {
+    ticks as f64 / TICKS_PER_SECOND as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
@@ -71,12 +102,8 @@ fn field(path: &str, label: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// `utime` and `stime`: fields 14 and 15 of proc_pid_stat(5), counted from behind the name, which may
-/// hold anything.
-fn cpu_ticks() -> Option<u64> {
+/// A field of `/proc/self/stat`, counted from behind the name (field 2), which may hold anything.
+fn stat_field(number: usize) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user = fields.next()?.parse::<u64>().ok()?;
-    let system = fields.next()?.parse::<u64>().ok()?;
-    Some(user + system)
+    text.rsplit_once(')')?.1.split_whitespace().nth(number - 3)?.parse().ok()
 }

@@ -75,6 +75,7 @@ async fn the_metrics_page_has_the_process_and_the_calls() {
         "process_open_fds ",
         "process_threads ",
         "process_cpu_seconds_total ",
+        "process_start_time_seconds ",
         "hubbub_grpc_server_calls_total{method=\"test.Test/Name\",code=\"ok\"}",
         "hubbub_grpc_server_calls_total{method=\"unknown\",code=\"unimplemented\"}",
         "hubbub_grpc_server_seconds_bucket{method=\"test.Test/Name\",code=\"ok\",le=\"0.01\"}",

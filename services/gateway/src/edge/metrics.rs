@@ -57,11 +57,11 @@ impl Refused {
 }
 
 pub(super) fn describe() {
-    describe_counter!(ACCEPTED, "Connections taken from the kernel");
-    describe_counter!(REFUSED, "Connections and requests turned away, by reason");
-    describe_gauge!(OPEN, "Connections open now");
-    describe_histogram!(HANDSHAKE, Unit::Seconds, "From accepting a connection to its WebSocket");
-    describe_counter!(ACCEPT_ERRORS, "Failures to accept a connection, by kind");
+    describe_counter!(ACCEPTED, Unit::Count, "Connections taken from the kernel.");
+    describe_counter!(REFUSED, Unit::Count, "Connections and requests turned away, by reason.");
+    describe_gauge!(OPEN, Unit::Count, "Connections open now.");
+    describe_histogram!(HANDSHAKE, Unit::Seconds, "From accepting a connection to its WebSocket.");
+    describe_counter!(ACCEPT_ERRORS, Unit::Count, "Failures to accept a connection, by kind.");
     counter!(ACCEPTED).absolute(0);
     gauge!(OPEN).set(0.0);
     for reason in Refused::ALL {

@@ -13,12 +13,18 @@ use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::address::Address;
+use crate::announce;
+
 /// How long a request may take: passwords are hashed, perhaps after others.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// A token that ends sooner is renewed first.
 const RENEWED_AHEAD_MICROS: i64 = 90 * 1_000_000;
 
-/// How somebody gets in.
+/// How often a new password may be repeated wrongly.
+const NEW_PASSWORD_TRIES: usize = 3;
+
+/// How the user gets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Register,
@@ -34,19 +40,15 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// `url` is the gateway's WebSocket address.
-    pub(super) async fn begin(url: &str, entry: Entry, name: &str) -> anyhow::Result<Self> {
-        let base = match url.split_once("://") {
-            Some(("ws", rest)) => format!("http://{}", rest.trim_end_matches('/')),
-            Some(("wss", rest)) => format!("https://{}", rest.trim_end_matches('/')),
-            _ => bail!("--url is not a WebSocket URL such as ws://127.0.0.1:8080"),
-        };
+    /// Registers, logs in, or enters as a guest.
+    pub(super) async fn begin(address: &Address, entry: Entry, name: &str) -> anyhow::Result<Self> {
+        let base = address.base();
         let client = Client::builder().timeout(PATIENCE).build().context("an HTTP client")?;
         let (path, body) = match entry {
             Entry::Register => {
-                ("register", json!({"name": name, "password": ask_password("A new password")?}))
+                ("register", json!({"name": name, "password": new_password(ask_password)?}))
             }
-            Entry::Login => ("login", json!({"name": name, "password": ask_password("Password")?})),
+            Entry::Login => ("login", json!({"name": name, "password": password(ask_password)?})),
             Entry::Guest => ("guest", json!({"nickname": name})),
         };
         let answer = post(&client, &format!("{base}/v1/auth/{path}"), &body).await?;
@@ -98,13 +100,56 @@ async fn post(
     }
 }
 
-/// From `HUBBUB_PASSWORD`, or from the terminal, unseen. What is piped in are messages.
-fn ask_password(prompt: &str) -> anyhow::Result<String> {
-    if let Some((_, password)) = std::env::vars_os().find(|(name, _)| name == "HUBBUB_PASSWORD") {
-        return password.into_string().map_err(|_| anyhow::anyhow!("HUBBUB_PASSWORD is no text"));
+/// From `HUBBUB_PASSWORD`, or from the terminal.
+fn password(ask: impl FnOnce(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
+    given_password()?.map_or_else(|| ask("Password"), Ok)
+}
+
+/// The same for a new password, which is asked for twice: a slip of the finger would lock the account.
+fn new_password(mut ask: impl FnMut(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
+    if let Some(password) = given_password()? {
+        return Ok(password);
     }
+    for _ in 0..NEW_PASSWORD_TRIES {
+        let password = ask("A new password")?;
+        if ask("The same password again")? == password {
+            return Ok(password);
+        }
+        announce::say(format_args!("The two differ."));
+    }
+    bail!("the password and its repetition differ")
+}
+
+fn given_password() -> anyhow::Result<Option<String>> {
+    let Some((_, password)) = std::env::vars_os().find(|(name, _)| name == "HUBBUB_PASSWORD")
+    else {
+        return Ok(None);
+    };
+    let text = password.into_string();
+    text.map(Some).map_err(|_| anyhow::anyhow!("HUBBUB_PASSWORD is not UTF-8"))
+}
+
+/// From the terminal, without an echo. What is piped in are messages.
+fn ask_password(prompt: &str) -> anyhow::Result<String> {
     if !io::stdin().is_terminal() {
         bail!("there is no terminal to ask for the password on: set HUBBUB_PASSWORD");
     }
     rpassword::prompt_password(format!("{prompt}: ")).context("no password")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_password;
+
+    #[test]
+    fn a_new_password_is_asked_for_until_both_are_the_same() {
+        let typed = |answers: &'static [&str]| {
+            let mut answers = answers.iter();
+            new_password(move |_| Ok(answers.next().expect("not asked so often").to_string()))
+        };
+        assert_eq!(typed(&["one", "one"]).expect("the same"), "one");
+        assert_eq!(typed(&["one", "eno", "two", "two"]).expect("the same"), "two");
+        let slips = typed(&["1", "2", "3", "4", "5", "6"]).expect_err("never the same");
+        assert!(slips.to_string().contains("differ"), "{slips}");
+    }
 }

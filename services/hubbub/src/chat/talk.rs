@@ -6,8 +6,8 @@ use std::{
 };
 
 use hubbub_client_protocol::{
-    Command, ErrorView, Event, Hello, History, MessageContent, MessageView, OpenDirect, Opened,
-    Page, Read, Resume, Send, Watch, Watched, Welcome,
+    Command, ErrorView, Event, Hello, History, OpenDirect, Opened, Page, Read, Resume, Send, Watch,
+    Watched, Welcome,
 };
 use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, Seq, UserId};
 use serde::Deserialize;
@@ -15,32 +15,49 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::{
-    link::{Heard, Link},
-    presence,
-    screen::{describe, printable},
-    ticks::{Mark, Ticks},
+    link::{Heard, Link, LinkError},
+    screen::printable,
+    terminal::{Input, Screen},
+    ticks::Ticks,
+    times::Times,
+    typed::{self, Typed},
 };
-use crate::announce;
 
-/// Close codes from here on say: do not come back (`docs/protocol.md`).
-const FINAL_CODES: std::ops::Range<u16> = 4500..5000;
+/// Messages that wait for their acknowledgement. At the bound typing has to wait.
+const UNACKED_MAX: usize = 1_024;
+
+/// Whom the conversation is with, and how it ends.
+pub(super) struct Setting {
+    pub(super) me: UserId,
+    pub(super) peer: Option<UserId>,
+    pub(super) room: Option<RoomId>,
+    pub(super) stay: bool,
+    pub(super) expiry: Expiry,
+}
 
 pub(super) struct Talk {
-    me: UserId,
+    pub(super) me: UserId,
     peer: Option<UserId>,
-    room: Option<RoomId>,
+    pub(super) room: Option<RoomId>,
     stay: bool,
+    pub(super) screen: Screen,
+    pub(super) times: Times,
+    keyboard: mpsc::Receiver<Input>,
     /// Where to resume: the epoch, and the last revision seen.
-    seen: Option<(String, Rev)>,
+    pub(super) seen: Option<(String, Rev)>,
     /// Sent and not acknowledged, in order.
     unacked: VecDeque<(ClientId, String)>,
     /// Which request carries which of them, on this connection.
     asked: HashMap<u64, ClientId>,
     /// Typed here: not printed again when they come back.
-    mine: HashSet<ClientId>,
-    ticks: Ticks,
+    pub(super) mine: HashSet<ClientId>,
+    pub(super) ticks: Ticks,
+    /// What was last said of the other one's presence.
+    pub(super) presence: Option<String>,
     input_ended: bool,
     welcomed: bool,
+    /// That the connection is gone was said, and that it is back was not.
+    lost: bool,
     /// What to do when the token is about to end: come back, or stay as long as it lasts.
     expiry: Expiry,
 }
@@ -50,6 +67,9 @@ pub(super) enum Expiry {
     ComeBack,
     Stay,
 }
+
+/// `docs/protocol.md`: no valid token in time, or it expired.
+const TOKEN_EXPIRED: u16 = 4501;
 
 /// How a connection ended.
 pub(super) enum Turn {
@@ -63,49 +83,81 @@ pub(super) enum Turn {
     Broken(String),
 }
 
+impl Turn {
+    pub(super) fn of(error: &LinkError) -> Self {
+        if error.is_final() {
+            Self::Refused(error.to_string())
+        } else {
+            Self::Broken(error.to_string())
+        }
+    }
+}
+
 impl Talk {
-    pub(super) fn new(me: UserId, peer: Option<UserId>, room: Option<RoomId>, stay: bool) -> Self {
+    pub(super) fn new(setting: Setting, screen: Screen, keyboard: mpsc::Receiver<Input>) -> Self {
+        let Setting { me, peer, room, stay, expiry } = setting;
         Self {
             me,
             peer,
             room,
             stay,
+            screen,
+            times: Times::here(),
+            keyboard,
             seen: None,
             unacked: VecDeque::new(),
             asked: HashMap::new(),
             mine: HashSet::new(),
             ticks: Ticks::default(),
+            presence: None,
             input_ended: false,
             welcomed: false,
-            expiry: Expiry::Stay,
+            lost: false,
+            expiry,
         }
-    }
-
-    pub(super) const fn on_expiry(&mut self, expiry: Expiry) {
-        self.expiry = expiry;
     }
 
     pub(super) const fn was_welcomed(&self) -> bool {
         self.welcomed
     }
 
+    /// Says once that there is no connection.
+    pub(super) fn note_lost(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.lost, true) {
+            let what = if self.seen.is_some() { "the connection is lost" } else { "not connected" };
+            self.screen.say(&format!("-- {what}: {}; trying again", printable(why)));
+        }
+    }
+
+    /// Waits for something else than the server. What is typed meanwhile waits to be sent.
+    pub(super) async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> Result<T, Turn> {
+        tokio::pin!(other);
+        loop {
+            tokio::select! {
+                done = &mut other => return Ok(done),
+                input = self.keyboard.recv(), if self.takes_input() => {
+                    self.take_input(input)?;
+                }
+            }
+        }
+    }
+
     /// Talks over one connection until it ends.
-    pub(super) async fn hold(
-        &mut self,
-        mut link: Link,
-        lines: &mut mpsc::Receiver<String>,
-    ) -> Turn {
+    pub(super) async fn hold(&mut self, mut link: Link) -> Turn {
         self.welcomed = false;
         self.asked.clear();
         self.ticks.begin_anew();
         match self.begin(&mut link).await {
             Ok(Ok(())) => self.welcomed = true,
             Ok(Err(error)) => return refused(&error),
-            Err(error) => return broken(&error),
+            Err(error) => return self.ended(&error),
+        }
+        if std::mem::take(&mut self.lost) {
+            self.screen.say("-- connected again");
         }
         loop {
             if let Err(error) = self.say_what_is_read(&mut link).await {
-                return broken(&error);
+                return self.ended(&error);
             }
             let all_said = self.unacked.is_empty() && !self.ticks.is_saying();
             if self.input_ended && all_said && !self.stay {
@@ -115,18 +167,35 @@ impl Talk {
             let step = tokio::select! {
                 heard = link.hear() => match heard {
                     Ok(heard) => self.take(heard, &mut link).await,
-                    Err(error) => Err(broken(&error)),
+                    Err(error) => Err(self.ended(&error)),
                 },
-                line = lines.recv(), if !self.input_ended => self.say(line, &mut link).await,
+                input = self.keyboard.recv(), if self.takes_input() => {
+                    self.send_typed(input, &mut link).await
+                }
             };
-            if let Err(turn) = step {
-                return turn;
+            match step {
+                Ok(()) => {}
+                Err(Turn::Done) => {
+                    link.close().await;
+                    return Turn::Done;
+                }
+                Err(turn) => return turn,
             }
         }
     }
 
+    /// What the end of a connection means. A session whose token has run out comes back with another
+    /// token, if it was welcomed with this one.
+    fn ended(&self, error: &LinkError) -> Turn {
+        let expired = matches!(error, LinkError::Closed { code: TOKEN_EXPIRED, .. });
+        if expired && self.welcomed && self.expiry == Expiry::ComeBack {
+            return Turn::Expiring;
+        }
+        Turn::of(error)
+    }
+
     /// Hello, the room, what was missed, and what is still to be acknowledged.
-    async fn begin(&mut self, link: &mut Link) -> anyhow::Result<Result<(), ErrorView>> {
+    async fn begin(&mut self, link: &mut Link) -> Result<Result<(), ErrorView>, LinkError> {
         let resume = self
             .room
             .zip(self.seen.clone())
@@ -151,7 +220,7 @@ impl Talk {
     }
 
     /// Has it told whether the other one is there. Who cannot be watched can still be talked with.
-    async fn look_out(&mut self, link: &mut Link) -> anyhow::Result<()> {
+    async fn look_out(&mut self, link: &mut Link) -> Result<(), LinkError> {
         let Some(peer) = self.peer.clone() else { return Ok(()) };
         let watch = Command::Watch(Watch { users: vec![peer] });
         let watched = link.call::<Watched>(watch, |event| self.print(event)).await?;
@@ -161,7 +230,7 @@ impl Talk {
         Ok(())
     }
 
-    async fn open(&mut self, link: &mut Link) -> anyhow::Result<Result<(), ErrorView>> {
+    async fn open(&mut self, link: &mut Link) -> Result<Result<(), ErrorView>, LinkError> {
         let room = match (self.room, self.peer.clone()) {
             (None, Some(peer)) => {
                 let open = Command::OpenDirect(OpenDirect { peer });
@@ -171,7 +240,9 @@ impl Talk {
                 }
             }
             (Some(room), _) => room,
-            (None, None) => anyhow::bail!("neither --with nor --room"),
+            (None, None) => {
+                return Err(anyhow::anyhow!("neither --with nor --room").into());
+            }
         };
         let history = History {
             room,
@@ -199,7 +270,7 @@ impl Talk {
     }
 
     /// What is on the screen is read.
-    async fn say_what_is_read(&mut self, link: &mut Link) -> anyhow::Result<()> {
+    async fn say_what_is_read(&mut self, link: &mut Link) -> Result<(), LinkError> {
         if let Some((room, seq)) = self.room.zip(self.ticks.to_say()) {
             let id = link.ask(Command::Read(Read { room, seq })).await?;
             self.ticks.asked(id, seq);
@@ -207,20 +278,48 @@ impl Talk {
         Ok(())
     }
 
-    /// A typed line; `None` at the end of the input.
-    async fn say(&mut self, line: Option<String>, link: &mut Link) -> Result<(), Turn> {
-        let Some(line) = line else {
-            self.input_ended = true;
-            return Ok(());
+    fn takes_input(&self) -> bool {
+        !self.input_ended && self.unacked.len() < UNACKED_MAX
+    }
+
+    /// What was typed; `None` at the end of the input. A message goes behind those that wait.
+    fn take_input(&mut self, input: Option<Input>) -> Result<Option<(ClientId, String)>, Turn> {
+        let line = match input {
+            Some(Input::Line(line)) => line,
+            Some(Input::Interrupted) => return Err(Turn::Done),
+            None => {
+                self.input_ended = true;
+                return Ok(None);
+            }
         };
-        if line.trim().is_empty() {
-            return Ok(());
+        match typed::understand(&line) {
+            Typed::Nothing => {}
+            Typed::Help => typed::HELP.iter().for_each(|line| self.screen.say(line)),
+            Typed::Quit if self.unacked.is_empty() => return Err(Turn::Done),
+            // As soon as all is acknowledged.
+            Typed::Quit => (self.input_ended, self.stay) = (true, false),
+            Typed::Unknown(command) => {
+                let command = printable(&command);
+                self.screen.say(&format!("-- there is no command /{command}; /help lists them"));
+            }
+            Typed::Message(text) => {
+                let client_id = ClientId::parse(&MessageId::generate().to_string())
+                    .expect("a UUID is short and printable");
+                self.mine.insert(client_id.clone());
+                self.unacked.push_back((client_id.clone(), text.clone()));
+                return Ok(Some((client_id, text)));
+            }
         }
-        let client_id = ClientId::parse(&MessageId::generate().to_string())
-            .expect("a UUID is short and printable");
-        self.mine.insert(client_id.clone());
-        self.unacked.push_back((client_id.clone(), line.clone()));
-        self.send(client_id, line, link).await.map_err(|error| broken(&error))
+        Ok(None)
+    }
+
+    async fn send_typed(&mut self, input: Option<Input>, link: &mut Link) -> Result<(), Turn> {
+        match self.take_input(input)? {
+            Some((client_id, text)) => {
+                self.send(client_id, text, link).await.map_err(|error| self.ended(&error))
+            }
+            None => Ok(()),
+        }
     }
 
     async fn send(
@@ -228,7 +327,7 @@ impl Talk {
         client_id: ClientId,
         text: String,
         link: &mut Link,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), LinkError> {
         let Some(room) = self.room else { return Ok(()) };
         let send = Send { room, client_id: client_id.clone(), body: Body::text(text) };
         let id = link.ask(Command::Send(send)).await?;
@@ -248,12 +347,6 @@ impl Talk {
                     Ok(())
                 }
             },
-            Heard::Closed { code, reason } if FINAL_CODES.contains(&code) => {
-                Err(Turn::Refused(format!("closed by the server: {code} {reason}")))
-            }
-            Heard::Closed { code, reason } => {
-                Err(Turn::Broken(format!("closed by the server: {code} {reason}")))
-            }
             Heard::Nothing => Ok(()),
         }
     }
@@ -276,12 +369,12 @@ impl Talk {
                 tokio::time::sleep(pause).await;
                 let text = self.unacked.iter().find(|(known, _)| *known == client_id);
                 if let Some((_, text)) = text.cloned() {
-                    return self.send(client_id, text, link).await.map_err(|e| broken(&e));
+                    return self.send(client_id, text, link).await.map_err(|e| self.ended(&e));
                 }
             }
             Err(error) => {
                 self.unacked.retain(|(known, _)| *known != client_id);
-                announce::say(format_args!("-- not sent: {}", error.message));
+                self.screen.say(&format!("-- not sent: {}", printable(&error.message)));
             }
             Ok(ack) => {
                 self.unacked.retain(|(known, _)| *known != client_id);
@@ -292,94 +385,6 @@ impl Talk {
         }
         Ok(())
     }
-
-    fn print(&mut self, event: Event) {
-        match event {
-            Event::Message(message) if Some(message.room) == self.room => {
-                self.note(message.rev);
-                if !self.mine.contains(&message.client_id) {
-                    self.print_message(&message);
-                }
-            }
-            Event::Edited { room, rev, seq, body, .. } if Some(room) == self.room => {
-                self.note(rev);
-                let text = body.map(|body| body.text).unwrap_or_default();
-                announce::say(format_args!("-- message {seq} now reads: {}", printable(&text)));
-            }
-            Event::Deleted { room, rev, seq, .. } if Some(room) == self.room => {
-                self.note(rev);
-                announce::say(format_args!("-- message {seq} was deleted"));
-            }
-            Event::Reacted { room, rev, seq, user, emoji, on } if Some(room) == self.room => {
-                self.note(rev);
-                let did = if on { "reacts to" } else { "takes back, from" };
-                let emoji = printable(&emoji);
-                announce::say(format_args!("-- {user} {did} message {seq}: {emoji}"));
-            }
-            Event::Reset { room, epoch, rev, messages, .. } if Some(room) == self.room => {
-                announce::say(format_args!("-- too much was missed; the newest messages:"));
-                for message in &messages {
-                    self.print_message(message);
-                }
-                self.seen = Some((epoch, rev));
-            }
-            Event::Typing { room, user, on: true } if Some(room) == self.room => {
-                announce::say(format_args!("-- {} is typing", printable(user.as_str())));
-            }
-            Event::Presence(presence) => {
-                if let Some(words) = presence::describe(&presence) {
-                    announce::say(format_args!("-- {}", printable(&words)));
-                }
-            }
-            Event::Delivered { room, user, seq } if Some(room) == self.room => {
-                self.print_mark(&user, Mark::Delivered, seq);
-            }
-            Event::Read { room, user, seq } if Some(room) == self.room => {
-                self.print_mark(&user, Mark::Read, seq);
-            }
-            Event::Left { room } if Some(room) == self.room => {
-                announce::say(format_args!("-- you are no longer in this room"));
-            }
-            _ => {}
-        }
-    }
-
-    fn note(&mut self, rev: Rev) {
-        if let Some((_, seen)) = &mut self.seen {
-            *seen = (*seen).max(rev);
-        }
-    }
-
-    fn print_mark(&mut self, user: &UserId, mark: Mark, seq: Seq) {
-        if *user != self.me
-            && let Some(words) = self.ticks.moved(user, mark, seq)
-        {
-            announce::say(format_args!("-- {}", printable(&words)));
-        }
-    }
-
-    fn print_message(&mut self, message: &MessageView) {
-        if message.sender == self.me {
-            self.ticks.note_own(message.seq);
-        } else {
-            self.ticks.note_shown(message.seq);
-        }
-        let moment = message.created_at.to_string();
-        let time = moment.get(11..16).unwrap_or_default();
-        match &message.content {
-            MessageContent::Body(body) => {
-                let who = if message.sender == self.me { "me" } else { message.sender.as_str() };
-                announce::say(format_args!("[{time}] {who}: {}", printable(&body.text)));
-                for attachment in &body.attachments {
-                    announce::say(format_args!("[{time}] {who}: <{}>", printable(&attachment.url)));
-                }
-            }
-            MessageContent::System(notice) => {
-                announce::say(format_args!("[{time}] * {}", describe(notice)));
-            }
-            MessageContent::Deleted(_) => announce::say(format_args!("[{time}] (deleted)")),
-        }
-    }
 }
 
 fn refused(error: &ErrorView) -> Turn {
@@ -388,8 +393,4 @@ fn refused(error: &ErrorView) -> Turn {
     } else {
         Turn::Refused(error.message.clone())
     }
-}
-
-fn broken(error: &anyhow::Error) -> Turn {
-    Turn::Broken(format!("{error:#}"))
 }

@@ -1,14 +1,17 @@
 //! The gateway: in a process of its own, or in front of the other roles.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use hubbub_auth::Verifier;
-use hubbub_gateway::{BindError, Dependencies, Grants, Server};
+use hubbub_gateway::{BindError, Dependencies, DrainConfig, Grants, Server};
 use hubbub_runtime::grpc::Transport;
 
 use super::{Process, probe::Hold};
-use crate::{announce, failure::Failure, settings::Settings};
+use crate::{announce, cli::Role, failure::Failure, settings::Settings};
+
+/// How long the sessions of a process that stands alone may take to go.
+const ALONE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Process {
     pub(super) async fn start_gateway(&self) -> Result<(), Failure> {
@@ -42,7 +45,7 @@ impl Process {
             verifier: self.verifier(&self.settings, identity.as_ref())?,
             identity,
             clock: Arc::clone(&self.clock),
-            standalone: false,
+            standalone: None,
         };
         self.serve_clients(dependencies).await?;
         Ok(())
@@ -66,13 +69,32 @@ impl Process {
         &self,
         dependencies: Dependencies,
     ) -> Result<SocketAddr, Failure> {
-        let config = self.settings.gateway();
+        let config = self.gateway_config();
         let server =
             Server::bind(config, dependencies, &self.lifecycle).await.map_err(bind_failure)?;
         let address = server.local_address().context("the gateway's listener")?;
+        if let Some(internal) = server.internal_address() {
+            announce::listening(self.role, "internal", internal);
+        }
         server.run(&self.lifecycle);
         announce::listening(self.role, "client", address);
         Ok(address)
+    }
+}
+
+impl Process {
+    /// Without a bus that others are on there is no gateway to move sessions to: they are closed at once,
+    /// and their clients come back when the process does.
+    fn gateway_config(&self) -> hubbub_gateway::Config {
+        let mut config = self.settings.gateway();
+        if self.role == Role::Standalone && self.settings.bus().urls.is_empty() {
+            config.drain = DrainConfig {
+                notice: Duration::ZERO,
+                window: Duration::ZERO,
+                patience: config.drain.patience.min(ALONE_PATIENCE),
+            };
+        }
+        config
     }
 }
 

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use hubbub_gateway::{Dependencies, Grants};
 use hubbub_runtime::grpc::Transport;
 
-use super::{Process, make_data_dir};
+use super::Process;
 use crate::{announce, failure::Failure};
 
 impl Process {
     pub(super) async fn start_standalone(&self) -> Result<(), Failure> {
-        make_data_dir(&self.settings)?;
         let settings = self.settings.clone().with_dev_secret()?;
         let bus = self.bus()?;
 
@@ -20,12 +19,15 @@ impl Process {
         let history_stage = self.lifecycle.behind();
         let room_stage = self.lifecycle.behind();
         let history = self.local_history(Arc::clone(&bus), &history_stage).await?;
-        let history = Transport::local(history.routes());
+        let beside = history.services_until(self.lifecycle.drain.clone());
+        let history = Transport::local(history.services().into());
         let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
-        let room = Transport::local(rooms.routes());
+        let beside = beside.and(rooms.services());
+        let room = Transport::local(rooms.services().into());
         let identity_stage = self.lifecycle.behind();
         let identity = self.local_identity(Arc::clone(&bus), room.clone(), &identity_stage).await?;
-        let identity = Grants::new(Transport::local(identity.routes()));
+        let beside = beside.and(identity.services());
+        let identity = Grants::new(Transport::local(identity.services().into()));
         let dependencies = Dependencies {
             bus,
             ephemeral: self.ephemeral()?,
@@ -34,7 +36,7 @@ impl Process {
             verifier: self.verifier(&settings, Some(&identity))?,
             identity: Some(identity),
             clock: Arc::clone(&self.clock),
-            standalone: true,
+            standalone: Some(beside),
         };
         let client = self.serve_clients(dependencies).await?;
         announce::welcome(client, self.stores());

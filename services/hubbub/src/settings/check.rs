@@ -1,6 +1,8 @@
 //! What is wrong with settings that are well formed: judged for the role that will use them, before
 //! anything is opened.
 
+use std::net::SocketAddr;
+
 use hubbub_runtime::config::{ConfigError, Problem};
 
 use super::Settings;
@@ -16,6 +18,9 @@ impl Settings {
                 problems.push(Problem::sentence(format_args!("gateway.{text}")));
             }
             self.check_keys(role, &mut problems);
+            if role == Role::Standalone {
+                self.check_internal(&mut problems);
+            }
         }
         if role != Role::Standalone {
             self.check_cluster(role, &mut problems);
@@ -63,6 +68,21 @@ impl Settings {
         let clock = std::sync::Arc::new(hubbub_domain::SystemClock);
         if let Err(error) = hubbub_auth::Verifier::new(&self.auth, clock) {
             problems.push(Problem::sentence(error));
+        }
+    }
+
+    /// The internal listener of a standalone process serves every role, to everyone who reaches it and
+    /// shows the token.
+    fn check_internal(&self, problems: &mut Vec<Problem>) {
+        let internal = self.gateway().internal;
+        let Ok(listen) = internal.listen.parse::<SocketAddr>() else { return };
+        if !listen.ip().is_loopback() && !internal.server.token.is_set() {
+            let text = "is not set, and gateway.internal.listen is not a loopback address: everyone on the \
+                        network could act as any user";
+            problems.push(Problem::new("grpc.token", text));
+        }
+        if let Err(error) = internal.server.tls.validate() {
+            problems.push(Problem::sentence(format_args!("grpc.tls.{error}")));
         }
     }
 

@@ -13,24 +13,32 @@ use crate::{line::Standalone, process::hubbub};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: Option<ChildStdin>,
     screen: Lines<BufReader<ChildStdout>>,
 }
 
 impl Terminal {
-    fn open(standalone: &Standalone, me: &str, other: &str) -> Self {
+    pub(crate) fn open(standalone: &Standalone, me: &str, other: &str) -> Self {
         Self::enter(standalone, me, other, &[])
     }
 
     /// The same, getting in as `how` says.
-    fn enter(standalone: &Standalone, me: &str, other: &str, how: &[&str]) -> Self {
+    pub(crate) fn enter(standalone: &Standalone, me: &str, other: &str, how: &[&str]) -> Self {
         let url = format!("ws://{}", standalone.address());
-        let arguments = ["chat", "--as", me, "--with", other, "--url", &url];
-        let arguments: Vec<&str> = arguments.into_iter().chain(how.iter().copied()).collect();
+        Self::at(standalone, &url, &[&["--as", me, "--with", other][..], how].concat())
+    }
+
+    /// The same, with the address as `url`.
+    pub(crate) fn at(standalone: &Standalone, url: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["chat", "--url", url][..], arguments].concat();
         let mut command: Command = hubbub(standalone.dir(), &arguments);
         command.env("HUBBUB_PASSWORD", "correct horse");
+        Self::run(&mut command)
+    }
+
+    pub(crate) fn run(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let keyboard = child.stdin.take();
@@ -38,25 +46,29 @@ impl Terminal {
         Self { child, keyboard, screen }
     }
 
-    async fn write(&mut self, line: &str) {
+    pub(crate) async fn write(&mut self, line: &str) {
         let keyboard = self.keyboard.as_mut().expect("open");
         keyboard.write_all(format!("{line}\n").as_bytes()).await.expect("written");
     }
 
-    async fn sees(&mut self, words: &str) {
+    /// Reads until a line has these words; that line, behind those before it.
+    pub(crate) async fn sees(&mut self, words: &str) -> Vec<String> {
+        let mut lines = Vec::new();
         let seen = async {
             while let Some(line) = self.screen.next_line().await.expect("readable") {
-                if line.contains(words) {
+                lines.push(line);
+                if lines.last().is_some_and(|line| line.contains(words)) {
                     return;
                 }
             }
             panic!("it ended without {words:?}");
         };
         timeout(PATIENCE, seen).await.unwrap_or_else(|_| panic!("{words:?} never came"));
+        lines
     }
 
     /// The end of the input ends the program once all is sent.
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         drop(self.keyboard.take());
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("waited");
         assert!(status.success());

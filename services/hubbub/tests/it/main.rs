@@ -2,18 +2,23 @@
 //! and under faults.
 
 mod chat;
+mod chat_manners;
 mod cluster;
 mod commands;
 mod config;
 mod cost;
+mod data_dir;
 mod direct_rooms;
 mod drain;
+mod ending;
 mod faults;
 mod grpc;
 mod k6;
 mod line;
 mod membership;
+mod metrics;
 mod native_door;
+mod operators;
 mod people;
 mod people_house;
 mod people_refusals;

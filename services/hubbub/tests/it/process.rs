@@ -75,7 +75,7 @@ impl Serving {
     }
 
     /// Everything it has logged.
-    fn log(&mut self) -> std::io::Result<String> {
+    pub(crate) fn log(&mut self) -> std::io::Result<String> {
         let mut log = String::new();
         self.log.rewind()?;
         self.log.read_to_string(&mut log)?;
@@ -105,9 +105,13 @@ impl Serving {
         eventually(PATIENCE, || async { self.get("/readyz").await.0 == 200 }).await;
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it still runs")
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.id().expect("it still runs");
-        let id = Pid::from_raw(id.try_into().expect("a process id"));
+        let id = Pid::from_raw(self.id().try_into().expect("a process id"));
         kill(id, signal).expect("it still runs");
     }
 

@@ -71,7 +71,7 @@ impl Roles {
                 identity: None,
                 verifier: hubbub_testkit::verifier(),
                 clock: Arc::clone(&clock),
-                standalone: false,
+                standalone: None,
             };
             let server = hubbub_gateway::Server::bind(config, dependencies, &lifecycle)
                 .await

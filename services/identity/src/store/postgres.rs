@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::Result;
-use crate::{config::PostgresConfig, error::StoreError};
+use crate::{config::PostgresConfig, error::StoreError, metrics};
 
 /// The texts of a JSON parameter as rows.
 macro_rules! listed {
@@ -65,6 +65,12 @@ impl PostgresStore {
 
     async fn begin(&self) -> Result<sqlx::Transaction<'static, Database>> {
         Ok(self.pool.begin().await?)
+    }
+
+    /// Brings the metrics of the pool up to date.
+    fn observe(&self) {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(0);
+        metrics::pool([self.pool.size(), idle], self.pool.options().get_max_connections());
     }
 
     async fn reader(&self) -> Result<PoolConnection<Database>> {

@@ -73,6 +73,10 @@ impl SqliteStore {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    /// A file has no pool worth watching.
+    #[expect(clippy::unused_self, reason = "the adapter for Postgres needs it")]
+    fn observe(&self) {}
+
     async fn reader(&self) -> Result<PoolConnection<Database>> {
         Ok(self.readers.acquire().await?)
     }

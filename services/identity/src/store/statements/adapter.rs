@@ -181,6 +181,7 @@ impl Store for Adapter {
     }
 
     async fn ping(&self) -> Result<()> {
+        self.observe();
         sqlx::query("SELECT 1").execute(&mut *self.reader().await?).await?;
         Ok(())
     }
