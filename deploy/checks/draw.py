@@ -77,7 +77,7 @@ def main():
     for spec in board["panels"]:
         series = []
         for query in spec["targets"]:
-            expression = query["expr"].replace("$__rate_interval", "30s").replace("$instance", ".*")
+            expression = query["expr"].replace("$__rate_interval", "30s").replace("$instance", ".*").replace("$namespace", ".*").replace("$release", ".*")
             for found in ask(base, expression, start, end):
                 points = [(float(t), float(v)) for t, v in found["values"] if math.isfinite(float(v))]
                 if points:

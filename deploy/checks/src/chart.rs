@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// Values files that the chart is rendered with. Those with a path are the chart's own.
-pub const CASES: [&str; 18] = [
+pub const CASES: [&str; 19] = [
     "../../../helm/hubbub/values-evaluation",
     "../../../helm/hubbub/values-production",
     "by-value",
     "cloudnative-pg",
     "everything",
     "existing-secrets",
+    "extras",
     "http-route",
     "ingress",
     "issuer-of-ones-own",

@@ -93,6 +93,32 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* What the values add must not hide what the chart sets, and a mount needs its volume. */ -}}
+{{- $root := . -}}
+{{- range $role, $is := include "hubbub.roles" . | fromYaml -}}
+{{- $scope := dict "root" $root "role" $role "is" $is -}}
+{{- $set := dict -}}
+{{- range include "hubbub.environment" $scope | fromYamlArray }}{{ $_ := set $set .name true }}{{ end -}}
+{{- range concat $v.extraEnv (get $v $role).extraEnv -}}
+{{- if hasKey $set .name -}}
+{{- $wrong = append $wrong (printf "extraEnv: %s of %s is set already, by the chart, by settings or by another entry" .name $role) -}}
+{{- end -}}
+{{- $_ := set $set .name true -}}
+{{- end -}}
+{{- $volumes := dict -}}
+{{- range include "hubbub.volumes" $scope | fromYamlArray -}}
+{{- if hasKey $volumes .name -}}
+{{- $wrong = append $wrong (printf "extraVolumes: %s of %s is there already" .name $role) -}}
+{{- end -}}
+{{- $_ := set $volumes .name true -}}
+{{- end -}}
+{{- range concat $v.extraVolumeMounts (get $v $role).extraVolumeMounts -}}
+{{- if not (hasKey $volumes .name) -}}
+{{- $wrong = append $wrong (printf "extraVolumeMounts: %s mounts %s, which is not in extraVolumes" $role .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- if $wrong -}}
 {{- fail (printf "\n\nthe values do not hold:\n  - %s\n" (join "\n  - " $wrong)) -}}
 {{- end -}}

@@ -1,11 +1,17 @@
 {{/* Names and labels. */}}
 {{- define "hubbub.name" -}}
-{{- if contains .Chart.Name .Release.Name -}}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
-{{- else -}}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}{{- end -}}
+{{- $name := include "hubbub.chartName" . -}}
+{{- if .Values.fullnameOverride -}}{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name -}}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else -}}{{ printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" }}{{- end -}}
+{{- end }}
+
+{{- define "hubbub.chartName" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "hubbub.selector" -}}
-app.kubernetes.io/name: hubbub
+app.kubernetes.io/name: {{ include "hubbub.chartName" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
@@ -14,6 +20,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "hubbub.image" -}}
@@ -54,6 +63,14 @@ history:
   grpc: {port: 7103, setting: HUBBUB_HISTORY__LISTEN}
   calls: {}
   stores: [postgres, redis]
+{{- end }}
+
+{{/* The ServiceAccount of a role. (dict "root" $ "role" name) */}}
+{{- define "hubbub.serviceAccount" -}}
+{{- $account := (get .root.Values .role).serviceAccount -}}
+{{- if $account.name -}}{{ $account.name }}
+{{- else if $account.create -}}{{ include "hubbub.name" .root }}-{{ .role }}
+{{- else -}}default{{- end -}}
 {{- end }}
 
 {{/* Where operators' tools ask every role. */}}

@@ -52,6 +52,20 @@
 {{- include "hubbub.settings" (merge (dict) (get $v $role).settings $v.settings) }}
 {{- end }}
 
+{{/* The same with what the values add. */}}
+{{- define "hubbub.wholeEnvironment" -}}
+{{ include "hubbub.environment" . }}
+{{- include "hubbub.extra" (dict "root" .root "role" .role "key" "extraEnv") }}
+{{- end }}
+
+{{/* What the values add for a role, behind what they add for all: `extraEnv`, `extraVolumes` and
+     `extraVolumeMounts`, as YAML, or nothing. (dict "root" $ "role" name "key" "extraEnv") */}}
+{{- define "hubbub.extra" -}}
+{{- with concat (get .root.Values .key) (get (get .root.Values .role) .key) }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* How tokens of users are judged. */}}
 {{- define "hubbub.environmentOfTokens" -}}
 {{- $auth := .Values.auth -}}
@@ -99,6 +113,7 @@
 {{- if and .is.tokens $v.auth.publicKeys.files }}
 - {name: keys, mountPath: /etc/hubbub/keys, readOnly: true}
 {{- end }}
+{{- include "hubbub.extra" (dict "root" .root "role" .role "key" "extraVolumeMounts") }}
 {{- end }}
 
 {{- define "hubbub.volumes" -}}
@@ -117,4 +132,5 @@
 - name: keys
   secret: {secretName: {{ $v.auth.publicKeys.existingSecret }}}
 {{- end }}
+{{- include "hubbub.extra" (dict "root" .root "role" .role "key" "extraVolumes") }}
 {{- end }}

@@ -41,7 +41,8 @@ fn every_dashboard_can_be_read() {
     for (file, dashboard) in all() {
         assert!(seen.insert(dashboard["uid"].to_string()), "{file}: its uid is another's");
         let variables = values(&dashboard["templating"]["list"]).map(|variable| &variable["name"]);
-        assert_eq!(variables.collect::<Vec<_>>(), ["datasource", "instance"], "{file}");
+        let expected = ["datasource", "namespace", "release", "instance"];
+        assert_eq!(variables.collect::<Vec<_>>(), expected, "{file}");
         let mut ids = BTreeSet::new();
         for panel in values(&dashboard["panels"]) {
             let title = panel["title"].as_str().expect("a title");
@@ -79,13 +80,40 @@ fn what_matters_has_a_panel() {
     }
 }
 
+/// Between two scrapes counters are extrapolated and quantiles interpolated, and a bound is read a moment
+/// after what it bounds: what can only be whole, or at most all of it, is shown as that.
+#[test]
+fn no_panel_shows_what_cannot_be() {
+    for (file, dashboard) in all() {
+        for panel in values(&dashboard["panels"]) {
+            let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().expect("a unit");
+            for target in values(&panel["targets"]) {
+                let query = target["expr"].as_str().expect("a query");
+                let share = unit == "percentunit" && query.contains(" / ");
+                assert!(!share || query.starts_with("clamp("), "{file}: more than all: {query}");
+                let count =
+                    query.contains("histogram_quantile") && !query.contains("_seconds_bucket");
+                assert!(!count || query.starts_with("ceil("), "{file}: half a thing: {query}");
+                let times = query.contains("increase(");
+                assert!(!times || query.starts_with("round("), "{file}: half a time: {query}");
+                let selector =
+                    r#"{namespace=~"$namespace", release=~"$release", instance=~"$instance""#;
+                let selected = query.matches(selector).count();
+                assert_eq!(query.matches('{').count(), selected, "{file}: {query}");
+            }
+        }
+    }
+}
+
 /// As rules, which promtool parses: the variables are put in as Grafana would.
 #[test]
 fn every_query_is_one() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut rules = "groups:\n- name: panels\n  rules:\n".to_owned();
     for (number, (_, expression)) in expressions().into_iter().enumerate() {
-        let expression = expression.replace("$__rate_interval", "1m").replace("$instance", ".*");
+        let expression = expression.replace("$__rate_interval", "1m");
+        let variables = ["$namespace", "$release", "$instance"];
+        let expression = variables.iter().fold(expression, |text, name| text.replace(name, ".*"));
         let expression = serde_json::to_string(&expression).expect("JSON");
         writeln!(rules, "  - record: panel:{number}\n    expr: {expression}").expect("a string");
     }

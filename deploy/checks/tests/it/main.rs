@@ -3,10 +3,12 @@
 mod alerts;
 mod compose;
 mod dashboards;
+mod extras;
 mod golden;
 mod image;
 mod load;
 mod metrics;
+mod newcomers;
 mod policy;
 mod readme;
 mod refusals;

@@ -71,7 +71,7 @@ fn named(expression: &str) -> (BTreeSet<String>, BTreeSet<String>) {
 }
 
 /// Given by Prometheus, not by us.
-const SCRAPED: [&str; 2] = ["instance", "job"];
+const SCRAPED: [&str; 4] = ["instance", "job", "namespace", "release"];
 
 /// What of the expressions is not there.
 fn missing(known: &Known) -> Vec<String> {

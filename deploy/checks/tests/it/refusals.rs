@@ -8,7 +8,7 @@ use crate::rendering::OLDEST;
 type Refusal = (&'static [&'static str], &'static str);
 
 /// What only the templates can see.
-const UNSOUND: [Refusal; 28] = [
+const UNSOUND: [Refusal; 33] = [
     (&[r#"database.existingSecret.name="""#], "database: exactly one of"),
     (&["database.evaluation.enabled=true"], "database: exactly one of"),
     (
@@ -77,10 +77,39 @@ const UNSOUND: [Refusal; 28] = [
         &[r#"history.settings={"history.listen": "[::]:1"}"#],
         "history.settings: history.listen is set by the chart",
     ),
+    (
+        &[r#"extraEnv=[{"name": "RUST_LOG", "value": "debug"}]"#],
+        "extraEnv: RUST_LOG of gateway is set",
+    ),
+    (
+        &[
+            r#"extraEnv=[{"name": "X", "value": "1"}]"#,
+            r#"room.extraEnv=[{"name": "X", "value": "2"}]"#,
+        ],
+        "extraEnv: X of room is set",
+    ),
+    (
+        &[
+            r#"settings={"gateway.hub.gap_hold": "1s"}"#,
+            r#"gateway.extraEnv=[{"name": "HUBBUB_GATEWAY__HUB__GAP_HOLD", "value": "2s"}]"#,
+        ],
+        "extraEnv: HUBBUB_GATEWAY__HUB__GAP_HOLD of gateway is set",
+    ),
+    (
+        &[r#"room.extraVolumeMounts=[{"name": "ca", "mountPath": "/ca"}]"#],
+        "extraVolumeMounts: room mounts ca, which is not in extraVolumes",
+    ),
+    (
+        &[
+            r#"extraVolumes=[{"name": "a", "emptyDir": {}}]"#,
+            r#"history.extraVolumes=[{"name": "a", "emptyDir": {}}]"#,
+        ],
+        "extraVolumes: a of history is there already",
+    ),
 ];
 
 /// What the schema says, at the path it names.
-const MALFORMED: [Refusal; 16] = [
+const MALFORMED: [Refusal; 25] = [
     (&["replicas=3"], "replicas"),
     (&["gateway.replica=3"], "replica"),
     (&["gateway.replicas=0"], "gateway/replicas"),
@@ -97,6 +126,15 @@ const MALFORMED: [Refusal; 16] = [
     (&[r#"settings={"HUBBUB_X": "1"}"#], "HUBBUB_X"),
     (&[r#"httpRoute.hostnames=["https://x"]"#], "httpRoute/hostnames"),
     (&["gateway.service.port=70000"], "gateway/service/port"),
+    (&[r#"nameOverride="Chat""#], "nameOverride"),
+    (&[r#"commonLabels={"a": 1}"#], "commonLabels"),
+    (&[r#"extraEnv=[{"name": "A"}]"#], "extraEnv"),
+    (&[r#"extraEnv=[{"name": "A", "valu": "x"}]"#], "valu"),
+    (&[r#"room.extraVolumes=[{"name": "a", "hostPath": {"path": "/"}}]"#], "hostPath"),
+    (&[r#"extraVolumeMounts=[{"name": "a", "mountPath": "relative"}]"#], "mountPath"),
+    (&[r#"gateway.extraContainers=[{"name": "hubbub", "image": "x"}]"#], "extraContainers"),
+    (&[r#"room.serviceAccount={"annotation": {}}"#], "annotation"),
+    (&[r#"monitoring.runbookUrl="docs/operations.md""#], "runbookUrl"),
 ];
 
 fn refused(set: &[&str]) -> String {
