@@ -10,5 +10,7 @@ pub mod grpc;
 pub mod health;
 pub mod jitter;
 pub mod lifecycle;
+mod listen;
+pub mod shares;
 pub mod telemetry;
 pub mod trace;

@@ -42,7 +42,21 @@ pub struct Config {
     pub internal: internal::Config,
 }
 
+/// What `hello` takes for each room that is resumed: the id, the longest `rev`, quotes, a colon and a
+/// comma, and as much again for the spaces and line breaks that a client may write between them.
+const RESUMED_ROOM_BYTES: usize = 96;
+/// What it takes besides: the token, the epoch, an `id`.
+const HELLO_BYTES: usize = hubbub_auth::TOKEN_BYTES_MAX + 4 * 1024;
+
 impl Config {
+    /// Bytes of a native client's first frame: it must have room for every room that a session follows,
+    /// and so follows from their number. While it arrives it counts as its address' unfinished data.
+    pub(crate) const fn hello_bytes_max(&self) -> usize {
+        let resumed = self.hub.rooms_per_session_max.saturating_mul(RESUMED_ROOM_BYTES);
+        let hello = resumed.saturating_add(HELLO_BYTES);
+        if hello > self.session.frame_bytes_max { hello } else { self.session.frame_bytes_max }
+    }
+
     /// What can be judged without a network.
     pub fn validate(&self) -> Result<(), String> {
         if self.registry.renew_interval.is_zero()
@@ -175,6 +189,10 @@ pub struct UsersConfig {
     /// Other requests of one user. Over it: `rate_limited`.
     pub requests_per_second: NonZeroU32,
     pub requests_burst: NonZeroU32,
+    /// Sessions of one user that begin, over any door; every 200 rooms that one looks into count as one
+    /// more. Over it: `rate_limited`, and closed with 4003.
+    pub openings_per_second: NonZeroU32,
+    pub openings_burst: NonZeroU32,
     /// Within what time delivery markers are stored, of each user and room the newest.
     #[serde(with = "duration")]
     pub delivered_interval: Duration,
@@ -196,6 +214,8 @@ impl Default for UsersConfig {
             sends_burst: at_least_one(20),
             requests_per_second: at_least_one(20),
             requests_burst: at_least_one(100),
+            openings_per_second: at_least_one(2),
+            openings_burst: at_least_one(120),
             delivered_interval: Duration::from_secs(1),
             check_interval: Duration::from_secs(15),
             idle_user_kept: Duration::from_secs(30),

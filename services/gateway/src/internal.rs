@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 
-/// Connections between two nodes are as old as the younger one: nobody else could serve better.
-const CONNECTION_AGE_MAX: Duration = Duration::from_hours(24 * 365);
-/// Each client that is connected to one node and served by another takes one; clients are bounded.
-const STREAMS_MAX: u32 = 1_000_000;
+/// After so long a connection takes no new calls, and what is carried over it for a client (a poll, a
+/// WebSocket) has as long again to end. Such a client reconnects, at most twice a day.
+const CONNECTION_AGE: Duration = Duration::from_hours(6);
+/// Calls at once on one connection: each client that is connected to one node and served by another takes
+/// one. Two nodes have several connections (`relay::peers`). At the bound calls wait for a place.
+const STREAMS_MAX: u32 = 8_192;
 
 /// How the other gateways reach this one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,7 +96,8 @@ impl Internal {
     pub(crate) fn run(self, routes: Routes, lifecycle: &Lifecycle) {
         let Self { listener, config, .. } = self;
         let server = GrpcServerConfig {
-            connection_age_max: CONNECTION_AGE_MAX,
+            connection_age_max: CONNECTION_AGE,
+            connection_age_grace: CONNECTION_AGE,
             streams_max: STREAMS_MAX,
             ..config.server
         };

@@ -43,6 +43,7 @@ mod steady;
 mod tidings;
 mod topics;
 mod typing;
+mod upkeep;
 mod users;
 mod views;
 pub mod ws;

@@ -6,6 +6,7 @@
 //! Nicknames are claimed in the ephemeral store, are unique in the cluster, and expire by themselves
 //! when a gateway dies; how many are held there is how many guests there are.
 
+mod allowance;
 mod config;
 mod door;
 mod guests;
@@ -21,6 +22,7 @@ use hubbub_ephemeral::{Claim, Ephemeral, EphemeralError, Name};
 use hubbub_proto::bus::v1::{LobbyRoom, lobby_word::Audience};
 use serde_json::{Value, json};
 
+use allowance::Allowances;
 pub(crate) use config::Config;
 pub(crate) use door::LobbyDoor;
 use guests::{Guests, Seat};
@@ -39,6 +41,7 @@ pub(crate) struct Lobby {
     names: Arc<dyn Ephemeral>,
     bus: Arc<dyn Bus>,
     guests: Guests,
+    allowances: Allowances,
 }
 
 impl Lobby {
@@ -53,8 +56,9 @@ impl Lobby {
         if let Err(error) = subscriber.subscriptions.add(&[Topic::Lobby]).await {
             tracing::warn!(%error, "the lobby has to wait for the bus");
         }
-        let guests = Guests::default();
-        Ok((Arc::new(Self { config, text_chars_max, names, bus, guests }), subscriber))
+        let (guests, allowances) = (Guests::default(), Allowances::new(&config));
+        let lobby = Self { config, text_chars_max, names, bus, guests, allowances };
+        Ok((Arc::new(lobby), subscriber))
     }
 
     /// The guest is in: they and all others are told.
@@ -108,6 +112,7 @@ impl Lobby {
     /// The guest's connection has ended.
     async fn closed(&self, seat: &Seat) {
         self.guests.leave(seat.socket.id());
+        self.allowances.end(seat.address(), seat.limiter());
         let nickname = seat.guest().name;
         let held = Name { key: nickname.folded(), owner: seat.socket.id().to_owned() };
         if let Err(error) = self.names.release(SCOPE, &[held]).await {

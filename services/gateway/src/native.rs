@@ -24,7 +24,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) use codec::NativeCodec;
 use connection::Connection;
 
-use crate::{core::Core, edge::ConnectionCaps, ws::Upgrade};
+use crate::{
+    core::Core,
+    edge::{Admission, ConnectionCaps},
+    ws::Upgrade,
+};
 
 /// What the native door needs.
 #[derive(Clone)]
@@ -32,6 +36,7 @@ pub(crate) struct NativeDoor {
     pub(crate) core: Arc<Core>,
     pub(crate) verifier: Verifier,
     pub(crate) caps: ConnectionCaps,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) tasks: TaskTracker,
     /// Everything stops at once.
     pub(crate) abort: CancellationToken,

@@ -37,11 +37,16 @@ const UNCOUNTED_MAX: usize = 100_000;
 /// How far the cluster's clock and this node's may disagree on when something was spent.
 const TOLERANCE: Duration = Duration::from_millis(250);
 
+/// So many rooms of a session that begins count as much as the session.
+const ROOMS_PER_OPENING: usize = 200;
+
 /// What is counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Class {
     Messages,
     Requests,
+    /// Sessions that begin.
+    Openings,
 }
 
 type Account = (UserId, Class);
@@ -49,6 +54,7 @@ type Account = (UserId, Class);
 pub(crate) struct Rates {
     messages: Limiter,
     requests: Limiter,
+    openings: Limiter,
     /// Spent here, and not yet counted.
     uncounted: Mutex<HashMap<Account, u32>>,
     spent: Notify,
@@ -59,6 +65,8 @@ pub(crate) struct Rates {
 }
 
 struct Limiter {
+    /// The most that may be spent at once, while each node is alone.
+    burst: NonZeroU32,
     rate: Rate,
     usual: DefaultKeyedRateLimiter<UserId>,
     /// While nobody knows what the user spends elsewhere.
@@ -73,6 +81,7 @@ impl Limiter {
             RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst))
         };
         Self {
+            burst: half(burst),
             rate: Rate { burst: burst.get(), interval: Duration::from_secs(1) / per_second.get() },
             usual: limiter(per_second, burst),
             alone: limiter(half(per_second), half(burst)),
@@ -85,6 +94,7 @@ impl Class {
         match self {
             Self::Messages => "messages",
             Self::Requests => "requests",
+            Self::Openings => "new sessions",
         }
     }
 }
@@ -94,6 +104,7 @@ impl Rates {
         Self {
             messages: Limiter::new(config.sends_per_second, config.sends_burst),
             requests: Limiter::new(config.requests_per_second, config.requests_burst),
+            openings: Limiter::new(config.openings_per_second, config.openings_burst),
             uncounted: Mutex::default(),
             spent: Notify::new(),
             debts: DashMap::new(),
@@ -104,17 +115,30 @@ impl Rates {
     /// Counts a command against its user's rate; at the bound the fault says when to come back.
     pub(crate) fn admit(&self, user: &UserId, command: &Command) -> Result<(), Fault> {
         match command {
-            Command::Send(_) => self.admit_to(user, Class::Messages),
+            Command::Send(_) => self.admit_to(user, Class::Messages, NonZeroU32::MIN),
             _ => self.admit_other(user),
         }
     }
 
     /// Counts what is not a message, or not even a command.
     pub(crate) fn admit_other(&self, user: &UserId) -> Result<(), Fault> {
-        self.admit_to(user, Class::Requests)
+        self.admit_to(user, Class::Requests, NonZeroU32::MIN)
     }
 
-    fn admit_to(&self, user: &UserId, class: Class) -> Result<(), Fault> {
+    /// Counts a session that begins, however its user comes back and from wherever: before anything is
+    /// asked for it.
+    pub(crate) fn admit_opening(&self, user: &UserId) -> Result<(), Fault> {
+        self.admit_to(user, Class::Openings, NonZeroU32::MIN)
+    }
+
+    /// Counts the rooms that a session is about to look into: of many they are what it costs.
+    pub(crate) fn admit_rooms(&self, user: &UserId, rooms: usize) -> Result<(), Fault> {
+        let amount = u32::try_from(rooms / ROOMS_PER_OPENING).unwrap_or(u32::MAX);
+        let Some(amount) = NonZeroU32::new(amount) else { return Ok(()) };
+        self.admit_to(user, Class::Openings, amount.min(self.openings.burst))
+    }
+
+    fn admit_to(&self, user: &UserId, class: Class, amount: NonZeroU32) -> Result<(), Fault> {
         let account = (user.clone(), class);
         if let Some(until) = self.debts.get(&account).map(|until| *until) {
             let wait = until.saturating_duration_since(Instant::now());
@@ -127,12 +151,13 @@ impl Rates {
         let alone = self.alone.load(Ordering::Relaxed);
         let limiter = if alone { &limiter.alone } else { &limiter.usual };
         limiter
-            .check_key(user)
+            .check_key_n(user, amount)
+            .expect("no more than a burst")
             .map_err(|until| refusal(class, until.wait_time_from(DefaultClock::default().now())))?;
         let mut uncounted = self.uncounted.lock();
         let first = uncounted.is_empty();
         if uncounted.len() < UNCOUNTED_MAX || uncounted.contains_key(&account) {
-            *uncounted.entry(account).or_default() += 1;
+            *uncounted.entry(account).or_default() += amount.get();
         }
         drop(uncounted);
         if first {
@@ -180,12 +205,13 @@ impl Rates {
         match class {
             Class::Messages => &self.messages,
             Class::Requests => &self.requests,
+            Class::Openings => &self.openings,
         }
     }
 
     /// Forgets users who have been quiet; to be called from time to time.
     pub(crate) fn forget_quiet(&self) {
-        for limiter in [&self.messages, &self.requests] {
+        for limiter in [&self.messages, &self.requests, &self.openings] {
             for limiter in [&limiter.usual, &limiter.alone] {
                 limiter.retain_recent();
                 limiter.shrink_to_fit();
@@ -224,6 +250,24 @@ mod tests {
         assert_eq!(refused.code, Code::RateLimited);
         assert!(refused.retry_after.is_some());
         assert_eq!(rates.admit_other(&bob), Ok(()));
+    }
+
+    #[test]
+    fn sessions_of_many_rooms_spend_more_of_their_users_budget() {
+        let rates = Rates::new(&UsersConfig::default());
+        let [few, many, more] = ["few", "many", "more"].map(user);
+        let openings = |user, rooms| {
+            let opened = || rates.admit_opening(user).and_then(|()| rates.admit_rooms(user, rooms));
+            (0..1_000).take_while(|_| opened().is_ok()).count()
+        };
+        let (few, many, more) =
+            (openings(&few, 10), openings(&many, 2_000), openings(&more, 5_000));
+        assert!((100..200).contains(&few), "{few}");
+        assert!((8..20).contains(&many), "{many}");
+        assert!((3..8).contains(&more), "{more}");
+        let huge = user("huge");
+        assert_eq!(rates.admit_rooms(&huge, usize::MAX), Ok(()), "it can be let in at least once");
+        assert_eq!(rates.admit_opening(&huge).map(drop), Ok(()));
     }
 
     /// What is admitted at once on two nodes is a debt on both of them, and is paid.

@@ -45,6 +45,7 @@ use crate::{
     tidings::{Outgoing, Tidings},
     topics::Topics,
     typing::Typing,
+    upkeep::until_drained,
     users::Users,
 };
 
@@ -182,9 +183,10 @@ impl Server {
 
         let rest = rest::router(RestDoor { core: Arc::clone(&core), verifier: verifier.clone() });
         let tasks = TaskTracker::new();
+        let admission = listener.admission();
         let host = Host {
             node: node.to_string(),
-            admission: listener.admission(),
+            admission: Arc::clone(&admission),
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
             peers: internal.as_ref().map(|internal| {
@@ -204,6 +206,7 @@ impl Server {
             core: Arc::clone(&core),
             verifier,
             caps,
+            admission,
             tasks: tasks.clone(),
             abort: lifecycle.abort.clone(),
         };
@@ -382,23 +385,4 @@ impl Background {
             drain.run_until_cancelled(outgoing).await;
         });
     }
-}
-
-/// Runs until the lifecycle drains. What ends before has failed.
-pub(crate) fn until_drained(
-    lifecycle: &Lifecycle,
-    name: &'static str,
-    task: impl Future<Output = ()> + Send + 'static,
-) {
-    #[derive(Debug, thiserror::Error)]
-    #[error("it ended by itself")]
-    struct Ended;
-
-    let drain = lifecycle.drain.clone();
-    lifecycle.spawn(name, async move {
-        match drain.run_until_cancelled(task).await {
-            Some(()) => Err(Ended),
-            None => Ok(()),
-        }
-    });
 }

@@ -17,8 +17,8 @@ use crate::{
     engineio::{Engine, Host},
     examples,
     lobby::{self, Lobby, LobbyDoor},
-    server::until_drained,
     socketio::{Namespace, SocketIo},
+    upkeep::until_drained,
 };
 
 /// What stands behind the door whether anybody comes or not.

@@ -14,7 +14,7 @@ use tonic::{Status, body::Body, service::Routes};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
-use super::{GrpcServerConfig, deadline, metrics::ServedCall};
+use super::{GrpcServerConfig, connection::Proven, deadline, metrics::ServedCall};
 use crate::{config::Secret, trace};
 
 /// Probes carry no token and must be answered by a full server.
@@ -91,10 +91,16 @@ impl Rules {
         routes: Routes,
         request: Request<Body>,
     ) -> Result<Response<Body>, Status> {
+        let trusted = self.check_token(request.headers());
+        if trusted.is_ok()
+            && let Some(proven) = request.extensions().get::<Proven>()
+        {
+            proven.prove();
+        }
         if request.uri().path().starts_with(HEALTH) {
             return self.run(routes, request).await;
         }
-        self.check_token(request.headers())?;
+        trusted?;
         if !self.reflection && request.uri().path().starts_with(REFLECTION) {
             return Err(Status::unimplemented("reflection is off here"));
         }

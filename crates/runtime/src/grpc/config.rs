@@ -17,6 +17,16 @@ pub struct GrpcServerConfig {
     pub concurrency_max: usize,
     /// Calls at work at once on one connection (HTTP/2 `MAX_CONCURRENT_STREAMS`).
     pub streams_max: u32,
+    /// Open connections. At the bound: closed without a response.
+    pub connections_max: usize,
+    /// Open connections of one address (IPv6: one /64). At the bound: closed without a response.
+    pub connections_per_address_max: usize,
+    /// From accepting a connection to the end of its HTTP/2 preface. Then: closed.
+    #[serde(with = "duration")]
+    pub preface_timeout: Duration,
+    /// From accepting a connection to a call that shows the service token. Then: closed.
+    #[serde(with = "duration")]
+    pub first_call_timeout: Duration,
     /// The most time a call gets, whatever its `grpc-timeout` says.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -48,6 +58,10 @@ impl Default for GrpcServerConfig {
             token: Secret::default(),
             concurrency_max: 4_096,
             streams_max: 1_024,
+            connections_max: 4_096,
+            connections_per_address_max: 512,
+            preface_timeout: Duration::from_secs(5),
+            first_call_timeout: Duration::from_mins(1),
             call_timeout: Duration::from_secs(30),
             connection_age_max: Duration::from_mins(5),
             connection_age_grace: Duration::from_secs(30),

@@ -16,6 +16,9 @@ const EJECTIONS: &str = "hubbub_grpc_client_ejections_total";
 /// Connections of others than roles, refused in their handshake.
 const HANDSHAKES_FAILED: &str = "hubbub_grpc_handshakes_failed_total";
 
+/// Connections closed because there were too many, in all or of their address.
+const CONNECTIONS_REFUSED: &str = "hubbub_grpc_connections_refused_total";
+
 /// What each of them means, for the page that Prometheus reads.
 pub(crate) fn describe() {
     describe_counter!(CALLS, Unit::Count, "gRPC calls served, by method and code.");
@@ -33,6 +36,11 @@ pub(crate) fn describe() {
         HANDSHAKES_FAILED,
         Unit::Count,
         "Connections of peers without a valid certificate, refused in the handshake."
+    );
+    describe_counter!(
+        CONNECTIONS_REFUSED,
+        Unit::Count,
+        "Connections closed because there were too many, in all or of their address."
     );
 }
 
@@ -52,8 +60,8 @@ impl ServedCall {
     /// The code of an answer that already streams is not known yet: it counts as `ok`.
     pub(super) fn ended(mut self, response: &Response<Body>) {
         self.code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
-        if self.code == Code::Unimplemented {
-            // Whoever invents method names must not invent time series.
+        if matches!(self.code, Code::Unimplemented | Code::Unauthenticated) {
+            // A caller that invents method names must not invent time series.
             "unknown".clone_into(&mut self.method);
         }
     }
@@ -74,6 +82,10 @@ pub(super) fn ejected(address: &str) {
 
 pub(super) fn handshake_failed() {
     metrics::counter!(HANDSHAKES_FAILED).increment(1);
+}
+
+pub(super) fn connection_refused() {
+    metrics::counter!(CONNECTIONS_REFUSED).increment(1);
 }
 
 /// The spelling of the gRPC specification, in lower case.

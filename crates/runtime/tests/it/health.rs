@@ -4,7 +4,11 @@ use hubbub_runtime::{
     health::{MetricsPage, Readiness, serve_admin},
     lifecycle::Lifecycle,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::support::{self, PATIENCE, TestServer};
 
@@ -83,4 +87,35 @@ async fn the_metrics_page_has_the_process_and_the_calls() {
         assert!(page.contains(expected), "{expected} is not on the page:\n{page}");
     }
     assert!(!page.contains("Invented"), "a client invented a time series");
+}
+
+/// One address cannot take the listener away from the others, nor hold what it took.
+#[tokio::test]
+async fn silent_connections_are_bounded_and_end() {
+    let admin = Admin::start().await;
+    let address = admin.base.trim_start_matches("http://").to_owned();
+    let mut held = Vec::new();
+    for number in 0..100 {
+        let mut stream = TcpStream::connect(&address).await.expect("connects");
+        if number % 2 == 0 {
+            // Half a request is no more than none. One that was refused takes nothing.
+            let _refused = stream.write_all(b"GET /healthz HTT").await;
+        }
+        held.push(stream);
+    }
+    let from_elsewhere = tokio::net::TcpSocket::new_v4().expect("a socket");
+    from_elsewhere.bind("127.0.0.2:0".parse().expect("an address")).expect("loopback");
+    let mut other = from_elsewhere.connect(address.parse().expect("an address")).await.expect("up");
+    other.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("written");
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.expect("answered, and closed");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("x-content-type-options: nosniff"), "{answer}");
+    let all_end = async {
+        for stream in &mut held {
+            // An end or a reset: the server is done with it.
+            let _end = stream.read(&mut [0; 64]).await;
+        }
+    };
+    timeout(2 * PATIENCE, all_end).await.expect("all ended");
 }

@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 use hubbub_runtime::{
     config::Secret,
     grpc::{GrpcClientConfig, GrpcServerConfig, Transport},
+    health::MetricsPage,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 use tonic::Code;
 
 use crate::support::{PATIENCE, TestServer, call, call_with, client_config, connect, eventually};
@@ -153,4 +158,82 @@ async fn deadlines_hold_on_both_sides() {
     request.set_timeout(Duration::from_millis(20));
     let answer = call_with(transport.any(), "Never", request).await;
     assert_eq!(code(answer), Code::DeadlineExceeded, "the call's own");
+}
+
+/// A server whose times are short.
+async fn impatient() -> TestServer {
+    let config = GrpcServerConfig {
+        preface_timeout: Duration::from_millis(100),
+        first_call_timeout: Duration::from_millis(400),
+        token: Secret::new("a-shared-secret"),
+        ..GrpcServerConfig::default()
+    };
+    TestServer::start_with("a", &config).await
+}
+
+/// Reads until the server ends the connection.
+async fn expect_end(stream: &mut TcpStream) {
+    let end = async { while stream.read(&mut [0; 1_024]).await.is_ok_and(|bytes| bytes > 0) {} };
+    timeout(PATIENCE, end).await.expect("the server ends it");
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+#[tokio::test]
+async fn a_connection_without_a_whole_preface_ends() {
+    let server = impatient().await;
+    let beginnings = [&b""[..], &PREFACE[..10], PREFACE, &[PREFACE, &EMPTY_SETTINGS[..8]].concat()];
+    for beginning in beginnings {
+        let mut stream = TcpStream::connect(server.address).await.expect("connects");
+        stream.write_all(beginning).await.expect("written");
+        expect_end(&mut stream).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_a_call_that_shows_the_token_ends() {
+    let server = impatient().await;
+    let mut idle = TcpStream::connect(server.address).await.expect("connects");
+    idle.write_all(&[PREFACE, &EMPTY_SETTINGS].concat()).await.expect("written");
+    expect_end(&mut idle).await;
+    // One that has shown it stays: its long call outlives the time of strangers.
+    let client =
+        GrpcClientConfig { token: Secret::new("a-shared-secret"), ..client_config(&[&server]) };
+    let transport = Transport::connect(&client).await.expect("valid");
+    let long = tokio::spawn(call(transport.any(), "Gated"));
+    server.behaviour.begun.acquire().await.expect("open").forget();
+    let mut stranger = TcpStream::connect(server.address).await.expect("connects");
+    stranger.write_all(&[PREFACE, &EMPTY_SETTINGS].concat()).await.expect("written");
+    expect_end(&mut stranger).await;
+    server.behaviour.gate.add_permits(1);
+    assert_eq!(long.await.expect("no panic").expect("answered"), "through the gate");
+}
+
+#[tokio::test]
+async fn one_address_cannot_hold_every_connection() {
+    let config = GrpcServerConfig { connections_per_address_max: 2, ..GrpcServerConfig::default() };
+    let server = TestServer::start_with("a", &config).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(TcpStream::connect(server.address).await.expect("connects"));
+    }
+    let mut third = TcpStream::connect(server.address).await.expect("connects");
+    expect_end(&mut third).await;
+    held.clear();
+    let transport = connect(&[&server]).await;
+    eventually(|| async { call(transport.any(), "Name").await.is_ok() }).await;
+}
+
+/// Invented names of methods cost a stranger a call, and the process nothing that stays.
+#[tokio::test]
+async fn refused_calls_leave_no_time_series() {
+    let page = MetricsPage::install().expect("one recorder");
+    let server = impatient().await;
+    let transport = connect(&[&server]).await;
+    for number in 0..20 {
+        let refused = call(transport.any(), &format!("Invented{number}")).await;
+        assert_eq!(code(refused), Code::Unauthenticated);
+    }
+    assert!(!page.render().contains("Invented"), "a refused call was counted by its own name");
 }

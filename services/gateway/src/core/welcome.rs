@@ -69,6 +69,7 @@ pub(crate) struct Plan {
 impl Core {
     pub(crate) async fn welcome(&self, user: &UserId, opening: Opening) -> Result<Welcomed, Fault> {
         let Opening { manner, outbox, resume, entered } = opening;
+        self.rates.admit_opening(user)?;
         let id = self.sessions.next_id();
         let (user, welcoming) =
             tokio::try_join!(self.users.enter(user), self.presences.enter(user, id))?;
@@ -79,6 +80,7 @@ impl Core {
             rooms.retain(|membership| entered.contains(&membership.room));
         }
         rooms.truncate(ROOMS_RANKED_MAX);
+        self.rates.admit_rooms(user.id(), rooms.len())?;
         let rooms = self.recent(&user, rooms).await?;
 
         let ids: Vec<RoomId> = rooms.iter().map(|membership| membership.room).collect();

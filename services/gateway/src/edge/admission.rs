@@ -1,21 +1,24 @@
-//! How fast clients may come: each address by itself, and all of them together.
+//! How fast clients may come: each address by itself, and all of them together; and what they may hold.
 //!
 //! Memory is bounded: addresses that have recovered their whole quota are forgotten, and while more
 //! than [`ADDRESSES_MAX`] have not, all share one quota.
 
 use std::{
     net::IpAddr,
+    num::NonZeroU32,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use governor::{
-    DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
-    clock::{Clock as _, DefaultClock, QuantaInstant},
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock as _, DefaultClock},
 };
 use hubbub_domain::{Code, Fault};
+use hubbub_runtime::shares::AddressGroup;
+use parking_lot::Mutex;
 
-use super::Config;
+use super::{Config, holdings::Holdings};
 
 /// Addresses remembered one by one.
 const ADDRESSES_MAX: usize = 65_536;
@@ -27,58 +30,74 @@ const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// The rates at which connections and sessions are let in.
 #[derive(Debug)]
 pub struct Admission {
-    addresses: DefaultKeyedRateLimiter<Key>,
-    sessions: DefaultDirectRateLimiter,
+    /// By group of addresses; `None` is everybody, while there are too many to tell apart.
+    addresses: DefaultKeyedRateLimiter<Option<AddressGroup>>,
+    sessions: SessionRate,
     checks: AtomicU64,
     clock: DefaultClock,
     retry_spread: Duration,
+    pub(crate) holdings: Holdings,
 }
 
-/// Whose quota it is. A household or a host has a /64 of IPv6 for itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    V4([u8; 4]),
-    V6(u64),
-    /// Everybody, while there are too many to tell apart.
-    Shared,
+/// The node's rate of new sessions (the generic cell rate algorithm). It can be asked without being
+/// spent, which a limiter of `governor` cannot: only sessions that are really admitted spend it.
+#[derive(Debug)]
+struct SessionRate {
+    interval: Duration,
+    /// How far ahead of time may be spent.
+    ahead_max: Duration,
+    spent_until: Mutex<Instant>,
 }
 
-impl Key {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let network = u64::try_from(address.to_bits() >> 64).expect("64 bits are left");
-                Self::V6(network)
-            }
+impl SessionRate {
+    fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        let interval = Duration::from_secs(1) / per_second.get();
+        let ahead_max = interval * (burst.get() - 1);
+        Self { interval, ahead_max, spent_until: Mutex::new(Instant::now()) }
+    }
+
+    /// How long until there is room for one more.
+    fn wait(&self, now: Instant) -> Duration {
+        let ahead = self.spent_until.lock().saturating_duration_since(now);
+        ahead.saturating_sub(self.ahead_max)
+    }
+
+    /// Spends one, or says how long until there is room for it.
+    fn spend(&self, now: Instant) -> Result<(), Duration> {
+        let mut spent_until = self.spent_until.lock();
+        let wait = spent_until.saturating_duration_since(now).saturating_sub(self.ahead_max);
+        if !wait.is_zero() {
+            return Err(wait);
         }
+        *spent_until = (*spent_until).max(now) + self.interval;
+        Ok(())
     }
 }
 
 impl Admission {
     pub fn new(config: &Config) -> Self {
         let per_address = Quota::per_second(config.connects_per_address_per_second);
-        let sessions =
-            Quota::per_second(config.connects_per_second).allow_burst(config.connects_burst);
         Self {
             addresses: RateLimiter::keyed(per_address),
-            sessions: RateLimiter::direct(sessions),
+            sessions: SessionRate::new(config.connects_per_second, config.connects_burst),
             checks: AtomicU64::new(1),
             clock: DefaultClock::default(),
             retry_spread: config.retry_spread,
+            holdings: Holdings::new(config),
         }
     }
 
-    /// One more connection from this address.
+    /// One more connection from this address, or one more attempt to begin a session over an old one.
     pub fn admit_address(&self, address: IpAddr) -> Result<(), Fault> {
         if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECKS_PER_CLEANING) {
             self.addresses.retain_recent();
         }
         let full = self.addresses.len() >= ADDRESSES_MAX;
-        let key = if full { Key::Shared } else { Key::of(address) };
+        let key = (!full).then(|| AddressGroup::of(address));
         self.addresses.check_key(&key).map_err(|until| {
+            let wait = until.wait_time_from(self.clock.now());
             Fault::new(Code::RateLimited, "too many new connections from your address")
-                .retry_after(self.wait(&until).max(RETRY_AFTER_MIN))
+                .retry_after(wait.max(RETRY_AFTER_MIN))
         })
     }
 
@@ -92,17 +111,22 @@ impl Admission {
         self.retry_spread.mul_f64(rand::random())
     }
 
+    /// Whether there is room for one more session now; nothing is spent. Spares those refused the rest of
+    /// the handshake.
+    pub fn room_for_session(&self) -> Result<(), Fault> {
+        let wait = self.sessions.wait(Instant::now());
+        if wait.is_zero() { Ok(()) } else { Err(self.busy(wait)) }
+    }
+
     /// One more session, from wherever. Those refused are spread over some time, so that a storm
     /// does not come back as one.
     pub fn admit_session(&self) -> Result<(), Fault> {
-        self.sessions.check().map_err(|until| {
-            Fault::unavailable("too many clients are connecting at once")
-                .retry_after(self.wait(&until).max(RETRY_AFTER_MIN) + self.spread())
-        })
+        self.sessions.spend(Instant::now()).map_err(|wait| self.busy(wait))
     }
 
-    fn wait(&self, until: &NotUntil<QuantaInstant>) -> Duration {
-        until.wait_time_from(self.clock.now())
+    fn busy(&self, wait: Duration) -> Fault {
+        Fault::unavailable("too many clients are connecting at once")
+            .retry_after(wait.max(RETRY_AFTER_MIN) + self.spread())
     }
 }
 
@@ -111,6 +135,7 @@ mod tests {
     use std::{
         collections::HashSet,
         net::{IpAddr, Ipv6Addr},
+        time::{Duration, Instant},
     };
 
     use hubbub_domain::Code;
@@ -147,6 +172,25 @@ mod tests {
             let _verdict = admission.admit_address(Ipv6Addr::from(number << 64).into());
         }
         assert!(admission.addresses.len() <= super::ADDRESSES_MAX + 1);
+    }
+
+    #[test]
+    fn asking_spends_nothing_and_the_burst_comes_back() {
+        let [one, few] = [1, 3].map(|number| number.try_into().unwrap());
+        let rate = super::SessionRate::new(one, few);
+        let now = Instant::now();
+        for _ in 0..10 {
+            assert!(rate.wait(now).is_zero());
+        }
+        for _ in 0..3 {
+            assert_eq!(rate.spend(now), Ok(()));
+        }
+        assert!(rate.spend(now).is_err_and(|wait| wait <= Duration::from_secs(1)));
+        let later = now + Duration::from_millis(1_100);
+        assert_eq!(rate.spend(later), Ok(()));
+        assert!(rate.spend(later).is_err());
+        let much_later = now + Duration::from_mins(1);
+        assert_eq!((0..5).filter(|_| rate.spend(much_later).is_ok()).count(), 3);
     }
 
     #[test]

@@ -24,6 +24,24 @@ pub struct Config {
     /// Connections whose first request has not arrived. At the bound: no more are accepted until
     /// one has, or `handshake_timeout` ended one; the backlog holds the rest.
     pub handshakes_max: u32,
+    /// Open connections of one client address (IPv6: one /64), WebSockets among them; as many sessions that
+    /// poll. Behind a trusted proxy its open requests count instead. At the bound: 429.
+    pub connections_per_address_max: u32,
+    /// Those of them that are no WebSocket. At the bound: 429.
+    pub http_per_address_max: u32,
+    /// Connections of one address whose first request has not arrived. At the bound: closed without a
+    /// response.
+    pub handshakes_per_address_max: u32,
+    /// Bytes of requests and messages that are not complete, in the whole node. The first 4 KiB of each do
+    /// not count. At the bound: 503, and WebSockets are closed with 4003.
+    pub unfinished_bytes_max: usize,
+    /// The same, of one client address. At the bound: 429, and WebSockets are closed with 4003.
+    pub unfinished_bytes_per_address_max: usize,
+    /// How long nothing may come of a request's body, and how long all of it may take, with a second more
+    /// for every so many bytes that came. Then: 408.
+    #[serde(with = "duration")]
+    pub body_timeout: Duration,
+    pub body_bytes_per_second_min: NonZeroU32,
     /// Refusals being told at the same time. At the bound: closed without a word.
     pub refusals_max: u32,
     /// From accepting a connection to the end of its first request's head. Then: closed.
@@ -73,6 +91,13 @@ impl Default for Config {
             backlog: 4_096,
             connections_max: 200_000,
             handshakes_max: 4_096,
+            connections_per_address_max: 20_000,
+            http_per_address_max: 2_000,
+            handshakes_per_address_max: 128,
+            unfinished_bytes_max: 32 * 1024 * 1024,
+            unfinished_bytes_per_address_max: 8 * 1024 * 1024,
+            body_timeout: Duration::from_secs(10),
+            body_bytes_per_second_min: of(2_000),
             refusals_max: 256,
             handshake_timeout: Duration::from_secs(5),
             keep_alive_timeout: Duration::from_secs(75),

@@ -1,5 +1,6 @@
-//! What every request passes before the router: who sent it, whether its page may, and, if it asks
-//! for a session, whether there is room for one more now.
+//! What every request passes before the router: whether its client may have one more open, whether its
+//! page may ask, and, if it asks for a WebSocket, whether its address may try and there is room for one
+//! more session now. The session itself is charged where it is admitted, by the door.
 
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use axum::{
     response::Response,
 };
 use hubbub_domain::{Code, Fault};
+use hubbub_runtime::shares::Share;
 
 use super::{
-    Admission, Connection, Origins, TrustedProxies,
+    Admission, ClientAddress, Connection, Origins, TrustedProxies,
     metrics::{self, Refused},
     refuse,
 };
@@ -32,7 +34,12 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     match gate.check(&mut request) {
-        Ok(()) => next.run(request).await,
+        Ok(connection) => {
+            let response = next.run(request).await;
+            // A request of a proxy's connection is counted for its client until here.
+            drop(connection);
+            response
+        }
         Err((reason, fault)) => {
             metrics::refused(reason);
             refuse(status(reason), &fault)
@@ -42,32 +49,52 @@ pub(super) async fn pass(
 
 const fn status(reason: Refused) -> StatusCode {
     match reason {
-        Refused::AddressRate => StatusCode::TOO_MANY_REQUESTS,
+        Refused::AddressRate | Refused::AddressFull => StatusCode::TOO_MANY_REQUESTS,
         Refused::Origin => StatusCode::FORBIDDEN,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 impl Gate {
-    fn check(&self, request: &mut Request) -> Result<(), (Refused, Fault)> {
-        let Some(peer) = request.extensions().get().map(Connection::peer) else {
+    fn check(&self, request: &mut Request) -> Result<Connection, (Refused, Fault)> {
+        let extensions = request.extensions();
+        let known = (extensions.get::<Connection>(), extensions.get::<ClientAddress>());
+        let (Some(connection), Some(&client)) = known else {
             let fault = Fault::new(Code::Internal, "the request did not come through the edge");
             return Err((Refused::BadRequest, fault));
         };
-        let client = self.proxies.client_address(peer.ip(), request.headers());
-        request.extensions_mut().insert(client);
+        let mut connection = connection.clone();
+        if self.proxies.trusts(connection.peer().ip()) {
+            let place = self.admission.holdings.enter(client.0);
+            connection =
+                connection.of_client(place.map_err(|fault| (Refused::AddressFull, fault))?);
+            request.extensions_mut().insert(connection.clone());
+        }
         self.origins
             .check(request.headers(), request.uri())
             .map_err(|fault| (Refused::Origin, fault))?;
-        if !request.headers().contains_key(UPGRADE) {
-            return Ok(());
-        }
-        // Direct clients paid for their connection when it was accepted.
-        if self.proxies.trusts(peer.ip()) {
-            self.admission
-                .admit_address(client.0)
+        if request.headers().contains_key(UPGRADE) {
+            connection
+                .pay(&self.admission, client)
                 .map_err(|fault| (Refused::AddressRate, fault))?;
+            self.admission.room_for_session().map_err(|fault| (Refused::SessionRate, fault))?;
         }
-        self.admission.admit_session().map_err(|fault| (Refused::SessionRate, fault))
+        Ok(connection)
     }
+}
+
+/// What a door charges for a session that begins without a WebSocket: the client's address, then the
+/// node; and a place among the sessions of that address.
+pub(crate) fn admit_polling(
+    extensions: &axum::http::Extensions,
+    admission: &Admission,
+) -> Result<Share, Fault> {
+    let known = (extensions.get::<Connection>(), extensions.get::<ClientAddress>());
+    let (Some(connection), Some(&client)) = known else {
+        return Err(Fault::new(Code::Internal, "the request did not come through the edge"));
+    };
+    connection.pay(admission, client)?;
+    let place = admission.holdings.session(client.0)?;
+    admission.admit_session()?;
+    Ok(place)
 }

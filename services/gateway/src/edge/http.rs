@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use hubbub_domain::Fault;
+use hubbub_runtime::shares::Share;
 use hyper::{body::Incoming, server::conn::http1::Builder, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
@@ -16,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{
-    Config, Connection,
-    body::{Unread, ends},
+    ClientAddress, Config, Connection, TrustedProxies,
+    body::{Pace, Unread, ends},
+    holdings::Holdings,
     metrics::{self, Refused},
     refuse,
 };
@@ -30,17 +32,23 @@ pub(super) struct Http {
     builder: Builder,
     handshake_timeout: Duration,
     request_timeout: Duration,
+    pace: Pace,
+    proxies: TrustedProxies,
+    holdings: Holdings,
     pub(super) drain: CancellationToken,
     pub(super) abort: CancellationToken,
 }
 
-/// A place among those whose first request has not arrived; given back when it has.
+/// A place among those whose first request has not arrived, in all and of its address; given back when
+/// it has.
 #[derive(Clone)]
-pub(super) struct Handshake(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(super) struct Handshake(Arc<Mutex<Option<HandshakePlace>>>);
+
+type HandshakePlace = (OwnedSemaphorePermit, Option<Share>);
 
 impl Handshake {
-    pub(super) fn new(place: OwnedSemaphorePermit) -> Self {
-        Self(Arc::new(Mutex::new(Some(place))))
+    pub(super) fn new(place: OwnedSemaphorePermit, of_address: Option<Share>) -> Self {
+        Self(Arc::new(Mutex::new(Some((place, of_address)))))
     }
 
     fn end(&self) {
@@ -53,7 +61,11 @@ impl Handshake {
 }
 
 impl Http {
-    pub(super) fn new(config: &Config, drain: CancellationToken, abort: CancellationToken) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        (proxies, holdings): (TrustedProxies, Holdings),
+        (drain, abort): (CancellationToken, CancellationToken),
+    ) -> Self {
         let mut builder = Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -65,6 +77,9 @@ impl Http {
             builder,
             handshake_timeout: config.handshake_timeout,
             request_timeout: config.request_timeout,
+            pace: Pace::new(config),
+            proxies,
+            holdings,
             drain,
             abort,
         }
@@ -80,6 +95,8 @@ impl Http {
     ) {
         let answer = |mut request: Request<Incoming>| {
             handshake.end();
+            let client = self.proxies.client_address(connection.peer().ip(), request.headers());
+            request.extensions_mut().insert(client);
             request.extensions_mut().insert(connection.clone());
             self.answer(router.clone(), request)
         };
@@ -104,12 +121,11 @@ impl Http {
     async fn answer(&self, router: Router, request: Request<Incoming>) -> Response {
         let answered = async {
             let (head, body) = request.into_parts();
-            let Ok((body, unread)) = Unread::watch(body).await else {
-                let fault = Fault::bad_request("the body broke off");
-                return ends(refuse(StatusCode::BAD_REQUEST, &fault));
-            };
+            let client = head.extensions.get::<ClientAddress>();
+            let unfinished = client.map(|client| self.holdings.unfinished(client.0));
+            let (body, unread) = Unread::watch(body, self.pace, unfinished);
             let answered = router.oneshot(Request::from_parts(head, body)).await;
-            unread.tell(answered.unwrap_or_else(|never| match never {}))
+            unread.tell(answered.unwrap_or_else(|never| match never {})).await
         };
         tokio::time::timeout(self.request_timeout, answered).await.unwrap_or_else(|_elapsed| {
             metrics::refused(Refused::RequestTimeout);

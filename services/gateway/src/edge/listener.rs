@@ -76,8 +76,9 @@ impl Listener {
         let proxies =
             TrustedProxies::new(config.trusted_proxies.clone(), config.client_address_header);
         let cors = origins.cors();
+        let counted = (proxies.clone(), admission.holdings.clone());
         let gate = Arc::new(Gate { proxies, origins, admission });
-        let http = Arc::new(Http::new(&config, drain.clone(), abort));
+        let http = Arc::new(Http::new(&config, counted, (drain.clone(), abort)));
         let router =
             router.layer(middleware::from_fn_with_state(Arc::clone(&gate), gate::pass)).layer(cors);
         let places = |max: u32| Arc::new(Semaphore::new(max as usize));
@@ -130,38 +131,46 @@ impl Reception {
     fn receive(&self, stream: TcpStream, peer: SocketAddr, handshake: OwnedSemaphorePermit) {
         metrics::accepted();
         // A proxy's connections are those of many clients; they are told apart by their requests.
-        if !self.gate.proxies.trusts(peer.ip())
-            && let Err(fault) = self.gate.admission.admit_address(peer.ip())
-        {
+        let direct = !self.gate.proxies.trusts(peer.ip());
+        let Gate { admission, .. } = &*self.gate;
+        let of_address = direct.then(|| admission.holdings.handshake(peer.ip()));
+        if matches!(of_address, Some(None)) {
+            // Closed without a response: its address has enough connections that say nothing.
+            return metrics::refused(Refused::AddressHandshakes);
+        }
+        let handshake = Handshake::new(handshake, of_address.flatten());
+        let admitted = if direct { admission.admit_address(peer.ip()) } else { Ok(()) };
+        if let Err(fault) = admitted {
             metrics::refused(Refused::AddressRate);
             return self.turn_away(stream, handshake, StatusCode::TOO_MANY_REQUESTS, fault);
         }
-        let Some(connection) = self.open.enter(peer) else {
+        let place = match direct.then(|| admission.holdings.enter(peer.ip())).transpose() {
+            Ok(place) => place,
+            Err(fault) => {
+                metrics::refused(Refused::AddressFull);
+                return self.turn_away(stream, handshake, StatusCode::TOO_MANY_REQUESTS, fault);
+            }
+        };
+        let Some(connection) = self.open.enter(peer, place) else {
             metrics::refused(Refused::ConnectionsFull);
-            let fault = self.gate.admission.full();
+            let fault = admission.full();
             return self.turn_away(stream, handshake, StatusCode::SERVICE_UNAVAILABLE, fault);
         };
         let (http, router) = (Arc::clone(&self.http), self.router.clone());
         self.tasks.spawn(async move {
-            http.serve(stream, connection, Handshake::new(handshake), router).await;
+            http.serve(stream, connection, handshake, router).await;
         });
     }
 
     /// Says why, if not too many are being told so already.
-    fn turn_away(
-        &self,
-        stream: TcpStream,
-        handshake: OwnedSemaphorePermit,
-        status: StatusCode,
-        fault: Fault,
-    ) {
+    fn turn_away(&self, stream: TcpStream, handshake: Handshake, status: StatusCode, fault: Fault) {
         let Ok(refusal) = Arc::clone(&self.refusals).try_acquire_owned() else {
             metrics::refused(Refused::RefusalsFull);
             return;
         };
         let http = Arc::clone(&self.http);
         self.tasks.spawn(async move {
-            http.turn_away(stream, Handshake::new(handshake), status, &fault).await;
+            http.turn_away(stream, handshake, status, &fault).await;
             drop(refusal);
         });
     }

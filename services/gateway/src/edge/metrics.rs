@@ -23,22 +23,32 @@ pub(super) enum Refused {
     ConnectionsFull,
     RefusalsFull,
     AddressRate,
+    AddressFull,
+    AddressHandshakes,
+    AddressBytes,
+    BytesFull,
     SessionRate,
     Origin,
     HandshakeTimeout,
     RequestTimeout,
+    BodyTimeout,
     BadRequest,
 }
 
 impl Refused {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 13] = [
         Self::ConnectionsFull,
         Self::RefusalsFull,
         Self::AddressRate,
+        Self::AddressFull,
+        Self::AddressHandshakes,
+        Self::AddressBytes,
+        Self::BytesFull,
         Self::SessionRate,
         Self::Origin,
         Self::HandshakeTimeout,
         Self::RequestTimeout,
+        Self::BodyTimeout,
         Self::BadRequest,
     ];
 
@@ -47,10 +57,15 @@ impl Refused {
             Self::ConnectionsFull => "connections_full",
             Self::RefusalsFull => "refusals_full",
             Self::AddressRate => "address_rate",
+            Self::AddressFull => "address_full",
+            Self::AddressHandshakes => "address_handshakes",
+            Self::AddressBytes => "address_bytes",
+            Self::BytesFull => "bytes_full",
             Self::SessionRate => "session_rate",
             Self::Origin => "origin",
             Self::HandshakeTimeout => "handshake_timeout",
             Self::RequestTimeout => "request_timeout",
+            Self::BodyTimeout => "body_timeout",
             Self::BadRequest => "bad_request",
         }
     }

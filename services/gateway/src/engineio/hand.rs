@@ -25,6 +25,9 @@ use crate::{
     ws::{PendingSocket, Upgrade},
 };
 
+/// Bodies that are read for a session of another node before that node was asked.
+const UNCHECKED_BYTES_MAX: u64 = 16 * 1024;
+
 /// Where a session is.
 pub(super) enum Owner {
     /// Here, if anywhere.
@@ -58,6 +61,25 @@ impl<P: Protocol> Engine<P> {
                 peer.poll(asker).await
             }
         }
+    }
+
+    /// Whether a session may be posted to, before its body is read. Another node is asked if the body is
+    /// large; else it judges with the body, which costs one call less.
+    pub(super) async fn check_post(
+        &self,
+        (owner, asker): (&Owner, &Asker),
+        body_bytes: Option<u64>,
+    ) -> Result<(), Refused> {
+        let small = body_bytes.is_some_and(|bytes| bytes <= UNCHECKED_BYTES_MAX);
+        match owner {
+            Owner::Here => self.check_here(&asker.session_id, &asker.tokens),
+            Owner::There(_) if small => Ok(()),
+            Owner::There(peer) => peer.check(asker.clone()).await,
+        }
+    }
+
+    pub(crate) fn check_here(&self, sid: &str, tokens: &[String]) -> Result<(), Refused> {
+        self.polling(sid, tokens).map(drop)
     }
 
     pub(super) async fn post(

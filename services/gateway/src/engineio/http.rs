@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _},
     extract::Query,
     http::{
         HeaderMap, Method,
@@ -23,10 +23,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Config,
     answer::{self, Refused},
+    hand::Owner,
     protocol::Protocol,
     registry::Registry,
 };
-use crate::{config::DrainConfig, edge::Admission, native, relay::Peers};
+use crate::{
+    config::DrainConfig,
+    edge::{Admission, Untaken, take_body},
+    native,
+    relay::Peers,
+};
 
 pub(super) const WEBSOCKET: &str = "websocket";
 const POLLING: &str = "polling";
@@ -131,13 +137,23 @@ impl<P: Protocol> Engine<P> {
         }
         let answered = match parts.method {
             Method::GET => self.poll(owner, asker).await.map(answer::payload),
-            Method::POST => match self.body(&parts.headers, body).await {
-                Ok(body) => self.post(owner, asker, body).await.map(|()| answer::posted()),
-                Err(refused) => Err(refused),
-            },
+            Method::POST => self.take_post(&parts.headers, body, (owner, asker)).await,
             _ => Err(Refused::BadRequest),
         };
         answered.map_err(Refused::into_response)
+    }
+
+    /// Nothing is read for a session that is not there, or is another's.
+    async fn take_post(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        (owner, asker): (Owner, Asker),
+    ) -> Result<Response, Refused> {
+        let bytes = body.size_hint().upper();
+        self.check_post((&owner, &asker), bytes).await?;
+        let body = self.body(headers, body).await?;
+        self.post(owner, asker, body).await.map(|()| answer::posted())
     }
 
     /// What was posted, if it is not too much.
@@ -151,8 +167,11 @@ impl<P: Protocol> Engine<P> {
         {
             return Err(Refused::TooLarge);
         }
-        let body = to_bytes(body, max).await.map_err(|_| Refused::TooLarge)?;
-        String::from_utf8(body.into()).map_err(|_| Refused::BadRequest)
+        let body = take_body(body, max).await.map_err(|untaken| match untaken {
+            Untaken::TooLarge => Refused::TooLarge,
+            Untaken::Broke => Refused::BadRequest,
+        })?;
+        String::from_utf8(body).map_err(|_| Refused::BadRequest)
     }
 }
 

@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hubbub_client_protocol::engineio::Handshake;
-use hubbub_domain::Fault;
+use hubbub_domain::{Code, Fault};
+use hubbub_runtime::shares::Share;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     wire::{Carrier, Wire},
 };
 use crate::{
-    edge::{ClientAddress, refuse},
+    edge::{ClientAddress, admit_polling, refuse},
     metrics, native,
     session::Outbox,
     ws::{Socket, Upgrade, encode},
@@ -39,18 +40,22 @@ impl<P: Protocol> Engine<P> {
             Ok(request) => request,
             Err(refused) => return refused.into_response(),
         };
-        match self.begin_polling(request) {
+        let admitted = admit_polling(&parts.extensions, &self.0.host.admission);
+        match admitted.and_then(|place| self.begin_polling(request, place)) {
             Ok(open) => answer::payload(open),
+            Err(fault) if fault.code == Code::RateLimited => {
+                refuse(StatusCode::TOO_MANY_REQUESTS, &fault)
+            }
             Err(fault) => refuse(StatusCode::SERVICE_UNAVAILABLE, &fault),
         }
     }
 
-    fn begin_polling(&self, request: Request) -> Result<String, Fault> {
+    fn begin_polling(&self, request: Request, of_address: Share) -> Result<String, Fault> {
         let at = Instant::now();
-        self.0.host.admission.admit_session()?;
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let transport = Transport::Polling(Box::new(Polling::new(asks)));
-        let task = self.session(request, Way::Polling(asks_in), transport, at)?;
+        let mut task = self.session(request, Way::Polling(asks_in), transport, at)?;
+        task.of_address = Some(of_address);
         let open = self.handshake(&task.place.sid, &[WEBSOCKET]);
         self.0.host.tasks.spawn(task.run());
         Ok(open)
@@ -64,6 +69,8 @@ impl<P: Protocol> Engine<P> {
         let upgrade =
             Upgrade::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
         let request = known(parts, asked.query).map_err(Refused::into_response)?;
+        let admitted = self.0.host.admission.admit_session();
+        admitted.map_err(|fault| refuse(StatusCode::SERVICE_UNAVAILABLE, &fault))?;
         let (response, pending) = upgrade.accept(&[]);
         let engine = self.clone();
         self.0.host.tasks.spawn(async move {
@@ -107,7 +114,12 @@ impl<P: Protocol> Engine<P> {
             .ok_or_else(|| Fault::unavailable("too many sessions on this node"))?;
         metrics::engine_sessions(registry.len());
         let outgoing = Outgoing { outbox, credentials };
-        let opening = Opening { outgoing: outgoing.clone(), request: Arc::new(request), at };
+        let opening = Opening {
+            outgoing: outgoing.clone(),
+            request: Arc::new(request),
+            at,
+            admission: Arc::clone(&host.admission),
+        };
         Ok(Box::new(Task {
             config: Arc::clone(config),
             protocol: protocol.open(opening),
@@ -115,6 +127,7 @@ impl<P: Protocol> Engine<P> {
             transport,
             heart: Heart::new(at, config.ping_interval, config.ping_timeout),
             place,
+            of_address: None,
             tasks: host.tasks.clone(),
             abort: host.abort.clone(),
         }))

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::registry::Credentials;
 use crate::{
+    edge::Admission,
     session::{Closing, Outbox},
     ws::encode,
 };
@@ -92,6 +93,8 @@ pub struct Opening {
     pub request: Arc<Request>,
     /// When the handshake was.
     pub at: Instant,
+    /// Charges the client's address for what a session may do once and its client does again.
+    pub admission: Arc<Admission>,
 }
 
 /// What is known from the handshake's request.

@@ -5,6 +5,7 @@ use std::{ops::ControlFlow, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hubbub_client_protocol::CloseCode;
+use hubbub_runtime::shares::Share;
 use tokio::time::{Instant, Sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -44,6 +45,8 @@ pub(super) struct Task<S> {
     pub(super) transport: Transport,
     pub(super) heart: Heart,
     pub(super) place: Place,
+    /// Its place among those that began without a WebSocket from the same address.
+    pub(super) of_address: Option<Share>,
     pub(super) tasks: TaskTracker,
     /// Everything stops at once.
     pub(super) abort: CancellationToken,
@@ -270,7 +273,7 @@ impl<S: Session> Task<S> {
     }
 
     async fn finish(self: Box<Self>, end: End) {
-        let Self { outgoing, mut protocol, mut transport, place, .. } = *self;
+        let Self { outgoing, mut protocol, mut transport, place, of_address, .. } = *self;
         let reason = end.reason();
         if let End::Closing(closing) = &end {
             protocol.farewell(closing.code.come_back());
@@ -297,6 +300,7 @@ impl<S: Session> Task<S> {
             }
         }
         outgoing.outbox.end();
+        drop(of_address);
     }
 }
 

@@ -26,10 +26,11 @@ struct Visitor {
 #[async_trait]
 impl Namespace for LobbyDoor {
     async fn connect(&self, connect: Connect) -> Result<Admitted, Refusal> {
-        let socket = connect.socket;
+        let (socket, address) = (connect.socket, connect.request.address);
         let name = self.0.random_name(socket.id()).await.map_err(|fault| refusal(&fault))?;
         let guest = Guest { name, color: Guest::color(rand::random()) };
-        let seat = Arc::new(Seat::new(socket, guest, &self.0.config));
+        let limiter = self.0.allowances.begin(address);
+        let seat = Arc::new(Seat::new(socket, guest, (address, limiter)));
         let visitor = Visitor { lobby: Arc::clone(&self.0), seat };
         Ok(Admitted { participant: Arc::new(visitor), pid: None })
     }

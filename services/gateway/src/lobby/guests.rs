@@ -1,25 +1,23 @@
 //! The guests of this gateway.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use dashmap::DashMap;
-use governor::{
-    DefaultDirectRateLimiter, Quota, RateLimiter,
-    clock::{Clock as _, DefaultClock},
-};
+use governor::clock::{Clock as _, DefaultClock};
 use hubbub_client_protocol::lobby::{Guest, Nickname, RoomName};
 use hubbub_domain::{Code, Fault};
 use hubbub_proto::bus::v1::lobby_word::Audience;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::Config;
+use super::allowance::Limiter;
 use crate::socketio::Socket;
 
 /// One guest's connection.
 pub(super) struct Seat {
     pub(super) socket: Socket,
-    limiter: DefaultDirectRateLimiter,
+    address: IpAddr,
+    limiter: Limiter,
     state: Mutex<State>,
 }
 
@@ -32,11 +30,18 @@ struct State {
 }
 
 impl Seat {
-    pub(super) fn new(socket: Socket, guest: Guest, config: &Config) -> Self {
-        let quota = Quota::per_second(config.events_per_second).allow_burst(config.events_burst);
+    pub(super) fn new(socket: Socket, guest: Guest, (address, limiter): (IpAddr, Limiter)) -> Self {
         let state =
             State { guest, logged_in: false, rooms: HashSet::new(), last_heard: Instant::now() };
-        Self { socket, limiter: RateLimiter::direct(quota), state: Mutex::new(state) }
+        Self { socket, address, limiter, state: Mutex::new(state) }
+    }
+
+    pub(super) const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    pub(super) fn limiter(&self) -> Limiter {
+        Arc::clone(&self.limiter)
     }
 
     pub(super) fn guest(&self) -> Guest {

@@ -74,6 +74,7 @@ impl Lobby {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            self.allowances.forget_recovered();
             let Some(before) = Instant::now().checked_sub(idle) else { continue };
             for seat in self.guests.all() {
                 if seat.is_silent_since(before) {

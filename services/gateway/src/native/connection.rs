@@ -45,11 +45,14 @@ impl Connection {
     /// `None` when the client was not let in.
     async fn begin(door: NativeDoor, socket: Socket, token: Option<String>) -> Option<Box<Self>> {
         let config = &door.core.config.session;
-        let mut wire = Wire::new(socket, config.frame_bytes_max);
+        let mut wire = Wire::new(socket, door.core.config.hello_bytes_max());
         let greeting =
             tokio::time::timeout(config.hello_timeout, hello::greet(&door, &mut wire, token));
         let ending = match greeting.await {
-            Ok(Ok(admitted)) => return Some(Box::new(Self::enter(door, wire, admitted))),
+            Ok(Ok(admitted)) => {
+                wire.set_message_bytes_max(config.frame_bytes_max);
+                return Some(Box::new(Self::enter(door, wire, admitted)));
+            }
             Ok(Err(ending)) => ending,
             Err(_elapsed) => {
                 let reason = "no token and hello within the time allowed";

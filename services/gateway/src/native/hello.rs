@@ -49,6 +49,9 @@ pub(super) async fn greet(
         .caps
         .enter(&claims.sub)
         .map_err(|fault| Ending::Code(CloseCode::TooManyConnections, fault.message))?;
+    // Only now: what is refused before costs nobody the chance to come in.
+    let admitted = door.admission.admit_session();
+    admitted.map_err(|fault| Ending::Code(CloseCode::TryAgain, fault.message))?;
     let opening =
         Opening::plain(&NativeCodec, door.core.config.session.outbox_bytes_max, hello.resume);
     let welcomed = door.core.welcome(&claims.sub, opening).await;

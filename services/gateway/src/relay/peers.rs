@@ -1,14 +1,19 @@
 //! The other nodes: which there are, and the way to each. Read anew when a session id names one that is
 //! not known, but not faster than a guesser of ids could make us ask.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use hubbub_ephemeral::Nodes;
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     gateway::v1::{
-        Asker, Opened, PollRequest, PollResponse, PostRequest, Refusal, UpgradeRequest,
-        UpgradeResponse, relay_service_client::RelayServiceClient, upgrade_request,
+        Asker, CheckRequest, Opened, PollRequest, PollResponse, PostRequest, Refusal,
+        UpgradeRequest, UpgradeResponse, relay_service_client::RelayServiceClient, upgrade_request,
         upgrade_response,
     },
 };
@@ -28,8 +33,14 @@ const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 /// How long a body may take to be taken in, while its session has room for nothing more.
 const POST_MAX: Duration = Duration::from_secs(30);
 
+/// How long a node may take to say whether a session is there.
+const CHECK_MAX: Duration = Duration::from_secs(5);
 /// How long a node may take to say whether it wants a WebSocket.
 const OPENING_MAX: Duration = Duration::from_secs(5);
+
+/// Connections to one node, made as they are needed. Each takes as many clients as the internal listener
+/// allows on one connection; a session is always on the same.
+const LANES: usize = 8;
 
 /// All other nodes.
 pub struct Peers {
@@ -44,7 +55,7 @@ pub struct Peers {
 #[derive(Clone)]
 pub(crate) struct Peer {
     address: String,
-    transport: Transport,
+    lanes: Arc<[Transport]>,
 }
 
 /// A WebSocket that another node's session may want.
@@ -98,13 +109,17 @@ impl Peers {
     /// Nothing is sent before the first call.
     async fn connect(&self, address: String) -> Option<Peer> {
         let config = GrpcClientConfig { address: address.clone(), ..self.client.clone() };
-        match Transport::connect(&config).await {
-            Ok(transport) => Some(Peer { address, transport }),
-            Err(error) => {
-                tracing::warn!(%error, "a gateway's internal address is of no use");
-                None
+        let mut lanes = Vec::with_capacity(LANES);
+        for _ in 0..LANES {
+            match Transport::connect(&config).await {
+                Ok(transport) => lanes.push(transport),
+                Err(error) => {
+                    tracing::warn!(%error, "a gateway's internal address is of no use");
+                    return None;
+                }
             }
         }
+        Some(Peer { address, lanes: lanes.into() })
     }
 }
 
@@ -113,36 +128,55 @@ impl Peers {
 pub(crate) struct Unsure;
 
 impl Peer {
-    fn client(&self) -> RelayServiceClient<Channel> {
-        RelayServiceClient::new(self.transport.any())
+    /// The way to a session.
+    fn client(&self, session_id: &str) -> RelayServiceClient<Channel> {
+        let mut hasher = DefaultHasher::new();
+        session_id.hash(&mut hasher);
+        let lane = usize::try_from(hasher.finish() % LANES as u64).expect("fewer than the lanes");
+        RelayServiceClient::new(self.lanes[lane].any())
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
     }
 
     /// If this is dropped, the client's session ends, as if its poll had been given up there.
     pub(crate) async fn poll(&self, asker: Asker) -> Result<String, Refused> {
+        let mut client = self.client(&asker.session_id);
         let request = timed(PollRequest { asker: Some(asker) }, NO_DEADLINE);
         let answer = async {
-            let mut answers = self.client().poll(request).await?.into_inner();
+            let mut answers = client.poll(request).await?.into_inner();
             answers.message().await?.ok_or_else(|| Status::unavailable("a poll without an answer"))
         };
         let PollResponse { refusal, payload } = answer.await.map_err(|status| gone(&status))?;
         refused(refusal).map_or(Ok(payload), Err)
     }
 
+    /// Whether the session may be posted to.
+    pub(crate) async fn check(&self, asker: Asker) -> Result<(), Refused> {
+        let mut client = self.client(&asker.session_id);
+        let request = timed(CheckRequest { asker: Some(asker) }, CHECK_MAX);
+        match client.check(request).await {
+            Ok(answer) => refused(answer.into_inner().refusal).map_or(Ok(()), Err),
+            // A gateway of the release before judges with the body.
+            Err(status) if status.code() == Code::Unimplemented => Ok(()),
+            Err(status) => Err(gone(&status)),
+        }
+    }
+
     pub(crate) async fn post(&self, asker: Asker, payload: String) -> Result<(), Refused> {
+        let mut client = self.client(&asker.session_id);
         let request = timed(PostRequest { asker: Some(asker), payload }, POST_MAX);
-        let answer = self.client().post(request).await.map_err(|status| gone(&status))?;
+        let answer = client.post(request).await.map_err(|status| gone(&status))?;
         refused(answer.into_inner().refusal).map_or(Ok(()), Err)
     }
 
     pub(crate) async fn upgrade(&self, asker: Asker) -> Result<Upgrading, Refused> {
+        let mut client = self.client(&asker.session_id);
         let (up, requests) = mpsc::channel(QUEUE_MAX);
         let open = UpgradeRequest { said: Some(upgrade_request::Said::Open(asker)) };
         up.try_send(open).expect("the queue is new");
         let request = timed(ReceiverStream::new(requests), NO_DEADLINE);
         let opening = async {
-            let mut down = self.client().upgrade(request).await?.into_inner();
+            let mut down = client.upgrade(request).await?.into_inner();
             let first = down.message().await?.and_then(|first| first.said);
             Ok::<_, Status>((first, down))
         };

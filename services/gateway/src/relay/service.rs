@@ -4,8 +4,8 @@ use futures::{StreamExt as _, stream, stream::BoxStream};
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX,
     gateway::v1::{
-        Asker, Opened, PollRequest, PollResponse, PostRequest, PostResponse, Refusal,
-        UpgradeRequest, UpgradeResponse,
+        Asker, CheckRequest, CheckResponse, Opened, PollRequest, PollResponse, PostRequest,
+        PostResponse, Refusal, UpgradeRequest, UpgradeResponse,
         relay_service_server::{RelayService, RelayServiceServer},
         upgrade_request, upgrade_response,
     },
@@ -48,6 +48,15 @@ impl<P: Protocol> RelayService for Relay<P> {
             })
         };
         Ok(Response::new(stream::once(answer).boxed()))
+    }
+
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        let Asker { session_id, tokens } = asker(request.into_inner().asker)?;
+        let known = self.0.check_here(&session_id, &tokens);
+        Ok(Response::new(CheckResponse { refusal: known.err().map_or(0, refusal) }))
     }
 
     async fn post(&self, request: Request<PostRequest>) -> Result<Response<PostResponse>, Status> {

@@ -1,7 +1,6 @@
 //! What handlers take from a request, refused with our own errors when it is wrong.
 
 use axum::{
-    body::to_bytes,
     extract::{FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
@@ -11,7 +10,12 @@ use hubbub_domain::{Code, Fault};
 use serde::de::DeserializeOwned;
 
 use super::{Refused, RestDoor};
-use crate::{core::Caller, grants::Grant, native::bearer};
+use crate::{
+    core::Caller,
+    edge::{Untaken, take_body},
+    grants::Grant,
+    native::bearer,
+};
 
 impl FromRequestParts<RestDoor> for Caller {
     type Rejection = Refused;
@@ -32,11 +36,12 @@ impl<T: DeserializeOwned> FromRequest<RestDoor> for Body<T> {
 
     async fn from_request(request: Request, door: &RestDoor) -> Result<Self, Refused> {
         let bytes_max = door.core.config.session.frame_bytes_max;
-        let bytes = to_bytes(request.into_body(), bytes_max).await.map_err(|_| {
-            Fault::new(
-                Code::TooLarge,
-                format!("the body has more than {bytes_max} bytes, or broke off"),
-            )
+        let bytes = take_body(request.into_body(), bytes_max).await;
+        let bytes = bytes.map_err(|untaken| match untaken {
+            Untaken::TooLarge => {
+                Fault::new(Code::TooLarge, format!("the body has more than {bytes_max} bytes"))
+            }
+            Untaken::Broke => Fault::bad_request("the body broke off"),
         })?;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Fault::bad_request("the body is not UTF-8"))?;

@@ -7,7 +7,10 @@ use hubbub_client_protocol::CloseCode;
 use tokio::{io::Interest, time::Instant};
 
 use super::{Closing, Frame, Outbox};
-use crate::ws::{Decoder, Limits, Message, ReadError, Received, Socket, Written, encode};
+use crate::{
+    edge::Unfinished,
+    ws::{Decoder, Limits, Message, ReadError, Received, Socket, Written, encode},
+};
 
 /// How long a client may take to answer our close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -22,6 +25,8 @@ pub(crate) struct Wire {
     pub(crate) blocked_since: Option<Instant>,
     /// What is delivered to many may be written past the connection's task.
     line_open: bool,
+    /// Counts what is held of a message that is not complete.
+    unfinished: Option<Unfinished>,
 }
 
 /// How a connection ends.
@@ -89,6 +94,7 @@ impl Wire {
     pub(crate) fn new(socket: Socket, message_bytes_max: usize) -> Self {
         let limits = Limits { message_bytes_max, ..Limits::default() };
         Self {
+            unfinished: socket.unfinished(),
             socket,
             decoder: Decoder::new(limits),
             pending: VecDeque::new(),
@@ -96,6 +102,11 @@ impl Wire {
             blocked_since: None,
             line_open: false,
         }
+    }
+
+    /// Another bound for the messages from here on.
+    pub(crate) const fn set_message_bytes_max(&mut self, message_bytes_max: usize) {
+        self.decoder.set_message_bytes_max(message_bytes_max);
     }
 
     /// Waits until something can be read (if wanted) or written (if something is pending).
@@ -144,6 +155,11 @@ impl Wire {
         };
         if let Some(code) = goodbye {
             return Err(Ending::Goodbye(code));
+        }
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished
+                .set(self.decoder.held_bytes())
+                .map_err(|fault| Ending::Code(CloseCode::TryAgain, fault.message))?;
         }
         match received {
             Ok(Received::Nothing) => {}

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use hubbub_client_protocol::socketio::{Body, Decoder, Event, Limits, Packet};
+use hubbub_client_protocol::{
+    chat::Refused,
+    socketio::{Body, Decoder, Event, Limits, Packet},
+};
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -16,12 +19,16 @@ use tokio::time::Instant;
 use super::{
     Ack, Admitted, Config, Connect, Departure, Namespace, Participant, Refusal, Socket, frames,
 };
-use crate::engineio::{self, Broken, Message, Opening, Outgoing, Reason, Session};
+use crate::{
+    edge::Admission,
+    engineio::{self, Broken, Message, Opening, Outgoing, Reason, Session},
+};
 
 pub struct SocketSession {
     namespaces: Arc<BTreeMap<&'static str, Arc<dyn Namespace>>>,
     outgoing: Outgoing,
     request: Arc<engineio::Request>,
+    admission: Arc<Admission>,
     decoder: Decoder,
     packets_queued_max: usize,
     calls_max: usize,
@@ -94,6 +101,7 @@ impl SocketSession {
             namespaces,
             outgoing: opening.outgoing,
             request: opening.request,
+            admission: opening.admission,
             decoder: Decoder::new(limits),
             packets_queued_max: config.packets_queued_max,
             calls_max: config.calls_max,
@@ -116,6 +124,9 @@ impl SocketSession {
                 _ => Err(Broken("a packet for a namespace the client is not in")),
             };
         };
+        if matches!(body, Body::Connect(_)) && !self.may_connect(namespace) {
+            return Ok(());
+        }
         let standing = self.standing(namespace);
         match (body, standing) {
             (Body::Connect(auth), None | Some(Standing::Left)) => {
@@ -135,6 +146,18 @@ impl SocketSession {
             }
         }
         Ok(())
+    }
+
+    /// The first time in each namespace came with the connection. After that the client's address is charged
+    /// as for another connection: to come back over an old one is no cheaper.
+    fn may_connect(&self, namespace: &'static str) -> bool {
+        if !matches!(self.standing(namespace), Some(Standing::Left)) {
+            return true;
+        }
+        let Err(fault) = self.admission.admit_address(self.request.address) else { return true };
+        let data = Refused::connect_data(&fault);
+        self.outgoing.reply(frames::refused(namespace, &fault.message, Some(&data)));
+        false
     }
 
     fn standing(&self, namespace: &str) -> Option<&Standing> {

@@ -79,6 +79,16 @@ impl Decoder {
         self.partial.as_ref().is_some_and(|partial| !partial.unread.is_empty())
     }
 
+    /// Bytes held of a message that is not complete, and of input that was not looked at.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.held_bytes())
+    }
+
+    /// Another bound for the messages from here on.
+    pub const fn set_message_bytes_max(&mut self, message_bytes_max: usize) {
+        self.limits.message_bytes_max = message_bytes_max;
+    }
+
     /// Whether the peer closed or broke the protocol: nothing more will come.
     pub const fn is_finished(&self) -> bool {
         self.finished

@@ -62,6 +62,11 @@ impl Partial {
         self.message.is_some()
     }
 
+    /// What is kept for the next read.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, Assembly::capacity) + self.unread.len()
+    }
+
     /// Completes the head from `input`: how many bytes of it were taken, and the head if it is whole.
     pub(super) fn take_head(&mut self, input: &[u8]) -> Result<(usize, Option<Header>), Violation> {
         let carried = self.head.len();
@@ -177,7 +182,6 @@ impl Assembly {
         Ok(())
     }
 
-    #[cfg(test)]
     fn capacity(&self) -> usize {
         self.bytes.capacity()
     }

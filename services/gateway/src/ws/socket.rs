@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use super::{Decoder, Message, Messages, Violation};
-use crate::edge::Connection;
+use crate::edge::{Connection, Unfinished};
 
 /// Bytes read at once. A larger message takes several reads.
 const READ_BYTES: usize = 16 * 1024;
@@ -117,6 +117,11 @@ impl Socket {
     /// The connection as the listener counted it.
     pub const fn connection(&self) -> Option<&Connection> {
         self.connection.as_ref()
+    }
+
+    /// Counts for the client what it holds of messages that are not complete.
+    pub(crate) fn unfinished(&self) -> Option<Unfinished> {
+        self.connection.as_ref().and_then(Connection::unfinished)
     }
 
     /// Waits until `read_into` has something to do. May be dropped at any time.

@@ -165,7 +165,20 @@ async fn an_address_that_comes_too_often_is_told_when_to_return() {
 async fn a_storm_of_sessions_is_spread() {
     let [one, few] = [1, 2].map(|number| number.try_into().unwrap());
     let settings = Config { connects_per_second: one, connects_burst: few, ..config() };
-    let server = Server::start(settings, router());
+    let server = Server::start_with(settings, |listener, _| {
+        // As a door does that lets a session in.
+        let admission = listener.admission();
+        let admit = move |request: axum::extract::Request, next: axum::middleware::Next| {
+            let admission = Arc::clone(&admission);
+            async move {
+                if request.headers().contains_key("upgrade") {
+                    drop(admission.admit_session());
+                }
+                next.run(request).await
+            }
+        };
+        router().layer(axum::middleware::from_fn(admit))
+    });
     let mut refused = 0;
     for _ in 0..6 {
         let mut client = connect(&server).await;

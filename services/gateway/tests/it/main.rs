@@ -1,6 +1,7 @@
 //! The gateway over real sockets.
 
 mod edge;
+mod edge_bounds;
 mod engine_client;
 mod engineio;
 mod engineio_upgrade;

@@ -12,6 +12,7 @@ mod direct_rooms;
 mod drain;
 mod ending;
 mod faults;
+mod first_frame;
 mod grpc;
 mod k6;
 mod line;
