@@ -116,6 +116,8 @@ commands! {
     LogoutEverywhere = "logout_everywhere",
     /// Another token for the same user: the connection lives on.
     Refresh = "refresh",
+    /// A sign of life, and the question for one.
+    Ping = "ping",
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,9 @@ pub struct Hello {
     pub token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Resume>,
+    /// Heartbeats are `ping` events instead of WebSocket pings, which browsers do not show to a page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heartbeat: bool,
 }
 
 /// How far the client has come, as told by the events it has seen.
@@ -323,6 +328,9 @@ pub struct PublicRooms {
 pub struct Refresh {
     pub token: String,
 }
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping {}
 
 impl Request {
     /// Reads a frame in two passes: first who asks for what, then the fields of that command. So a

@@ -8,7 +8,7 @@ use crate::{ContactState, MessageView, PresenceView, PushedView, RoomView, Welco
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 19] = [
+pub(crate) const EVENT_NAMES: [&str; 20] = [
     "message",
     "edited",
     "deleted",
@@ -28,6 +28,7 @@ pub(crate) const EVENT_NAMES: [&str; 19] = [
     "pushed",
     "moving",
     "expiring",
+    "ping",
 ];
 
 /// An event, as the native door spells it.
@@ -83,6 +84,8 @@ pub enum Event {
     Moving { after_ms: u64 },
     /// The token expires then: send `refresh`.
     Expiring { expires_at: Timestamp },
+    /// The client was silent for the heartbeat interval: any request answers, `ping` is the cheapest.
+    Ping {},
 }
 
 impl Event {
@@ -121,6 +124,7 @@ impl Event {
             Self::Pushed(_) => "pushed",
             Self::Moving { .. } => "moving",
             Self::Expiring { .. } => "expiring",
+            Self::Ping {} => "ping",
         }
     }
 

@@ -20,7 +20,7 @@ mod view;
 pub use close::{CloseCode, ServiceCode};
 pub use command::{
     Chats, Command, CreateRoom, Delete, Delivered, Edit, Edits, Hello, History, Invite, Join,
-    Leave, Members, OpenDirect, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
+    Leave, Members, OpenDirect, Ping, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
     RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
 };
 pub use event::Event;

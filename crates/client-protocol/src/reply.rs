@@ -165,6 +165,11 @@ pub struct Unread {
     pub unread: u64,
     #[serde(default)]
     pub mentions: u64,
+    /// The room's head when the messages were counted: later events are not in the counts.
+    #[serde(default)]
+    pub seq: Seq,
+    #[serde(default)]
+    pub rev: Rev,
 }
 
 /// The answer to `receipts`: everybody who was a member when the message came and still is, except its

@@ -30,6 +30,15 @@ pub struct Attachment {
     pub content_type: String,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub size_bytes: u64,
+    /// Pixels of a picture or video, as the sender says: clients reserve its place before it comes.
+    /// Both or neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// A ThumbHash in base64: what a picture looks like from afar.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub preview: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -105,6 +114,33 @@ impl Attachment {
                 )));
             }
         }
+        self.validate_picture()
+    }
+
+    fn validate_picture(&self) -> Result<(), Fault> {
+        let pixels = 1..=limits::ATTACHMENT_PIXELS_MAX;
+        for (what, size) in [("width", self.width), ("height", self.height)] {
+            if size.is_some_and(|size| !pixels.contains(&size)) {
+                let text = format!("attachment {what} must be between 1 and {}", pixels.end());
+                return Err(Fault::bad_request(text));
+            }
+        }
+        if self.width.is_some() != self.height.is_some() {
+            return Err(Fault::bad_request("attachment has one of width and height; give both"));
+        }
+        if self.preview.len() > limits::ATTACHMENT_PREVIEW_BYTES_MAX {
+            return Err(Fault::new(
+                Code::TooLarge,
+                format!(
+                    "attachment preview has more than {} bytes",
+                    limits::ATTACHMENT_PREVIEW_BYTES_MAX
+                ),
+            ));
+        }
+        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte);
+        if !self.preview.bytes().all(is_base64) {
+            return Err(Fault::bad_request("attachment preview is not base64"));
+        }
         Ok(())
     }
 }
@@ -125,6 +161,34 @@ mod tests {
     #[test]
     fn empty_is_refused() {
         assert_eq!(Body::default().validate(10).map_err(|f| f.code), Err(Code::BadRequest));
+    }
+
+    #[test]
+    fn a_picture_has_two_sides_and_a_short_preview() {
+        let body = |width, height, preview: &str| Body {
+            attachments: vec![Attachment {
+                url: "/media/1".into(),
+                width,
+                height,
+                preview: preview.into(),
+                ..Attachment::default()
+            }],
+            ..Body::default()
+        };
+        let refused = |body: Body| body.validate(10).map_err(|fault| fault.message.to_string());
+        let thumbhash = "1QcSHQRnh493V4dIh4eXh1h4kJUI";
+        assert_eq!(body(Some(640), Some(480), thumbhash).validate(10), Ok(()));
+        assert_eq!(body(None, None, "").validate(10), Ok(()));
+        for (wrong, named) in [
+            (body(Some(640), None, ""), "width and height"),
+            (body(Some(0), Some(480), ""), "width"),
+            (body(Some(640), Some(100_001), ""), "height"),
+            (body(None, None, "<svg>"), "base64"),
+            (body(None, None, &"A".repeat(65)), "64 bytes"),
+        ] {
+            let message = refused(wrong).expect_err(named);
+            assert!(message.contains(named), "{message}");
+        }
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub const CLIENT_ID_BYTES_MAX: usize = 64;
 pub const ATTACHMENT_URL_BYTES_MAX: usize = 2_048;
 /// Bytes of an attachment's file name or content type. At the bound: `too_large`.
 pub const ATTACHMENT_NAME_BYTES_MAX: usize = 255;
+/// Pixels of an attachment's width or height. At the bound: `bad_request`.
+pub const ATTACHMENT_PIXELS_MAX: u32 = 100_000;
+/// Bytes of an attachment's preview: a ThumbHash has at most 25, which are 36 in base64. At the bound:
+/// `too_large`.
+pub const ATTACHMENT_PREVIEW_BYTES_MAX: usize = 64;
 /// Bytes of one reaction (an emoji sequence). At the bound: `bad_request`.
 pub const EMOJI_BYTES_MAX: usize = 64;
 /// Different reactions (user and emoji) on one message. At the bound: `limit_reached`.

@@ -89,15 +89,17 @@ impl TryFrom<history::Body> for domain::Body {
 
 impl From<domain::Attachment> for history::Attachment {
     fn from(attachment: domain::Attachment) -> Self {
-        let domain::Attachment { url, name, content_type, size_bytes } = attachment;
-        Self { url, name, content_type, size_bytes }
+        let domain::Attachment { url, name, content_type, size_bytes, width, height, preview } =
+            attachment;
+        Self { url, name, content_type, size_bytes, width, height, preview }
     }
 }
 
 impl From<history::Attachment> for domain::Attachment {
     fn from(attachment: history::Attachment) -> Self {
-        let history::Attachment { url, name, content_type, size_bytes } = attachment;
-        Self { url, name, content_type, size_bytes }
+        let history::Attachment { url, name, content_type, size_bytes, width, height, preview } =
+            attachment;
+        Self { url, name, content_type, size_bytes, width, height, preview }
     }
 }
 

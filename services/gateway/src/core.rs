@@ -79,7 +79,10 @@ impl Caller {
 impl Core {
     /// Carries out one request. `send` is not among them: see [`submit`](Self::submit).
     pub(crate) async fn execute(&self, caller: &Caller, command: Command) -> Result<Reply, Fault> {
-        self.note_request(caller);
+        // What a client says by itself does not show that its user is there.
+        if !matches!(command, Command::Ping(_) | Command::Delivered(_)) {
+            self.note_request(caller);
+        }
         match command {
             Command::Hello(_) => Err(Fault::bad_request("hello was said already")),
             Command::Refresh(_) => Err(Fault::bad_request("only a connection can be refreshed")),
@@ -106,6 +109,7 @@ impl Core {
             Command::PublicRooms(rooms) => self.public_rooms(caller, rooms).await,
             Command::Typing(typing) => self.typing(caller, &typing).await,
             Command::Watch(watch) => self.watch(caller, watch).await,
+            Command::Ping(_) => Ok(Reply::Done {}),
             command => Box::pin(self.execute_about_people(caller, command)).await,
         }
     }

@@ -98,7 +98,7 @@ async fn talk(url: &Address, [first, second]: &[String; 2]) -> anyhow::Result<()
 
 async fn enter(url: &Address, token: &str) -> anyhow::Result<(Link, UserId)> {
     let mut link = Link::open(url, token).await?;
-    let hello = Command::Hello(Hello { token: None, resume: None });
+    let hello = Command::Hello(Hello::default());
     let welcome: Welcome = ask(&mut link, hello).await?;
     Ok((link, welcome.user))
 }

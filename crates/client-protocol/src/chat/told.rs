@@ -307,6 +307,7 @@ impl From<Event> for Told {
             }
             Event::Moving { after_ms } => Self::Moving(Moving { after_ms }),
             Event::Expiring { expires_at } => Self::Expiring(Expiring { expires_at }),
+            Event::Ping {} => unreachable!("the heartbeat of Socket.IO is Engine.IO's"),
         }
     }
 }

@@ -138,7 +138,7 @@ impl Driver {
         let revs = self.shared.log.lock().revs.clone();
         let resume = (!self.epoch.is_empty())
             .then(|| Resume { epoch: self.epoch.clone(), rooms: revs.into_iter().collect() });
-        let id = self.ask(socket, Command::Hello(Hello { token: None, resume })).await?;
+        let id = self.ask(socket, Command::Hello(Hello { resume, ..Hello::default() })).await?;
         let text = text(socket, CONNECT_PATIENCE).await?;
         let answer: Answer = serde_json::from_str(&text).context("the answer to hello")?;
         let welcome = match (answer.re, answer.ok) {

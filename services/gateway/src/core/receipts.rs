@@ -30,6 +30,8 @@ impl Core {
             last_read_seq: unread.read,
             unread: unread.unread,
             mentions: unread.mentions,
+            seq: unread.head.seq,
+            rev: unread.head.rev,
         }))
     }
 

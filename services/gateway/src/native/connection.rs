@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::{
     NativeDoor,
-    hello::{self, Admitted},
+    hello::{self, Admitted, Heartbeat},
     requests::{Requests, Work},
 };
 use crate::{
@@ -29,6 +29,7 @@ pub(super) struct Connection {
     pub(super) session: Arc<Session>,
     pub(super) requests: Requests,
     pub(super) expiry: Expiry,
+    heartbeat: Heartbeat,
     pinged_at: Option<Instant>,
     _counted: ConnectionGuard,
 }
@@ -65,7 +66,7 @@ impl Connection {
     }
 
     fn enter(door: NativeDoor, wire: Wire, admitted: Admitted) -> Self {
-        let Admitted { caller, session, plan, expiry, guard } = admitted;
+        let Admitted { caller, session, plan, expiry, heartbeat, guard } = admitted;
         door.core.sessions.enter(&session);
         door.core.start(&session, plan);
         Self {
@@ -75,6 +76,7 @@ impl Connection {
             session,
             requests: Requests::default(),
             expiry,
+            heartbeat,
             pinged_at: None,
             _counted: guard,
         }
@@ -186,7 +188,7 @@ impl Connection {
             }
             None if now >= self.wire.last_heard + config.ping_interval => {
                 self.pinged_at = Some(now);
-                self.session.outbox().reply(encode::ping());
+                self.ping();
             }
             _ => {}
         }
@@ -199,6 +201,16 @@ impl Connection {
             }
         }
         Ok(())
+    }
+}
+
+impl Connection {
+    /// Asks the client whether it is there.
+    fn ping(&self) {
+        match self.heartbeat {
+            Heartbeat::Frame => self.session.outbox().reply(encode::ping()),
+            Heartbeat::Event => self.session.tell(&Event::Ping {}),
+        }
     }
 }
 

@@ -24,8 +24,18 @@ pub(super) struct Admitted {
     pub(super) session: Arc<Session>,
     pub(super) plan: Plan,
     pub(super) expiry: Expiry,
+    pub(super) heartbeat: Heartbeat,
     /// Counts the connection as one of its user's.
     pub(super) guard: ConnectionGuard,
+}
+
+/// How the client is asked whether it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heartbeat {
+    /// By a ping of WebSocket.
+    Frame,
+    /// By an event `ping`.
+    Event,
 }
 
 /// Reads `hello` and answers it. `token` came with the upgrade: it is judged before anything is
@@ -52,6 +62,7 @@ pub(super) async fn greet(
     // Only now: what is refused before costs nobody the chance to come in.
     let admitted = door.admission.admit_session();
     admitted.map_err(|fault| Ending::Code(CloseCode::TryAgain, fault.message))?;
+    let heartbeat = if hello.heartbeat { Heartbeat::Event } else { Heartbeat::Frame };
     let opening =
         Opening::plain(&NativeCodec, door.core.config.session.outbox_bytes_max, hello.resume);
     let welcomed = door.core.welcome(&claims.sub, opening).await;
@@ -78,6 +89,7 @@ pub(super) async fn greet(
         session: welcomed.session,
         plan: welcomed.plan,
         expiry: door.core.expiry_of(&claims),
+        heartbeat,
         guard,
     })
 }

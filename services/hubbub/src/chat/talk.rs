@@ -201,7 +201,7 @@ impl Talk {
             .zip(self.seen.clone())
             .map(|(room, (epoch, rev))| Resume { epoch, rooms: HashMap::from([(room, rev)]) });
         let first = self.seen.is_none();
-        let hello = Command::Hello(Hello { token: None, resume });
+        let hello = Command::Hello(Hello { resume, ..Hello::default() });
         let welcome: Welcome = match link.call(hello, |event| self.print(event)).await? {
             Ok(welcome) => welcome,
             Err(error) => return Ok(Err(error)),

@@ -32,7 +32,10 @@ async fn two_people_talk() {
     let chat = &chats["ok"]["chats"][0];
     assert_eq!((&chat["unread"], &chat["last_message"]["seq"]), (&json!(1), &json!(1)), "{chats}");
     let read = bob.ask(json!({"type": "read", "room": room, "seq": 1})).await;
-    assert_eq!(read["ok"], json!({"last_read_seq": 1, "unread": 0, "mentions": 0}));
+    assert_eq!(
+        read["ok"],
+        json!({"last_read_seq": 1, "unread": 0, "mentions": 0, "seq": 1, "rev": 1})
+    );
 
     let react = json!({"type": "react", "room": room, "seq": 1, "emoji": "👍"});
     assert_eq!(bob.ask(react.clone()).await["ok"], json!({"rev": 2, "changed": true}));
@@ -151,6 +154,27 @@ async fn what_is_wrong_is_named_and_the_connection_lives_on() {
     assert!(alice.ask(forged).await["ok"]["seq"].is_u64());
     let page = alice.ask(json!({"type": "history", "room": room})).await;
     assert_eq!(page["ok"]["messages"][0]["sender"], "alice");
+    hubbub.serving.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_that_sees_no_pings_hears_events_instead() {
+    let hubbub = Standalone::start(&[
+        ("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", "200ms"),
+        ("HUBBUB_GATEWAY__SESSION__PING_TIMEOUT", "400ms"),
+    ])
+    .await;
+    let mut page = hubbub.connect().await;
+    let token = hubbub.token("page").await;
+    let hello = page.ask(json!({"type": "hello", "token": token, "heartbeat": true})).await;
+    assert_eq!(hello["ok"]["heartbeat_ms"], 200, "{hello}");
+    // Any request is an answer; this one does nothing else.
+    for _ in 0..4 {
+        assert_eq!(page.event("ping").await, json!({"type": "ping"}));
+        assert_eq!(page.ask(json!({"type": "ping"})).await["ok"], json!({}));
+    }
+    page.event("ping").await;
+    assert_eq!(page.closed().await.0, 4002, "a page that answers nothing is gone");
     hubbub.serving.stop().await;
 }
 

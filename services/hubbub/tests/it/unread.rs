@@ -112,7 +112,10 @@ impl Scene {
         let read = json!({"type": "read", "room": self.room, "seq": seq});
         let device = self.devices.choose_mut(&mut self.random).expect("a device");
         let answer = device.ask(read).await;
-        let wanted = json!({"last_read_seq": self.read, "unread": unread, "mentions": mentions});
+        let page = device.ask(json!({"type": "history", "room": self.room, "limit": 1})).await;
+        let (head, rev) = (&page["ok"]["seq"], &page["ok"]["rev"]);
+        let wanted = json!({"last_read_seq": self.read, "unread": unread, "mentions": mentions,
+            "seq": head, "rev": rev});
         assert_eq!(answer["ok"], wanted, "read {seq}");
         format!("alice read {seq}")
     }

@@ -158,6 +158,9 @@ pub(super) async fn content_reads_back(store: Arc<dyn Store>) {
         name: "ä\\ \".png".into(),
         content_type: "image/png".into(),
         size_bytes: u64::from(u32::MAX) * 9,
+        width: Some(4_032),
+        height: Some(3_024),
+        preview: "1QcSHQRnh493V4dIh4eXh1h4kJUI".into(),
     };
     let contents = [
         Content::User(Body::text("plain 🎈 'quote' \"double\" \\ back {1,NULL}")),
