@@ -14,7 +14,7 @@ test: ## all tests, with private Postgres and Redis
 lint: ## everything that is checked without running it
 	cargo xtask lint
 
-fmt: ## format Rust and protobuf sources
+fmt: ## format Rust, protobuf and TypeScript sources
 	cargo xtask fmt
 
 cluster: ## two of each role on this machine, with a private Postgres and Redis

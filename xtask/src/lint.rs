@@ -3,19 +3,20 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{command, load, tidy, tools};
+use crate::{command, load, tidy, tools, web};
 
 /// The name of a check, and how it is done.
 type Check = (&'static str, fn() -> Result<()>);
 
 pub(crate) fn run() -> Result<()> {
     tools::rust_components()?;
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
         ("formatting", || command::run(command::cargo(), &["fmt", "--all", "--check"])),
         ("tidy", tidy::run),
         ("buf", buf),
         ("buf breaking", breaking),
         ("k6 types", load::check_types),
+        ("web", web::lint),
         ("clippy", clippy),
         ("cargo-deny", deny),
     ];
@@ -38,7 +39,8 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn format() -> Result<()> {
     tools::rust_components()?;
     command::run(command::cargo(), &["fmt", "--all"])?;
-    command::run_in(&command::root().join("proto"), tools::buf()?, &["format", "--write"])
+    command::run_in(&command::root().join("proto"), tools::buf()?, &["format", "--write"])?;
+    web::format()
 }
 
 fn clippy() -> Result<()> {

@@ -16,6 +16,7 @@ mod peers;
 mod test;
 mod tidy;
 mod tools;
+mod web;
 
 use std::process::ExitCode;
 
@@ -81,7 +82,9 @@ enum Task {
     Chart,
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
-    /// Format Rust and protobuf sources.
+    /// Install and build the packages below `web/`.
+    Web,
+    /// Format Rust, protobuf and TypeScript sources.
     Fmt,
 }
 
@@ -98,6 +101,7 @@ fn main() -> ExitCode {
         Task::RollingRestart { rest } => load::rolling_restart(&rest),
         Task::Chart => chart::run(),
         Task::Peers => peers::run(),
+        Task::Web => web::build(),
         Task::Fmt => lint::format(),
     };
     match outcome {

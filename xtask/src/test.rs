@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use anyhow::Result;
 
-use crate::{command, load, tools};
+use crate::{command, load, tools, web};
 
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     tools::servers()?;
@@ -18,7 +18,9 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     if rest.is_empty() {
         println!("compiling and running all tests (cold, on two cores: about ten minutes)");
     }
-    command::run(command::cargo(), &arguments(&rest, test_threads()))
+    command::run(command::cargo(), &arguments(&rest, test_threads()))?;
+    // A selection is of Rust tests.
+    if rest.is_empty() { web::test() } else { Ok(()) }
 }
 
 /// As many tests at once as there are processors, but at least two: a test mostly waits for servers

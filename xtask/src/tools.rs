@@ -141,10 +141,15 @@ pub(crate) fn stock_clients() -> Result<()> {
         )?;
         fs::copy(&wanted, &installed)?;
     }
-    if !BROWSERS.iter().any(|browser| Path::new(browser).exists()) {
-        install_packages(&["chromium"], "Chromium (the tests open the examples in it)")?;
+    chromium()
+}
+
+/// A browser for the examples and the packages below `web/`.
+pub(crate) fn chromium() -> Result<()> {
+    if BROWSERS.iter().any(|browser| Path::new(browser).exists()) {
+        return Ok(());
     }
-    Ok(())
+    install_packages(&["chromium"], "Chromium (the tests open pages in it)")
 }
 
 /// Where `tests/stock/pages.mjs` looks.

@@ -31,7 +31,7 @@ await build({
     outDir: `${root}dist`,
     emptyOutDir: false,
     target: "es2022",
-    rolldownOptions: { output: { minify: true } },
+    rolldownOptions: { output: { minify: true, chunkFileNames: "[name].min.js" } },
     lib: { entry: `${root}src/index.ts`, formats: ["es"], fileName: () => "hubbub.min.js" },
   },
 });

@@ -1,7 +1,7 @@
 /** The tab's side of the send queue: keeps a message in the store before it leaves, and shows what waits. */
 
 import type { Outbox, PendingMessage, Sending, Store, StorageTrouble } from "./api.js";
-import { outboxKey } from "./core/outbox.js";
+import { outboxKey } from "./core/key.js";
 import type { OutboxEntry, OutboxView } from "./core/types.js";
 import { HubbubError } from "./errors.js";
 import type { Link } from "./link.js";

@@ -1,4 +1,6 @@
 /**
+ * The hub and the core are loaded only where a hub is to live: a page that shares a worker loads neither.
+ *
  * The three ways to a hub: in a SharedWorker; in the tab that leads (Web Locks elect it, a BroadcastChannel
  * carries the messages); in this tab alone.
  *
@@ -6,7 +8,7 @@
  * the other's lock knows that it is gone, however it died.
  */
 
-import { Hub, type HubConfig, type HubParts, type ToHub, type ToTab } from "./hub.js";
+import type { Hub, HubConfig, HubParts, ToHub, ToTab } from "./hub.js";
 import type { Transport, TransportEvents, TransportFactory } from "./link.js";
 
 /** Hubs of different versions do not share a socket: an old tab lives on beside new ones after a deploy. */
@@ -49,17 +51,33 @@ export function whenGone(name: string, gone: () => void): () => void {
   return () => waiting.abort();
 }
 
+const load = () => import("./hub.js");
+
 /** A hub in this tab, for this tab. */
 export function alone(config: HubConfig, parts: () => HubParts): TransportFactory {
-  return ({ receive }) => {
-    const hub = new Hub(config, parts());
+  return ({ receive, failed }) => {
+    let hub: Hub | undefined;
+    let closed = false;
+    let said: ToHub[] = [];
+    const take = (message: ToHub) => {
+      if (!hub) said.push(message);
+      else if (message.t === "hello") hub.attach("", receive);
+      else hub.receive("", message);
+    };
+    load().then((module) => {
+      if (closed) return;
+      hub = new module.Hub(config, parts());
+      const before = said;
+      said = [];
+      before.forEach(take);
+    }, failed);
     return {
       kind: "alone",
-      post(message) {
-        if (message.t === "hello") hub.attach("", receive);
-        else hub.receive("", message);
+      post: take,
+      close() {
+        closed = true;
+        hub?.end();
       },
-      close: () => hub.end(),
     };
   };
 }
@@ -146,6 +164,7 @@ class Follower implements Transport {
   readonly #end = new AbortController();
   /** Set while this tab leads. */
   #hub: Hub | undefined;
+  #events: TransportEvents | undefined;
   #resign = () => {};
 
   constructor(
@@ -164,23 +183,26 @@ class Follower implements Transport {
         if (!this.#hub) events.renewed();
       } else if (data.to === this.#id) events.receive(data.tab);
     };
-    const lead = () =>
-      new Promise<void>((resolve) => {
-        const hub = new Hub(config, parts());
-        this.#hub = hub;
+    const lead = async () => {
+      const module = await load().catch(() => undefined);
+      if (this.#end.signal.aborted) return;
+      if (!module) return events.failed();
+      const hub = new module.Hub(config, parts());
+      this.#hub = hub;
+      this.#events = events;
+      const led = new Promise<void>((resolve) => {
         this.#resign = () => {
           this.#hub = undefined;
           hub.end();
           resolve();
         };
-        this.#mine = events;
-        this.#send({ leader: this.#id });
-        events.renewed();
       });
+      this.#send({ leader: this.#id });
+      events.renewed();
+      await led;
+    };
     manager.request(`${name}:leader`, { signal: this.#end.signal }, lead).catch(() => {});
   }
-
-  #mine: TransportEvents | undefined;
 
   post(message: ToHub): void {
     if (this.#hub) this.#serve(this.#id, message);
@@ -205,7 +227,7 @@ class Follower implements Transport {
     if (!hub) return;
     if (message.t !== "hello") return hub.receive(from, message);
     if (from === this.#id) {
-      hub.attach(from, (tab) => this.#mine?.receive(tab));
+      hub.attach(from, (tab) => this.#events?.receive(tab));
       return;
     }
     hub.attach(from, (tab) => this.#send({ to: from, tab }));

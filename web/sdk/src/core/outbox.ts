@@ -7,6 +7,7 @@
 
 import type { ErrorShape } from "../errors.js";
 import type { Answer } from "../wire.js";
+import { outboxKey } from "./key.js";
 import type { Context, OutboxEntry, OutboxView } from "./types.js";
 
 /** Rooms with a message under way. */
@@ -157,9 +158,4 @@ export class Outbox {
   #tell(waiting: Waiting): void {
     this.#ctx.emit({ type: "outbox", entry: this.#view(waiting) });
   }
-}
-
-/** The key in the store: rows come back in the order they were written. */
-export function outboxKey({ order, client_id }: OutboxEntry): string {
-  return `${String(order).padStart(16, "0")}:${client_id}`;
 }

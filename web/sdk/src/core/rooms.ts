@@ -21,6 +21,7 @@ import type {
   Welcome,
   WelcomeRoom,
 } from "../wire.js";
+import { amended } from "./amended.js";
 import type { Context } from "./types.js";
 
 const CHATS_PAGE = 50;
@@ -304,7 +305,7 @@ export class Rooms {
     return true;
   }
 
-  #posted(row: Row, message: Message, counts: boolean): void {
+  #posted(row: Row, { type: _, ...message }: { type: "message" } & Message, counts: boolean): void {
     const { room, seq, sender, body, created_at } = message;
     if (seq >= row.chat.seq) this.#set(room, { seq, last_message: message, active_at: created_at });
     if (row.typing.delete(sender)) this.#typists(row);
@@ -312,11 +313,13 @@ export class Rooms {
       if (!message.system) this.#advance(room, seq, true);
       return;
     }
-    if (!counts || seq <= row.chat.last_read_seq) return;
+    if (seq <= row.chat.last_read_seq) return;
     this.#toDeliver(row);
     if (!body) return;
-    row.live.set(seq, this.#mentioned(body.mentions));
-    this.#counted(row);
+    if (counts) {
+      row.live.set(seq, this.#mentioned(body.mentions));
+      this.#counted(row);
+    }
     this.#ctx.emit({ type: "unread", room, seq });
   }
 
@@ -563,23 +566,4 @@ function newest(chats: readonly Chat[]): string {
     (at, chat) => ((chat.active_at ?? "") > at ? (chat.active_at ?? "") : at),
     "",
   );
-}
-
-/** A message after an edit, a deletion or a reaction. */
-export function amended(
-  message: Message,
-  event: Extract<ServerEvent, { type: "edited" | "deleted" | "reacted" }>,
-): Message {
-  const { rev } = event;
-  if (event.type === "reacted") {
-    const { user, emoji, on } = event;
-    const others = (message.reactions ?? []).filter(
-      (reaction) => reaction.user !== user || reaction.emoji !== emoji,
-    );
-    return { ...message, rev, reactions: on ? [...others, { user, emoji }] : others };
-  }
-  const { body: _, reactions, ...rest } = message;
-  if (event.type === "deleted" || event.body === undefined) return { ...rest, rev, deleted: true };
-  const kept = reactions ? { reactions } : {};
-  return { ...rest, ...kept, rev, body: event.body, edited_at: event.at };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { HistoryPage, Message, ServerEvent } from "../wire.js";
-import { amended } from "./rooms.js";
+import { amended } from "./amended.js";
 
 export type DurableEvent = Extract<
   ServerEvent,
