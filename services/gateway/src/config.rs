@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use presence::{PresenceConfig, TypingConfig};
 
-use crate::{edge, engineio, internal, lobby, rebalance, socketio};
+use crate::{edge, engineio, internal, lobby, rebalance, socketio, web};
 
 const fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("more than zero")
@@ -38,6 +38,8 @@ pub struct Config {
     pub lobby: lobby::Config,
     /// Whether the pages of `examples/socketio` are served under `/examples/`.
     pub examples: Switch,
+    /// The web client at `/`.
+    pub web: web::Config,
     /// The listener for the other gateways.
     pub internal: internal::Config,
 }

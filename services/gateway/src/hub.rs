@@ -7,8 +7,6 @@
 //!   history (`repair`).
 //! - Each follower has a cursor, the last revision it was given. A follower that is not exactly one
 //!   behind is never sent a change out of turn: it is caught up (`catch_up`).
-//! - A room is in one epoch. When history begins another one, each room is told where it forked, and
-//!   only sessions that were given more are reset (`forking`).
 //! - After the bus was interrupted, and once in a while anyway, heads are compared (`resync`).
 //!
 //! - What is in order is given to the followers by a few tasks (`writers`), straight to the sockets.
@@ -17,10 +15,8 @@
 
 mod catch_up;
 mod encoded;
-mod epoch;
 mod feed;
 mod follower;
-mod forking;
 mod misses;
 mod order;
 mod repair;
@@ -31,23 +27,19 @@ mod run;
 mod stream;
 mod writers;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use dashmap::DashMap;
-use hubbub_domain::{Clock, Fault, Rev, RoomId, Seq, UserId};
+use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
-use tokio::sync::{RwLock, Semaphore, mpsc};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use encoded::Encoded;
 use encoded::Live;
-pub(crate) use epoch::Epoch;
 pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
-use order::Offered;
 use room::{Attached, Room};
 use writers::Writers;
 
@@ -83,8 +75,8 @@ pub(crate) enum Aside {
 /// Where a session's view of a room begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// The client knows all up to this revision of an epoch.
-    After(Rev, Epoch),
+    /// The client knows all up to this revision.
+    After(Rev),
     /// What the client knows means nothing: a `reset` with the newest page comes first.
     Anew,
 }
@@ -109,12 +101,7 @@ pub(crate) struct Hub {
     fetches: Arc<Semaphore>,
     writers: Writers,
     tasks: TaskTracker,
-    /// The epoch that all live rooms are in. Held for writing while they move to another one.
-    epoch: RwLock<String>,
-    /// The same in short, for rooms that are new.
-    epoch_now: AtomicU64,
-    /// Somebody finds out which epoch history is in.
-    agreeing: AtomicBool,
+    epoch: Mutex<String>,
 }
 
 impl Hub {
@@ -137,9 +124,7 @@ impl Hub {
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
             writers: Writers::new(),
             tasks: TaskTracker::new(),
-            epoch: RwLock::default(),
-            epoch_now: AtomicU64::new(Epoch::UNKNOWN.tag()),
-            agreeing: AtomicBool::new(false),
+            epoch: Mutex::default(),
         })
     }
 
@@ -208,38 +193,33 @@ impl Hub {
     }
 
     /// Takes heads that were read *after* the rooms were prepared: rooms not yet live go live at
-    /// them, others learn how far history has come. Fails when history is in another epoch by now.
-    pub(crate) async fn settle(self: &Arc<Self>, heads: &Heads) -> Result<(), Fault> {
-        let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
+    /// them, others learn how far history has come.
+    pub(crate) fn settle(self: &Arc<Self>, heads: &Heads) {
+        self.note_epoch(&heads.epoch);
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
                 let early = entry.settle(head.head.rev);
                 self.offer(&entry, early);
             }
         }
-        Ok(())
     }
 
     /// Takes heads that were read at any time: live rooms learn how far history has come.
-    async fn note_heads(self: &Arc<Self>, heads: &Heads) -> Result<(), Fault> {
-        let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
+    fn note_heads(self: &Arc<Self>, heads: &Heads) {
+        self.note_epoch(&heads.epoch);
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
                 entry.order().note_head(head.head.rev);
                 self.mend(&entry);
             }
         }
-        Ok(())
     }
 
     /// Puts changes from the bus or from history where they belong in their room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
         let resettled = changes.iter().any(|live| run::resettling(&live.change));
-        let offered = room.order().offer(changes);
-        match offered {
-            Offered::Placed(writers) => self.writers.name(room, &writers),
-            Offered::Elsewhere => self.agree_soon(),
-        }
+        let writers = room.order().offer(changes);
+        self.writers.name(room, &writers);
         if resettled {
             self.look_into_settings(room.id());
         }
@@ -277,11 +257,25 @@ impl Hub {
     }
 
     fn room(&self, room: RoomId) -> Arc<Room> {
-        let new = || {
-            let epoch = Epoch::of_tag(self.epoch_now.load(Ordering::Acquire));
-            Arc::new(Room::new(room, self.writers.count(), epoch))
-        };
+        let new = || Arc::new(Room::new(room, self.writers.count()));
         Arc::clone(&self.rooms.entry(room).or_insert_with(new))
+    }
+
+    /// Revisions of another epoch mean nothing: everybody who follows anything starts anew.
+    fn note_epoch(&self, epoch: &str) {
+        let mut known = self.epoch.lock();
+        if *known == epoch {
+            return;
+        }
+        if !known.is_empty() {
+            tracing::warn!("the history store has another epoch; every session starts anew");
+            for room in self.ids(|_| true) {
+                if let Some(room) = self.get(room) {
+                    room.forget_history();
+                }
+            }
+        }
+        epoch.clone_into(&mut known);
     }
 }
 

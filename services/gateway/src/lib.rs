@@ -46,6 +46,7 @@ mod typing;
 mod upkeep;
 mod users;
 mod views;
+mod web;
 pub mod ws;
 
 pub use config::{Config, DrainConfig, Switch};

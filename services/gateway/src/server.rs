@@ -47,6 +47,7 @@ use crate::{
     typing::Typing,
     upkeep::until_drained,
     users::Users,
+    web::{self, WebClient},
 };
 
 /// What rooms' orders say and the users' table has to look into. At the bound a session is unfollowed
@@ -77,6 +78,7 @@ pub struct Server {
     background: Background,
     behind: Behind,
     examples: bool,
+    web: Option<WebClient>,
     internal: Option<Internal>,
     beside: Option<Services>,
     bus: Arc<dyn Bus>,
@@ -114,6 +116,8 @@ pub enum BindError {
     Internal(#[from] internal::BindError),
     #[error(transparent)]
     Bus(#[from] BusError),
+    #[error(transparent)]
+    Web(#[from] web::LoadError),
 }
 
 impl Server {
@@ -125,11 +129,11 @@ impl Server {
     ) -> Result<Self, BindError> {
         let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
+        let web = WebClient::load(&config.web)?;
         let listener = Listener::bind(config.edge.clone())?;
         let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let state = Arc::clone(&ephemeral);
         let behind =
             Behind::open(&config, standalone.is_some(), Arc::clone(&bus), Arc::clone(&ephemeral))
                 .await?;
@@ -139,7 +143,7 @@ impl Server {
         let foundation = Foundation {
             node: Arc::clone(&node),
             bus: Arc::clone(&bus),
-            state,
+            state: Arc::clone(&ephemeral),
             subscriber,
             backends,
             clock,
@@ -154,6 +158,7 @@ impl Server {
             background,
             behind,
             examples,
+            web,
             internal,
             beside: standalone,
             bus,
@@ -176,7 +181,7 @@ impl Server {
     /// asked to move. What they stand on runs until they are gone.
     pub fn run(self, lifecycle: &Lifecycle) {
         let Self { listener, core, verifier, caps, background, behind, .. } = self;
-        let Self { examples, internal, beside, bus, ephemeral, node, .. } = self;
+        let Self { examples, web, internal, beside, bus, ephemeral, node, .. } = self;
         let support = lifecycle.behind();
         background.run(&core, &support);
         support.spawn("token keys", verifier.clone().keep_fresh(support.drain.clone()));
@@ -222,7 +227,8 @@ impl Server {
             internal.run(services.with_reflection(FILE_DESCRIPTOR_SET), &support);
         }
         let closing = CancellationToken::new();
-        let serving = listener.serve(router, closing.clone(), lifecycle.abort.clone());
+        let serving =
+            listener.serve(web::behind(router, web), closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
         let (drain, abort) = (lifecycle.drain.clone(), lifecycle.abort.clone());
         lifecycle.spawn("drain", async move {

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hubbub_domain::{Body, Change, ChangeKind, MessageKind, Rev, RoomId};
 
-use super::Epoch;
 use crate::session::Codec;
 
 /// Doors that can have an encoding of their own.
@@ -15,7 +14,6 @@ pub(super) const DOORS_MAX: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Encoded {
     room: RoomId,
-    epoch: Epoch,
     change: Change,
     weight: usize,
     frames: [OnceLock<Bytes>; DOORS_MAX],
@@ -38,13 +36,9 @@ impl From<Arc<Encoded>> for Live {
 }
 
 impl Encoded {
-    pub(crate) fn new((room, epoch): (RoomId, Epoch), change: Change) -> Arc<Self> {
+    pub(crate) fn new(room: RoomId, change: Change) -> Arc<Self> {
         let weight = weight(&change);
-        Arc::new(Self { room, epoch, change, weight, frames: Default::default() })
-    }
-
-    pub(crate) const fn epoch(&self) -> Epoch {
-        self.epoch
+        Arc::new(Self { room, change, weight, frames: Default::default() })
     }
 
     pub(crate) const fn room(&self) -> RoomId {
@@ -99,7 +93,7 @@ pub(super) mod sample {
         SystemNotice, Timestamp, UserId,
     };
 
-    use super::{Encoded, Epoch};
+    use super::Encoded;
 
     /// A notice that stands in a room's order.
     pub(in crate::hub) fn told(room: RoomId, rev: u64, notice: SystemNotice) -> Arc<Encoded> {
@@ -116,6 +110,6 @@ pub(super) mod sample {
             reactions: vec![],
         };
         let kind = ChangeKind::Posted(Box::new(message));
-        Encoded::new((room, Epoch::UNKNOWN), Change { rev: Rev(rev), kind })
+        Encoded::new(room, Change { rev: Rev(rev), kind })
     }
 }

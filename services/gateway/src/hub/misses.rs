@@ -8,7 +8,7 @@ use hubbub_domain::{Fault, Rev, RoomId};
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{Encoded, Epoch};
+use super::Encoded;
 use crate::steady::SteadyMap;
 
 /// Changes that follow one another.
@@ -20,11 +20,9 @@ const KEPT: Duration = Duration::from_secs(5);
 /// At the bound a miss is fetched for one session alone.
 const MISSES_MAX: usize = 1_024;
 
-/// A room, the epoch it is in, and the revision after which changes are missing.
-type Missed = ((RoomId, Epoch), Rev);
-
+/// By room, and the revision after which changes are missing.
 #[derive(Default)]
-pub(super) struct Misses(Mutex<SteadyMap<Missed, Arc<Miss>>>);
+pub(super) struct Misses(Mutex<SteadyMap<(RoomId, Rev), Arc<Miss>>>);
 
 struct Miss {
     asked_at: Instant,
@@ -35,7 +33,7 @@ impl Misses {
     /// What somebody else fetched or is fetching, or else what `fetch` brings.
     pub(super) async fn share(
         &self,
-        key: Missed,
+        key: (RoomId, Rev),
         fetch: impl Future<Output = Result<Changes, Fault>>,
     ) -> Result<Changes, Fault> {
         let miss = self.miss(key);
@@ -58,7 +56,7 @@ impl Misses {
         }
     }
 
-    fn miss(&self, key: Missed) -> Arc<Miss> {
+    fn miss(&self, key: (RoomId, Rev)) -> Arc<Miss> {
         let mut misses = self.0.lock();
         if let Some(known) = misses.get(&key).filter(|miss| miss.asked_at.elapsed() < KEPT) {
             return Arc::clone(known);
@@ -79,12 +77,12 @@ mod tests {
     use futures::future::join;
     use hubbub_domain::{Fault, Rev, RoomId};
 
-    use super::{Epoch, KEPT, Misses};
+    use super::{KEPT, Misses};
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_asks_once_and_a_failure_is_not_kept() {
         let (misses, asked) = (Misses::default(), Cell::new(0));
-        let key = ((RoomId::generate(), Epoch::UNKNOWN), Rev(7));
+        let key = (RoomId::generate(), Rev(7));
         let ask = |outcome: Result<(), Fault>| {
             misses.share(key, async {
                 asked.set(asked.get() + 1);
