@@ -6,7 +6,8 @@ import { $, onText, options } from "./page.js";
 const token = { value: new URLSearchParams(location.hash.slice(1)).get("token") ?? "" };
 const socket = io("/chat", { autoConnect: false, auth: (give) => give({ token: token.value }), ...options() });
 const open = { room: null, messages: new Map(), oldest: null, loading: false };
-let typingEnds;
+/** Typing ends at the others after 6 s unless it is said again. */
+const typing = { saidAt: 0, ends: undefined };
 
 const state = (text) => ($("state").textContent = text);
 
@@ -22,6 +23,7 @@ socket.on("error", (text) => state(text));
 
 socket.on("chatMessage", (message) => {
   take([message]);
+  if (message.room === open.room) $("said").textContent = `${message.sender}: ${message.message}`;
   showChats();
 });
 socket.on("roomNotice", (notice) => take([notice]));
@@ -119,15 +121,18 @@ $("lines").addEventListener("scroll", () => {
 });
 
 $("text").addEventListener("input", () => {
-  if (!typingEnds) socket.emit("typing", true);
-  clearTimeout(typingEnds);
-  typingEnds = setTimeout(stopTyping, 3000);
+  if (Date.now() - typing.saidAt > 3000) {
+    socket.emit("typing", true);
+    typing.saidAt = Date.now();
+  }
+  clearTimeout(typing.ends);
+  typing.ends = setTimeout(stopTyping, 3000);
 });
 
 function stopTyping() {
-  clearTimeout(typingEnds);
-  if (typingEnds) socket.emit("typing", false);
-  typingEnds = undefined;
+  clearTimeout(typing.ends);
+  if (typing.saidAt) socket.emit("typing", false);
+  Object.assign(typing, { saidAt: 0, ends: undefined });
 }
 
 onText($("login"), (text) => {

@@ -2,11 +2,11 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** A line at the end of a list, in a colour if it has one. */
+/** A line at the end of a list, beside a bar in a colour if it has one. */
 export function line(list, text, { color, className } = {}) {
   const item = document.createElement("li");
   item.textContent = text;
-  if (color) item.style.color = color;
+  if (color) item.style.borderColor = color;
   if (className) item.className = className;
   list.append(item);
   list.scrollTop = list.scrollHeight;

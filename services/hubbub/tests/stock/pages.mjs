@@ -35,7 +35,7 @@ const pages = {
     await say(one, "text", "hello from Ann");
     await shows(two, "lines", "Ann: hello from Ann");
     const colors = await Promise.all(
-      [one, two].map((page) => page.locator("li", { hasText: "hello from Ann" }).evaluate((item) => item.style.color)),
+      [one, two].map((page) => page.locator("li", { hasText: "hello from Ann" }).evaluate((item) => item.style.borderColor)),
     );
     assert.ok(colors[0] && colors[0] === colors[1], `one colour everywhere: ${colors}`);
   },
@@ -98,6 +98,9 @@ const pages = {
     if (settings.typing) {
       await two.locator("#text").pressSequentially("I am writing");
       await shows(one, "typing", "bob is typing");
+      // Steady typing is shown for as long as it lasts: longer than the 6 s after which it ends unsaid.
+      await two.locator("#text").pressSequentially("and I go on writing for eight seconds ...", { delay: 200 });
+      assert.equal(await one.locator("#typing").innerText(), "bob is typing…");
     }
     await say(two, "text", "and an answer");
     await shows(one, "lines", "bob: and an answer");
