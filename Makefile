@@ -5,8 +5,8 @@
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
 
-run: ## every role in one process; nothing to install
-	cargo run
+run: ## every role in one process, with the web client at http://127.0.0.1:8080/
+	cargo xtask run
 
 test: ## all tests, with private Postgres and Redis
 	cargo xtask test

@@ -32,6 +32,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build the web client if that can be done here, then run every role in one process.
+    Run {
+        /// Passed on to `hubbub`: a role, `--config FILE`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Run every test, with real Postgres and Redis started privately.
     Test {
         /// Passed on to `cargo test`: a filter, or `--test it -- --nocapture`.
@@ -90,6 +96,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
+        Task::Run { rest } => web::run(&rest),
         Task::Test { rest } => test::run(&rest),
         Task::Lint => lint::run(),
         Task::Tidy { bless: true } => tidy::bless(),

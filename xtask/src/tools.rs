@@ -3,6 +3,7 @@
 
 pub(crate) mod go;
 pub(crate) mod kubernetes;
+pub(crate) mod node;
 
 use std::{
     fs,

@@ -155,6 +155,11 @@ fn the_dockerfile_keeps_to_the_contract() {
     for line in text.lines().filter(|line| line.starts_with("FROM docker.io/")) {
         assert!(line.contains(':') && !line.contains(":latest"), "{line}");
     }
+    // The client is built from its lock file, and becomes part of the binary.
+    let web = text.split("\nFROM ").find(|stage| stage.contains(" AS web\n")).expect("a web stage");
+    assert!(web.contains("npm ci") && web.contains("npm run build"), "{web}");
+    assert!(text.contains("COPY --from=web /src/web/app/dist web/app/dist"), "{text}");
+    assert_eq!(text.matches("--features web-client").count(), 2, "{text}");
     // The settings of the image are settings.
     let set =
         stage.lines().filter_map(|line| line.trim_start_matches("ENV").trim().split_once('='));

@@ -1,0 +1,8 @@
+export {};
+
+declare module "vue" {
+  interface HTMLAttributes {
+    [data: `data-${string}`]: string | number | boolean | undefined;
+    popover?: "auto" | "manual" | undefined;
+  }
+}
