@@ -1,4 +1,4 @@
-import { HubbubError, type ErrorCode } from "./errors.js";
+import { HubbubError, type ErrorCode, type ErrorShape } from "./errors.js";
 
 const TIMEOUT = 15_000;
 
@@ -49,14 +49,15 @@ export function below(url: string | URL, path: string): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text) ?? {};
   } catch {
     return {};
   }
 }
 
 function refusal({ status, headers }: Response, answer: unknown): HubbubError {
-  const { code, message, retryable, retry_after_ms } = answer as Partial<HubbubError>;
+  const { error = {} } = answer as { error?: Partial<ErrorShape> };
+  const { code, message, retryable, retry_after_ms } = error;
   const after = Number(headers.get("retry-after"));
   const wait = retry_after_ms ?? (after > 0 ? after * 1000 : undefined);
   return new HubbubError({

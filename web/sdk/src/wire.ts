@@ -236,20 +236,22 @@ export interface Paged {
   readonly next_cursor?: string;
 }
 
-type Of<T> = Readonly<T>;
 type Nothing = Readonly<Record<never, never>>;
 
 /** Every command: its fields, and its answer. */
 export interface Commands {
-  send: [Of<{ room: RoomId; client_id: string; body: Body }>, Appended];
-  edit: [Of<{ room: RoomId; seq: number; body: Body }>, Of<{ rev: number; at: Timestamp }>];
-  delete: [Of<{ room: RoomId; seq: number }>, Of<{ rev: number; at: Timestamp }>];
+  send: [Readonly<{ room: RoomId; client_id: string; body: Body }>, Appended];
+  edit: [
+    Readonly<{ room: RoomId; seq: number; body: Body }>,
+    Readonly<{ rev: number; at: Timestamp }>,
+  ];
+  delete: [Readonly<{ room: RoomId; seq: number }>, Readonly<{ rev: number; at: Timestamp }>];
   react: [
-    Of<{ room: RoomId; seq: number; emoji: string; on?: boolean }>,
-    Of<{ rev: number; changed: boolean }>,
+    Readonly<{ room: RoomId; seq: number; emoji: string; on?: boolean }>,
+    Readonly<{ rev: number; changed: boolean }>,
   ];
   history: [
-    Of<{
+    Readonly<{
       room: RoomId;
       before_seq?: number;
       after_seq?: number;
@@ -259,16 +261,16 @@ export interface Commands {
     }>,
     HistoryPage,
   ];
-  read: [Of<{ room: RoomId; seq: number }>, Unread];
-  delivered: [Of<{ room: RoomId; seq: number }>, Nothing];
-  receipts: [Of<{ room: RoomId; seq: number }>, Receipts];
+  read: [Readonly<{ room: RoomId; seq: number }>, Unread];
+  delivered: [Readonly<{ room: RoomId; seq: number }>, Nothing];
+  receipts: [Readonly<{ room: RoomId; seq: number }>, Receipts];
   edits: [
-    Of<{ room: RoomId; seq: number; before_rev?: number; limit?: number }>,
-    Of<{ versions: readonly Version[]; has_more: boolean }>,
+    Readonly<{ room: RoomId; seq: number; before_rev?: number; limit?: number }>,
+    Readonly<{ versions: readonly Version[]; has_more: boolean }>,
   ];
-  open_direct: [Of<{ peer: UserId }>, OpenedRoom];
+  open_direct: [Readonly<{ peer: UserId }>, OpenedRoom];
   create_room: [
-    Of<{
+    Readonly<{
       name: string;
       kind?: "group" | "public";
       topic?: string;
@@ -278,7 +280,7 @@ export interface Commands {
     Room,
   ];
   update_room: [
-    Of<{
+    Readonly<{
       room: RoomId;
       name?: string;
       topic?: string;
@@ -287,32 +289,44 @@ export interface Commands {
     }>,
     Room,
   ];
-  join: [Of<{ room: RoomId }>, OpenedRoom];
-  leave: [Of<{ room: RoomId }>, Nothing];
-  invite: [Of<{ room: RoomId; users: readonly UserId[] }>, Of<{ added: readonly UserId[] }>];
-  remove: [Of<{ room: RoomId; user: UserId }>, Nothing];
-  set_role: [Of<{ room: RoomId; user: UserId; role: Role }>, Nothing];
-  members: [Of<{ room: RoomId }> & Paging, Of<{ members: readonly Member[] }> & Paged];
-  chats: [Paging & Of<{ pinned?: boolean }>, Of<{ chats: readonly ChatRecord[] }> & Paged];
-  update_chat: [Of<{ room: RoomId; pinned?: boolean; muted?: boolean }>, Nothing];
-  public_rooms: [
-    Paging & Of<{ prefix?: string; watch?: boolean }>,
-    Of<{ rooms: readonly Room[] }> & Paged,
+  join: [Readonly<{ room: RoomId }>, OpenedRoom];
+  leave: [Readonly<{ room: RoomId }>, Nothing];
+  invite: [
+    Readonly<{ room: RoomId; users: readonly UserId[] }>,
+    Readonly<{ added: readonly UserId[] }>,
   ];
-  typing: [Of<{ room: RoomId; on?: boolean }>, Nothing];
-  watch: [Of<{ users: readonly UserId[] }>, Of<{ users: readonly Presence[] }>];
+  remove: [Readonly<{ room: RoomId; user: UserId }>, Nothing];
+  set_role: [Readonly<{ room: RoomId; user: UserId; role: Role }>, Nothing];
+  members: [Readonly<{ room: RoomId }> & Paging, Readonly<{ members: readonly Member[] }> & Paged];
+  chats: [
+    Paging & Readonly<{ pinned?: boolean }>,
+    Readonly<{ chats: readonly ChatRecord[] }> & Paged,
+  ];
+  update_chat: [Readonly<{ room: RoomId; pinned?: boolean; muted?: boolean }>, Nothing];
+  public_rooms: [
+    Paging & Readonly<{ prefix?: string; watch?: boolean }>,
+    Readonly<{ rooms: readonly Room[] }> & Paged,
+  ];
+  typing: [Readonly<{ room: RoomId; on?: boolean }>, Nothing];
+  watch: [Readonly<{ users: readonly UserId[] }>, Readonly<{ users: readonly Presence[] }>];
   me: [Nothing, Person];
-  update_me: [Of<{ display_name?: string; colour?: string; avatar_url?: string }>, Person];
-  users: [Of<{ prefix: string }> & Paging, Of<{ users: readonly Person[] }> & Paged];
-  profiles: [Of<{ users: readonly UserId[] }>, Of<{ users: readonly Person[] }> & Paged];
-  contacts: [Paging & Of<{ state?: ContactState }>, Of<{ contacts: readonly Contact[] }> & Paged];
-  request_contact: [Of<{ user: UserId }>, Of<{ state: ContactState }>];
-  accept_contact: [Of<{ user: UserId }>, Nothing];
-  decline_contact: [Of<{ user: UserId }>, Nothing];
-  remove_contact: [Of<{ user: UserId }>, Nothing];
-  block: [Of<{ user: UserId }>, Nothing];
-  unblock: [Of<{ user: UserId }>, Nothing];
-  blocks: [Paging, Of<{ users: readonly Person[] }> & Paged];
+  update_me: [Readonly<{ display_name?: string; colour?: string; avatar_url?: string }>, Person];
+  users: [Readonly<{ prefix: string }> & Paging, Readonly<{ users: readonly Person[] }> & Paged];
+  profiles: [
+    Readonly<{ users: readonly UserId[] }>,
+    Readonly<{ users: readonly Person[] }> & Paged,
+  ];
+  contacts: [
+    Paging & Readonly<{ state?: ContactState }>,
+    Readonly<{ contacts: readonly Contact[] }> & Paged,
+  ];
+  request_contact: [Readonly<{ user: UserId }>, Readonly<{ state: ContactState }>];
+  accept_contact: [Readonly<{ user: UserId }>, Nothing];
+  decline_contact: [Readonly<{ user: UserId }>, Nothing];
+  remove_contact: [Readonly<{ user: UserId }>, Nothing];
+  block: [Readonly<{ user: UserId }>, Nothing];
+  unblock: [Readonly<{ user: UserId }>, Nothing];
+  blocks: [Paging, Readonly<{ users: readonly Person[] }> & Paged];
   logout: [Nothing, Nothing];
   logout_everywhere: [Nothing, Nothing];
 }
@@ -326,9 +340,9 @@ export type Answer<K extends CommandName> = Commands[K][1];
 /** Every event of the protocol, by its `type`. */
 export interface ServerEvents {
   message: Message;
-  edited: Of<{ room: RoomId; rev: number; seq: number; body?: Body; at: Timestamp }>;
-  deleted: Of<{ room: RoomId; rev: number; seq: number; by: UserId; at: Timestamp }>;
-  reacted: Of<{
+  edited: Readonly<{ room: RoomId; rev: number; seq: number; body?: Body; at: Timestamp }>;
+  deleted: Readonly<{ room: RoomId; rev: number; seq: number; by: UserId; at: Timestamp }>;
+  reacted: Readonly<{
     room: RoomId;
     rev: number;
     seq: number;
@@ -337,26 +351,26 @@ export interface ServerEvents {
     on: boolean;
   }>;
   joined: WelcomeRoom;
-  left: Of<{ room: RoomId }>;
-  role: Of<{ room: RoomId; role: Role }>;
+  left: Readonly<{ room: RoomId }>;
+  role: Readonly<{ room: RoomId; role: Role }>;
   room: Room;
-  chat: Of<{ room: RoomId; pinned: boolean; muted: boolean; last_read_seq: number }>;
-  read: Of<{ room: RoomId; user: UserId; seq: number }>;
-  delivered: Of<{ room: RoomId; user: UserId; seq: number }>;
-  typing: Of<{ room: RoomId; user: UserId; on: boolean }>;
+  chat: Readonly<{ room: RoomId; pinned: boolean; muted: boolean; last_read_seq: number }>;
+  read: Readonly<{ room: RoomId; user: UserId; seq: number }>;
+  delivered: Readonly<{ room: RoomId; user: UserId; seq: number }>;
+  typing: Readonly<{ room: RoomId; user: UserId; on: boolean }>;
   presence: Presence;
-  room_online: Of<{ room: RoomId; online?: number }>;
-  reset: Of<{
+  room_online: Readonly<{ room: RoomId; online?: number }>;
+  reset: Readonly<{
     room: RoomId;
     epoch: string;
     rev: number;
     messages: readonly Message[];
     has_more: boolean;
   }>;
-  contact: Of<{ user: UserId; state: ContactState }>;
-  pushed: Of<{ name: string; payload: unknown; room?: RoomId; push_id?: string }>;
-  moving: Of<{ after_ms: number }>;
-  expiring: Of<{ expires_at: Timestamp }>;
+  contact: Readonly<{ user: UserId; state: ContactState }>;
+  pushed: Readonly<{ name: string; payload: unknown; room?: RoomId; push_id?: string }>;
+  moving: Readonly<{ after_ms: number }>;
+  expiring: Readonly<{ expires_at: Timestamp }>;
 }
 
 /** An event of the protocol, told apart by `type`. */

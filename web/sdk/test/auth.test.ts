@@ -54,7 +54,7 @@ class Identity {
       if (this.ended || body.refresh_token !== this.#valid) {
         this.ended = true;
         return Response.json(
-          { code: "unauthenticated", message: "used", retryable: false },
+          { error: { code: "unauthenticated", message: "used", retryable: false } },
           { status: 401 },
         );
       }
@@ -142,6 +142,13 @@ test("a storage that denies everything only means that the login ends with the p
   });
   expect(await session.getToken()).toContain("h.");
   expect(auth.restore()?.user).toBe("ada");
+});
+
+test("a refusal says what the server says", async () => {
+  const error = { code: "conflict", message: "name is taken", retryable: false };
+  const fetch = async () => Response.json({ error }, { status: 409 });
+  const auth = createAuth({ url: "https://chat.example", fetch });
+  await expect(auth.guest({ nickname: "Ada" })).rejects.toMatchObject(error);
 });
 
 test("an answer that is no JSON of ours is an error of ours", async () => {
