@@ -24,6 +24,7 @@ pub(crate) const EVENT_NAMES: [&str; 20] = [
     "presence",
     "room_online",
     "reset",
+    "epoch",
     "contact",
     "pushed",
     "moving",
@@ -76,6 +77,8 @@ pub enum Event {
     },
     /// What you hold of this room is too old to be continued: here is the newest page instead.
     Reset { room: RoomId, epoch: String, rev: Rev, messages: Vec<MessageView>, has_more: bool },
+    /// The connection's revisions belong to this epoch from now on: hand it back in `resume`.
+    Epoch { epoch: String },
     /// You and somebody else stand differently to each other.
     Contact { user: UserId, state: ContactState },
     /// What another service of the deployment has to tell. Not stored: it may be lost.
@@ -120,6 +123,7 @@ impl Event {
             Self::Presence(_) => "presence",
             Self::RoomOnline { .. } => "room_online",
             Self::Reset { .. } => "reset",
+            Self::Epoch { .. } => "epoch",
             Self::Contact { .. } => "contact",
             Self::Pushed(_) => "pushed",
             Self::Moving { .. } => "moving",

@@ -104,6 +104,9 @@ pub struct WelcomeRoom {
     /// The least time between two messages of a member; left out when there is none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slow_mode_seconds: u32,
+    /// What you hold of the room means nothing: forget it. A `reset` comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reset: bool,
 }
 
 /// The bounds this server holds a client to.

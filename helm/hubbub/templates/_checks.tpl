@@ -14,6 +14,12 @@
 {{- $wrong = append $wrong "database.url: is not postgres://user:password@host/name" -}}
 {{- end -}}
 
+{{- with $v.database.cloudnativePG -}}
+{{- if and .enabled (gt (int .instances) 1) (ge (int .synchronous.number) (int .instances)) -}}
+{{- $wrong = append $wrong "database.cloudnativePG.synchronous.number: must be below instances" -}}
+{{- end -}}
+{{- end }}
+
 {{- $buses := 0 -}}
 {{- range list $v.redis.urls $v.redis.existingSecret.name $v.redis.evaluation.enabled -}}
 {{- if . }}{{ $buses = add1 $buses }}{{ end -}}

@@ -41,7 +41,8 @@ use hubbub_runtime::grpc::{Channel, RetryPolicy, Transport};
 use crate::grants::Grants;
 pub(crate) use append::AppendWay;
 pub(crate) use history::{
-    Anchor, Appended, Entry, Heads, Marker, PageRequest, RoomHead, Standing, malformed, room_head,
+    Anchor, Appended, Changes, Entry, Heads, Marker, PageRequest, RoomHead, Standing,
+    another_epoch, malformed, room_head,
 };
 pub(crate) use room::{Membership, Memberships};
 

@@ -124,7 +124,9 @@ impl ChatDoor {
             seen.and_then(|(_, seen)| room.rev.0.checked_sub(seen.0))
                 .is_some_and(|missed| missed <= self.core.config.hub.catch_up_max)
         });
-        if welcomed.epoch != pid.epoch() || !within_reach {
+        // Rooms that lost what the client has seen cannot be continued, and Socket.IO recovers all or none.
+        let holds = welcomed.rooms.iter().all(|room| !room.reset);
+        if !holds || !within_reach {
             return Ok(None);
         }
         for (room, seen) in rooms {

@@ -7,6 +7,8 @@
 //!   history (`repair`).
 //! - Each follower has a cursor, the last revision it was given. A follower that is not exactly one
 //!   behind is never sent a change out of turn: it is caught up (`catch_up`).
+//! - A room is in one epoch. When history begins another one, each room is told where it forked, and
+//!   only sessions that were given more are reset (`forking`).
 //! - After the bus was interrupted, and once in a while anyway, heads are compared (`resync`).
 //!
 //! - What is in order is given to the followers by a few tasks (`writers`), straight to the sockets.
@@ -15,8 +17,10 @@
 
 mod catch_up;
 mod encoded;
+mod epoch;
 mod feed;
 mod follower;
+mod forking;
 mod misses;
 mod order;
 mod repair;
@@ -27,19 +31,23 @@ mod run;
 mod stream;
 mod writers;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use dashmap::DashMap;
-use hubbub_domain::{Clock, Rev, RoomId, Seq, UserId};
+use hubbub_domain::{Clock, Fault, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
-use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{RwLock, Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use encoded::Encoded;
 use encoded::Live;
+pub(crate) use epoch::Epoch;
 pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
+use order::Offered;
 use room::{Attached, Room};
 use writers::Writers;
 
@@ -75,8 +83,8 @@ pub(crate) enum Aside {
 /// Where a session's view of a room begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// The client knows all up to this revision.
-    After(Rev),
+    /// The client knows all up to this revision of an epoch.
+    After(Rev, Epoch),
     /// What the client knows means nothing: a `reset` with the newest page comes first.
     Anew,
 }
@@ -101,7 +109,12 @@ pub(crate) struct Hub {
     fetches: Arc<Semaphore>,
     writers: Writers,
     tasks: TaskTracker,
-    epoch: Mutex<String>,
+    /// The epoch that all live rooms are in. Held for writing while they move to another one.
+    epoch: RwLock<String>,
+    /// The same in short, for rooms that are new.
+    epoch_now: AtomicU64,
+    /// Somebody finds out which epoch history is in.
+    agreeing: AtomicBool,
 }
 
 impl Hub {
@@ -124,7 +137,9 @@ impl Hub {
             fetches: Arc::new(Semaphore::new(FETCHES_MAX)),
             writers: Writers::new(),
             tasks: TaskTracker::new(),
-            epoch: Mutex::default(),
+            epoch: RwLock::default(),
+            epoch_now: AtomicU64::new(Epoch::UNKNOWN.tag()),
+            agreeing: AtomicBool::new(false),
         })
     }
 
@@ -193,33 +208,38 @@ impl Hub {
     }
 
     /// Takes heads that were read *after* the rooms were prepared: rooms not yet live go live at
-    /// them, others learn how far history has come.
-    pub(crate) fn settle(self: &Arc<Self>, heads: &Heads) {
-        self.note_epoch(&heads.epoch);
+    /// them, others learn how far history has come. Fails when history is in another epoch by now.
+    pub(crate) async fn settle(self: &Arc<Self>, heads: &Heads) -> Result<(), Fault> {
+        let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
                 let early = entry.settle(head.head.rev);
                 self.offer(&entry, early);
             }
         }
+        Ok(())
     }
 
     /// Takes heads that were read at any time: live rooms learn how far history has come.
-    fn note_heads(self: &Arc<Self>, heads: &Heads) {
-        self.note_epoch(&heads.epoch);
+    async fn note_heads(self: &Arc<Self>, heads: &Heads) -> Result<(), Fault> {
+        let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
                 entry.order().note_head(head.head.rev);
                 self.mend(&entry);
             }
         }
+        Ok(())
     }
 
     /// Puts changes from the bus or from history where they belong in their room's order.
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
         let resettled = changes.iter().any(|live| run::resettling(&live.change));
-        let writers = room.order().offer(changes);
-        self.writers.name(room, &writers);
+        let offered = room.order().offer(changes);
+        match offered {
+            Offered::Placed(writers) => self.writers.name(room, &writers),
+            Offered::Elsewhere => self.agree_soon(),
+        }
         if resettled {
             self.look_into_settings(room.id());
         }
@@ -257,25 +277,11 @@ impl Hub {
     }
 
     fn room(&self, room: RoomId) -> Arc<Room> {
-        let new = || Arc::new(Room::new(room, self.writers.count()));
+        let new = || {
+            let epoch = Epoch::of_tag(self.epoch_now.load(Ordering::Acquire));
+            Arc::new(Room::new(room, self.writers.count(), epoch))
+        };
         Arc::clone(&self.rooms.entry(room).or_insert_with(new))
-    }
-
-    /// Revisions of another epoch mean nothing: everybody who follows anything starts anew.
-    fn note_epoch(&self, epoch: &str) {
-        let mut known = self.epoch.lock();
-        if *known == epoch {
-            return;
-        }
-        if !known.is_empty() {
-            tracing::warn!("the history store has another epoch; every session starts anew");
-            for room in self.ids(|_| true) {
-                if let Some(room) = self.get(room) {
-                    room.forget_history();
-                }
-            }
-        }
-        epoch.clone_into(&mut known);
     }
 }
 

@@ -183,6 +183,7 @@ pub(crate) fn begin(config: &Config) {
         "hubbub_gateway_memberships_reread_total",
         "hubbub_gateway_pushes_dropped_total",
         "hubbub_gateway_resets_total",
+        "hubbub_gateway_rooms_forked_total",
     ] {
         counter!(zero).absolute(0);
     }
@@ -290,6 +291,11 @@ pub(crate) fn missed_fetched() {
 /// there, `entered` when it came or came back, `skipped` when the room itself went ahead.
 pub(crate) fn fell_behind(cause: Cause) {
     counter!("hubbub_gateway_fell_behind_total", "cause" => cause.as_str()).increment(1);
+}
+
+/// Rooms that went on in another epoch, or lost their newest changes.
+pub(crate) fn room_forked() {
+    counter!("hubbub_gateway_rooms_forked_total").increment(1);
 }
 
 /// Rooms of sessions that were too far behind and got the newest page instead.

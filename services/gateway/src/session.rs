@@ -128,6 +128,8 @@ pub(crate) struct Session {
     catching_up: AtomicBool,
     /// The client was asked to move.
     moving: AtomicBool,
+    /// Some room is followed no longer.
+    let_go: AtomicBool,
     began: Instant,
     /// Milliseconds from the beginning to the last request.
     asked_after_ms: AtomicU64,
@@ -149,6 +151,7 @@ impl Session {
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
             moving: AtomicBool::new(false),
+            let_go: AtomicBool::new(false),
             began: Instant::now(),
             asked_after_ms: AtomicU64::new(0),
             idle: AtomicBool::new(false),
@@ -225,6 +228,25 @@ impl Session {
         }
     }
 
+    /// All rooms are in another epoch now: to be told once what they lost was replaced. A client that may
+    /// remember rooms which are not followed any more keeps the epoch it has.
+    pub(crate) fn note_epoch(&self, epoch: &str) {
+        if !self.let_go.load(Ordering::Relaxed) {
+            self.held.lock().put_epoch(epoch);
+            self.outbox.nudge();
+        }
+    }
+
+    /// Tells the epoch, if no room waits to be caught up.
+    pub(crate) fn tell_epoch(&self) {
+        if !self.behind.lock().is_empty() || !self.outbox.has_drained() {
+            return;
+        }
+        if let Some(epoch) = self.held.lock().take_epoch() {
+            self.tell(&Event::Epoch { epoch: epoch.to_string() });
+        }
+    }
+
     /// Notes a followed room. False when the session has ended: nothing would take it back.
     pub(crate) fn note_room(&self, room: RoomId) -> bool {
         let mut rooms = self.rooms.lock();
@@ -248,6 +270,7 @@ impl Session {
     }
 
     pub(crate) fn forget_room(&self, room: RoomId) {
+        self.let_go.store(true, Ordering::Relaxed);
         if let Some(rooms) = self.rooms.lock().as_mut() {
             rooms.retain(|known| *known != room);
         }

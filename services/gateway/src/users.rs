@@ -30,7 +30,7 @@ use crate::{
     backends::{Backends, Marker, Membership},
     config::UsersConfig,
     grants::Grants,
-    hub::{Hub, Start},
+    hub::{Epoch, Hub, Start},
     metrics,
     rates::Rates,
     session::{Scope, Session},
@@ -235,7 +235,7 @@ impl Users {
         let Some(membership) = user.membership(room) else { return Ok(()) };
         let marker = Marker { room, last_read: membership.last_read };
         let heads = self.backends.heads(Some(user.id()), &[marker]).await?;
-        self.hub.settle(&heads);
+        self.hub.settle(&heads).await?;
         let Some(head) = heads.rooms.get(&room).copied() else { return Ok(()) };
         let young = head.head.rev.0 <= FOLLOWED_FROM_START_MAX && membership.last_read == Seq::ZERO;
         let from = if young { Rev::ZERO } else { head.head.rev };
@@ -245,7 +245,7 @@ impl Users {
             }
             session.tell(&Event::Joined(Box::new(views::welcome_room(&membership, head, from))));
             if session.scope() == Scope::All {
-                self.hub.follow(&session, room, Start::After(from));
+                self.hub.follow(&session, room, Start::After(from, Epoch::of(&heads.epoch)));
             }
         }
         if user.membership(room).is_none() {

@@ -66,6 +66,7 @@ pub(crate) fn welcome_room(membership: &Membership, head: RoomHead, rev: Rev) ->
         pinned: membership.pinned,
         muted: membership.muted,
         slow_mode_seconds: membership.slow_mode_seconds,
+        reset: false,
     }
 }
 

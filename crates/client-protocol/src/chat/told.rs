@@ -300,6 +300,7 @@ impl From<Event> for Told {
                 let messages = messages.into_iter().map(Message::from).collect();
                 Self::Reset(Reset { room, messages, has_more })
             }
+            Event::Epoch { .. } => unreachable!("a session that enters rooms is told no epoch"),
             Event::Contact { user, state } => Self::Contact(Contact { user, state }),
             Event::Pushed(view) => {
                 let PushedView { room, name, payload, push_id } = *view;

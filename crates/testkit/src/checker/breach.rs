@@ -23,6 +23,8 @@ pub enum Breach {
     Unasked { user: UserId, room: RoomId, rev: Rev },
     /// Acknowledged before another send began, and placed behind it.
     Inverted { room: RoomId, first: ClientId, second: ClientId, seqs: [Seq; 2] },
+    /// Was shown a message that the store lost in a failover, and goes on as if it were there.
+    NotReset { user: UserId, room: RoomId, seq: Seq },
     /// Shown to somebody who was never a member.
     Leaked { user: UserId, room: RoomId, seq: Option<Seq> },
     /// Shown to somebody who had been shut out before it was sent: a session that should be gone.
@@ -43,6 +45,7 @@ impl Breach {
             Self::Leaked { .. } | Self::Ghost { .. } | Self::Unasked { .. } => "leaked",
             Self::Phantom { .. } => "phantom",
             Self::Altered { .. } => "altered",
+            Self::NotReset { .. } => "forked",
             Self::Stuck { .. } | Self::Expelled { .. } => "stuck",
         }
     }

@@ -44,6 +44,10 @@ pub enum Entry {
         room: RoomId,
         rev: Rev,
     },
+    /// What the client held of a room means nothing any more: it waits for a reset.
+    Forgotten {
+        room: RoomId,
+    },
     /// The view of a room ends.
     Left {
         room: RoomId,
@@ -81,7 +85,11 @@ impl ClientLog {
     /// Rooms that are new begin at what the welcome says; the others go on. When it names all rooms,
     /// those it does not name are left.
     pub fn welcomed(&mut self, rooms: &[WelcomeRoom], rooms_total: usize) {
-        for room in rooms {
+        for room in rooms.iter().filter(|room| room.reset) {
+            self.revs.remove(&room.room);
+            self.entries.push(Entry::Forgotten { room: room.room });
+        }
+        for room in rooms.iter().filter(|room| !room.reset) {
             if !self.revs.contains_key(&room.room) {
                 self.begin(room.room, room.rev);
             }

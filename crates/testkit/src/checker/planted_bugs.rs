@@ -73,6 +73,7 @@ fn clean() -> (Evidence, RoomId) {
         members: HashMap::from([(room, everybody.clone())]),
         before: HashMap::new(),
         absences: Vec::new(),
+        kept: HashMap::new(),
         must_be_current: everybody,
     };
     (evidence, room)
@@ -333,4 +334,67 @@ fn sent_at(evidence: &Evidence, number: u64) -> Instant {
         _ => None,
     });
     sent.expect("sent")
+}
+
+/// After a failover that lost the messages from 91 on, others have their places. Bob was reset.
+fn failed_over() -> (Evidence, RoomId) {
+    let (mut evidence, room) = clean();
+    let (stored, _) = evidence.rooms.get_mut(&room).expect("stored");
+    stored.truncate(90);
+    evidence.kept.insert(room, Seq(90));
+    let again = MessageView {
+        message_id: MessageId::generate(),
+        client_id: client_id(500),
+        ..stored[89].clone()
+    };
+    let again = MessageView {
+        seq: Seq(91),
+        rev: Rev(91),
+        content: MessageContent::Body(Body::text("text 500")),
+        ..again
+    };
+    stored.push(again.clone());
+    evidence.rooms.get_mut(&room).expect("stored").1 = Rev(91);
+    let at = Instant::now() + Duration::from_mins(1);
+    for log in &mut evidence.logs {
+        log.entries.push(Entry::Reset { room, rev: Rev(90) });
+        if log.user == user("alice") {
+            let text = "text 500".to_owned();
+            log.entries.push(Entry::Sent { at, room, client_id: client_id(500), text });
+        }
+        let message = Some(Box::new(again.clone()));
+        log.entries.push(Entry::Delivered { at, room, rev: Rev(91), message });
+        log.revs.insert(room, Rev(91));
+    }
+    (evidence, room)
+}
+
+#[test]
+fn a_tail_that_a_failover_lost_is_no_breach_for_those_who_were_reset() {
+    let (evidence, _) = failed_over();
+    assert_eq!(check(&evidence), []);
+    assert_eq!(evidence.lost(), 10);
+}
+
+#[test]
+fn a_client_that_keeps_what_a_failover_lost() {
+    let (mut evidence, room) = failed_over();
+    // The epoch was not changed: bob is not reset, and takes the new 91 for one he has.
+    let bob = &mut evidence.logs[1];
+    bob.entries.truncate(bob.entries.len() - 2);
+    bob.revs.insert(room, Rev(100));
+    let breaches = check(&evidence);
+    let kept = |seq| Breach::NotReset { user: user("bob"), room, seq: Seq(seq) };
+    assert_eq!(breaches, (91..=100).map(kept).collect::<Vec<_>>());
+}
+
+#[test]
+fn more_is_lost_than_the_promoted_server_lacked() {
+    let (mut evidence, room) = failed_over();
+    evidence.kept.insert(room, Seq(95));
+    assert!(
+        check(&evidence)
+            .iter()
+            .any(|breach| matches!(breach, Breach::Lost { seq: Seq(91..=95), .. }))
+    );
 }

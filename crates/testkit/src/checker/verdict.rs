@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hubbub_client_protocol::{MessageContent, MessageView};
-use hubbub_domain::{ClientId, Rev, RoomId, Seq, UserId};
+use hubbub_domain::{ClientId, MessageId, Rev, RoomId, Seq, UserId};
 use tokio::time::Instant;
 
 use super::{Breach, ClientLog, Entry};
@@ -20,6 +20,8 @@ pub struct Evidence {
     pub members: HashMap<RoomId, HashSet<UserId>>,
     /// Who was shut out of a room for a while.
     pub absences: Vec<Absence>,
+    /// Where a failover lost the newest messages of a room: the last seq that was left.
+    pub kept: HashMap<RoomId, Seq>,
     /// Clients that were connected at the end and had time to catch up.
     pub must_be_current: HashSet<UserId>,
 }
@@ -64,6 +66,23 @@ impl Evidence {
     /// The last seq of a room that is not judged here.
     fn base(&self, room: &RoomId) -> Seq {
         self.before.get(room).copied().unwrap_or(Seq::ZERO)
+    }
+
+    /// A message that a client knows was lost in a failover: its place was lost, and is empty or another's.
+    fn was_lost(&self, room: RoomId, seq: Seq, message_id: MessageId) -> bool {
+        let beyond = self.kept.get(&room).is_some_and(|kept| seq > *kept);
+        beyond && self.stored(room, seq).is_none_or(|stored| stored.message_id != message_id)
+    }
+
+    /// What was acknowledged and then lost in a failover.
+    pub fn lost(&self) -> usize {
+        let acks = self.logs.iter().flat_map(|log| &log.entries).filter(|entry| match entry {
+            Entry::Acked { room, appended, .. } => {
+                self.was_lost(*room, appended.seq, appended.message_id)
+            }
+            _ => false,
+        });
+        acks.count()
     }
 
     /// A stored message by its place.
@@ -145,7 +164,9 @@ fn acknowledged_is_stored(evidence: &Evidence, breaches: &mut Vec<Breach>) {
     for log in &evidence.logs {
         for entry in &log.entries {
             let Entry::Acked { room, client_id, appended, .. } = entry else { continue };
-            if !evidence.rooms.contains_key(room) {
+            if !evidence.rooms.contains_key(room)
+                || evidence.was_lost(*room, appended.seq, appended.message_id)
+            {
                 continue;
             }
             let stored = evidence.stored(*room, appended.seq);
@@ -182,6 +203,9 @@ fn later_is_behind(evidence: &Evidence, breaches: &mut Vec<Breach>) {
                     begun.entry(client_id).or_insert(*at);
                 }
                 Entry::Acked { at, room, client_id, appended } => {
+                    if evidence.was_lost(*room, appended.seq, appended.message_id) {
+                        continue;
+                    }
                     if let Some(begun) = begun.get(client_id) {
                         let (begun, acked, seq) = (*begun, *at, appended.seq);
                         let act = Act { begun, acked, seq, client_id };
@@ -228,7 +252,7 @@ fn session_in_order(log: &ClientLog, breaches: &mut Vec<Breach>) {
             Entry::Reset { room, rev } => {
                 views.insert(*room, *rev);
             }
-            Entry::Left { room } => {
+            Entry::Left { room } | Entry::Forgotten { room } => {
                 views.remove(room);
             }
             Entry::Delivered { room, rev, .. } => {
@@ -256,7 +280,7 @@ fn shown_is_stored(
     sent: &Sent<'_>,
     breaches: &mut Vec<Breach>,
 ) {
-    for entry in &log.entries {
+    for (index, entry) in log.entries.iter().enumerate() {
         let (Entry::Delivered { message: Some(message), .. } | Entry::Shown { message, .. }) =
             entry
         else {
@@ -267,6 +291,14 @@ fn shown_is_stored(
             continue;
         }
         sent.was_sent(message, breaches);
+        if evidence.was_lost(room, seq, message.message_id) {
+            // A member was shown it in the order of the room; a page is a look.
+            let held = matches!(entry, Entry::Delivered { .. });
+            if held && !is_reset(&log.entries[index..], room) {
+                breaches.push(Breach::NotReset { user: log.user.clone(), room, seq });
+            }
+            continue;
+        }
         if !evidence.rooms.contains_key(&room) {
             continue;
         }
@@ -288,6 +320,13 @@ fn shown_is_stored(
             breaches.push(Breach::Altered { room, seq, what: "content" });
         }
     }
+}
+
+fn is_reset(entries: &[Entry], of: RoomId) -> bool {
+    entries.iter().any(|entry| match entry {
+        Entry::Reset { room, .. } | Entry::Forgotten { room } => *room == of,
+        _ => false,
+    })
 }
 
 fn nothing_leaked(log: &ClientLog, evidence: &Evidence, breaches: &mut Vec<Breach>) {

@@ -234,6 +234,10 @@ impl Driver {
                 sleep(Duration::from_millis(after_ms)).await;
                 bail!("asked to move");
             }
+            if let Event::Epoch { epoch } = event {
+                self.epoch = epoch;
+                return Ok(());
+            }
             self.shared.log.lock().heard(event);
             return Ok(());
         }

@@ -127,6 +127,15 @@ impl Replicated {
     /// Ends the primary and promotes the standby. The address follows. Returns once the new primary takes
     /// writes; it has no standby of its own until [`Self::rebuild`].
     pub async fn fail_over(&self, failover: Failover) -> Result<()> {
+        self.fail_over_with(failover, async |_| Ok(())).await
+    }
+
+    /// The same, with a look at the promoted server, given by its port, before anybody else reaches it.
+    pub async fn fail_over_with(
+        &self,
+        failover: Failover,
+        look: impl AsyncFnOnce(u16) -> Result<()>,
+    ) -> Result<()> {
         let standby = self.standby.lock().await;
         if !failover.tail.is_zero() {
             standby.link.pause();
@@ -140,6 +149,7 @@ impl Replicated {
         standby.link.set(|faults| faults.refuse = true);
         standby.link.strike(Blow::Reset);
         promote(&standby.server).await?;
+        look(standby.server.port()).await?;
         self.front.lead_to(format!("127.0.0.1:{}", standby.server.port()));
         Ok(())
     }

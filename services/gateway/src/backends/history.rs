@@ -7,11 +7,11 @@ use hubbub_domain::{
     UserId,
 };
 use hubbub_proto::{
-    from_timestamp,
+    fault_from_status, from_timestamp,
     history::v1::{self as wire, append_result, get_page_request, new_message},
     timestamp,
 };
-use hubbub_runtime::trace;
+use hubbub_runtime::{grpc::retry_idempotent, trace};
 
 use super::Backends;
 use crate::steady::SteadyMap;
@@ -61,11 +61,29 @@ pub(crate) struct Heads {
     pub(crate) epoch: String,
 }
 
+impl Heads {
+    /// How far each of these rooms has come.
+    pub(crate) fn of(&self, rooms: &[RoomId]) -> impl Iterator<Item = (RoomId, Rev)> {
+        let rev = |room| self.rooms.get(room).map(|head| head.head.rev).unwrap_or_default();
+        rooms.iter().map(move |room| (*room, rev(room)))
+    }
+}
+
 /// Contiguous changes, and the head at the same moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
     pub(crate) changes: Vec<Change>,
     pub(crate) head: Head,
+    pub(crate) epoch: String,
+}
+
+/// What of an earlier epoch still holds: the last revision of each room that today's epoch has, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Survived {
+    /// `None`: nothing of it holds.
+    pub(crate) revs: Option<SteadyMap<RoomId, Rev>>,
+    /// The epoch of today; empty when history is too old to say.
+    pub(crate) epoch: String,
 }
 
 /// Where a page lies.
@@ -119,6 +137,9 @@ impl Backends {
             if response.rooms.len() != markers.len() {
                 return Err(malformed());
             }
+            if number > 0 && all.epoch != response.epoch {
+                return Err(another_epoch());
+            }
             all.epoch = response.epoch;
             all.rooms.extend(
                 markers
@@ -140,7 +161,45 @@ impl Backends {
         Ok(Changes {
             changes,
             head: response.head.as_ref().map(wire::Head::to_domain).unwrap_or_default(),
+            epoch: response.epoch,
         })
+    }
+
+    /// How much of what is known of an earlier epoch holds in these rooms.
+    pub(crate) async fn survived(&self, epoch: &str, rooms: &[RoomId]) -> Result<Survived, Fault> {
+        let mut all = Survived { revs: Some(SteadyMap::default()), epoch: String::new() };
+        for (number, rooms) in rooms.chunks(HEADS_PER_CALL).enumerate() {
+            let request = wire::GetSurvivedRequest {
+                epoch: epoch.to_owned(),
+                room_ids: rooms.iter().map(ToString::to_string).collect(),
+            };
+            let answer = retry_idempotent(self.retry, || {
+                let (mut client, request) = (self.history_any(), request.clone());
+                async move { client.get_survived(request).await }
+            });
+            let response = match answer.await {
+                Ok(response) => response.into_inner(),
+                // A history instance of the release before.
+                Err(status) if status.code() == tonic::Code::Unimplemented => {
+                    return Ok(Survived { revs: None, epoch: String::new() });
+                }
+                Err(status) => return Err(fault_from_status(&status)),
+            };
+            if number > 0 && all.epoch != response.epoch {
+                return Err(another_epoch());
+            }
+            all.epoch = response.epoch;
+            match &mut all.revs {
+                Some(_) if !response.known => all.revs = None,
+                Some(_) if response.heads.len() != rooms.len() => return Err(malformed()),
+                Some(revs) => {
+                    let heads = response.heads.iter().map(|head| head.to_domain().rev);
+                    revs.extend(rooms.iter().copied().zip(heads));
+                }
+                None => {}
+            }
+        }
+        Ok(all)
     }
 
     pub(crate) async fn page(&self, page: PageRequest) -> Result<Page, Fault> {
@@ -306,6 +365,11 @@ pub(crate) fn room_head(head: &wire::RoomHead) -> RoomHead {
         read: Seq(head.read_seq),
         last_at: head.last_at.map(from_timestamp),
     }
+}
+
+/// History began another epoch between two answers.
+pub(crate) fn another_epoch() -> Fault {
+    Fault::unavailable("the history has just moved to another server")
 }
 
 /// The other side did not keep the contract.

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use hubbub_domain::{Fault, Head, RoomId, Seq};
 
 use super::{Caller, Core};
-use crate::{backends::Marker, hub::Start, session::Session};
+use crate::{
+    backends::Marker,
+    hub::{Epoch, Start},
+    session::Session,
+};
 
 impl Core {
     /// Has a session follow a room from now on, if its user is a member. `begin` is told where the
@@ -20,10 +24,10 @@ impl Core {
         self.hub.prepare(&[room]).await;
         let marker = Marker { room, last_read: Seq::ZERO };
         let heads = self.backends.heads(None, &[marker]).await?;
-        self.hub.settle(&heads);
+        self.hub.settle(&heads).await?;
         let head = heads.rooms.get(&room).map(|head| head.head).unwrap_or_default();
         begin(head);
-        self.hub.follow(session, room, Start::After(head.rev));
+        self.hub.follow(session, room, Start::After(head.rev, Epoch::of(&heads.epoch)));
         let left = match caller {
             Caller::Session { user, .. } => user.membership(room).is_none(),
             Caller::Request { .. } => false,

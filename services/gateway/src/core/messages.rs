@@ -10,7 +10,7 @@ use super::{Caller, Core};
 use crate::{
     appender::{Done, submit_and_wait},
     backends::{Anchor, Entry, Marker, Membership, PageRequest, Standing},
-    hub::Start,
+    hub::{Epoch, Start},
     session::Scope,
 };
 
@@ -104,8 +104,12 @@ impl Core {
             if !session.follows(history.room) {
                 self.hub.prepare(&[history.room]).await;
                 let marker = Marker { room: history.room, last_read: hubbub_domain::Seq::ZERO };
-                self.hub.settle(&self.backends.heads(None, &[marker]).await?);
-                self.hub.follow(session, history.room, Start::After(page.head.rev));
+                self.hub.settle(&self.backends.heads(None, &[marker]).await?).await?;
+                self.hub.follow(
+                    session,
+                    history.room,
+                    Start::After(page.head.rev, Epoch::of(&page.epoch)),
+                );
                 if user.membership(history.room).is_none() {
                     // They left meanwhile, and whoever stopped the room's events came too early.
                     self.hub.unfollow(session, history.room);

@@ -4,7 +4,7 @@
 //! The order is what makes it exact: listen to the user's topic, read the memberships; listen to the
 //! rooms, read their heads; tell the client those heads, and only then let events flow from them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use hubbub_auth::Claims;
 use hubbub_client_protocol::{Limits, Resume, Welcome, WelcomeRoom};
@@ -14,11 +14,11 @@ use super::{Caller, Core};
 #[cfg(test)]
 use crate::simulation::planted::{self, Bug};
 use crate::{
-    backends::{Heads, Marker, Membership, RoomHead},
-    hub::Start,
+    backends::{Heads, Marker, Membership, RoomHead, another_epoch},
+    hub::{Epoch, Start},
     presence::Welcoming,
     session::{Codec, Expiry, Manner, Outbox, Scope, Session},
-    steady::SteadySet,
+    steady::{SteadyMap, SteadySet},
     users::User,
     views,
 };
@@ -86,7 +86,8 @@ impl Core {
         let ids: Vec<RoomId> = rooms.iter().map(|membership| membership.room).collect();
         self.hub.prepare(&ids).await;
         let heads = self.heads(&user, &rooms).await?;
-        self.hub.settle(&heads);
+        self.hub.settle(&heads).await?;
+        let seen = self.seen(resume, &heads).await?;
         let mut ranked: Vec<(Membership, RoomHead)> = rooms
             .into_iter()
             .filter_map(|membership| {
@@ -98,15 +99,10 @@ impl Core {
             std::cmp::Reverse(head.last_at.max(Some(membership.joined_at)))
         });
 
-        let follow = ranked
+        let follow: Vec<(RoomId, Start)> = ranked
             .iter()
             .rev() // The most recently active is the last to be given up.
-            .map(|(membership, head)| {
-                (
-                    membership.room,
-                    start(resume.as_ref(), &heads.epoch, (membership.room, head.head.rev)),
-                )
-            })
+            .map(|(membership, head)| (membership.room, seen.start(membership.room, head.head.rev)))
             .collect();
         let session = Arc::new(Session::new(id, user.id().clone(), manner, outbox));
         Ok(Welcomed {
@@ -114,7 +110,11 @@ impl Core {
             session,
             rooms: ranked
                 .iter()
-                .map(|(membership, head)| views::welcome_room(membership, *head, head.head.rev))
+                .map(|(membership, head)| {
+                    let reset = seen.start(membership.room, head.head.rev) == Start::Anew;
+                    let view = views::welcome_room(membership, *head, head.head.rev);
+                    WelcomeRoom { reset, ..view }
+                })
                 .collect(),
             rooms_total,
             epoch: heads.epoch,
@@ -177,6 +177,23 @@ impl Core {
         Ok(rooms)
     }
 
+    /// How much of what the client knows holds.
+    async fn seen(&self, resume: Option<Resume>, heads: &Heads) -> Result<Seen, Fault> {
+        let epoch = Epoch::of(&heads.epoch);
+        let Some(resume) = resume else { return Ok(Seen { rooms: None, survived: None, epoch }) };
+        if resume.epoch == heads.epoch {
+            return Ok(Seen { rooms: Some(resume.rooms), survived: None, epoch });
+        }
+        let rooms: Vec<RoomId> =
+            resume.rooms.keys().filter(|room| heads.rooms.contains_key(*room)).copied().collect();
+        let survived = self.backends.survived(&resume.epoch, &rooms).await?;
+        if survived.revs.is_some() && !rooms.is_empty() && survived.epoch != heads.epoch {
+            return Err(another_epoch());
+        }
+        let survived = Some(survived.revs.unwrap_or_default());
+        Ok(Seen { rooms: Some(resume.rooms), survived, epoch })
+    }
+
     async fn heads(&self, user: &User, rooms: &[Membership]) -> Result<Heads, Fault> {
         let markers: Vec<Marker> = rooms
             .iter()
@@ -190,20 +207,35 @@ impl Core {
     }
 }
 
-/// Where a room's events begin: after what the client has seen, or after the head it is told when it
-/// has seen nothing. What it saw in another epoch, or beyond the head, means nothing.
-fn start(resume: Option<&Resume>, epoch: &str, (room, head): (RoomId, Rev)) -> Start {
-    let seen = resume.and_then(|resume| Some((&resume.epoch, resume.rooms.get(&room)?)));
-    match seen {
-        None => Start::After(head),
+/// What a client knows already.
+struct Seen {
+    /// The last revision of each room it has seen.
+    rooms: Option<HashMap<RoomId, Rev>>,
+    /// How far that holds, when it is of an earlier epoch.
+    survived: Option<SteadyMap<RoomId, Rev>>,
+    epoch: Epoch,
+}
+
+impl Seen {
+    /// Where a room's events begin: after what the client has seen, or after the head it is told when it
+    /// has seen nothing. What it saw beyond the head, or what was lost, means nothing.
+    fn start(&self, room: RoomId, head: Rev) -> Start {
+        let Some(seen) = self.rooms.as_ref().and_then(|rooms| rooms.get(&room).copied()) else {
+            return Start::After(head, self.epoch);
+        };
+        let holds = match &self.survived {
+            Some(survived) => survived.get(&room).copied().min(Some(head)),
+            None => Some(head),
+        };
         #[cfg(test)]
-        Some((known, seen))
-            if planted::has(Bug::ResumeOffByOne) && known == epoch && *seen < head =>
-        {
-            Start::After(seen.next())
+        if planted::has(Bug::ResumeOffByOne) && self.survived.is_none() && seen < head {
+            return Start::After(seen.next(), self.epoch);
         }
-        Some((known, seen)) if known == epoch && *seen <= head => Start::After(*seen),
-        Some(_) => Start::Anew,
+        if holds.is_some_and(|holds| seen <= holds) {
+            Start::After(seen, self.epoch)
+        } else {
+            Start::Anew
+        }
     }
 }
 

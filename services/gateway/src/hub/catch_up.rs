@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use hubbub_client_protocol::Event;
-use hubbub_domain::{Fault, Rev, RoomId, limits};
+use hubbub_domain::{Fault, Rev, limits};
 
-use super::{Encoded, Hub, follower::Given, misses::Changes, room::Room, run::Run};
+use super::{Encoded, Epoch, Hub, follower::Given, misses::Changes, room::Room, run::Run};
 use crate::{
-    backends::{Anchor, PageRequest},
+    backends::{Anchor, PageRequest, another_epoch},
     metrics,
     session::Session,
 };
@@ -45,7 +45,7 @@ impl Hub {
         }
     }
 
-    async fn catch_up_rooms(&self, session: &Arc<Session>) {
+    async fn catch_up_rooms(self: &Arc<Self>, session: &Arc<Session>) {
         while session.outbox().has_drained()
             && let Some(id) = session.next_behind()
         {
@@ -60,9 +60,14 @@ impl Hub {
                 }
             }
         }
+        session.tell_epoch();
     }
 
-    async fn catch_up_room(&self, session: &Session, room: &Room) -> Result<Step, Fault> {
+    async fn catch_up_room(
+        self: &Arc<Self>,
+        session: &Session,
+        room: &Room,
+    ) -> Result<Step, Fault> {
         loop {
             match self.step(session, room) {
                 step @ (Step::Done | Step::Full | Step::Waiting) => return Ok(step),
@@ -71,7 +76,7 @@ impl Hub {
                     return Ok(Step::Waiting);
                 }
                 Step::Fetch(after) => {
-                    let changes = self.missed(room.id(), after).await?;
+                    let changes = self.missed(room, after).await?;
                     match give_all(session, room, &changes) {
                         Some(Step::Departed(rev)) => {
                             self.ask_about(room, session.user().clone(), rev);
@@ -125,22 +130,30 @@ impl Hub {
     }
 
     /// The changes after a revision, as many as one call gives; shared by all who miss the same.
-    async fn missed(&self, room: RoomId, after: Rev) -> Result<Changes, Fault> {
+    async fn missed(self: &Arc<Self>, room: &Room, after: Rev) -> Result<Changes, Fault> {
+        let place = (room.id(), room.order().epoch());
         let fetch = async {
             let _one_of_few = self.fetches.acquire().await.expect("it is never closed");
             metrics::missed_fetched();
-            let changes = self.backends.changes(room, after).await?.changes;
-            Ok(changes.into_iter().map(|change| Encoded::new(room, change)).collect())
+            let changes = self.backends.changes(room.id(), after).await?;
+            if Epoch::of(&changes.epoch) != place.1 {
+                self.agree_soon();
+                return Err(another_epoch());
+            }
+            Ok(changes.changes.into_iter().map(|change| Encoded::new(place, change)).collect())
         };
-        self.misses.share((room, after), fetch).await
+        self.misses.share((place, after), fetch).await
     }
 
     /// Replaces what the client holds of the room by its newest page.
-    async fn reset(&self, session: &Session, room: &Room) -> Result<(), Fault> {
+    async fn reset(self: &Arc<Self>, session: &Session, room: &Room) -> Result<(), Fault> {
         metrics::reset();
+        let one_of_few = self.fetches.acquire().await.expect("it is never closed");
         let request =
             PageRequest { room: room.id(), anchor: Anchor::Newest, limit: limits::PAGE_DEFAULT };
         let page = self.backends.page(request).await?;
+        drop(one_of_few);
+        let epoch = self.same_epoch(room, &page.epoch)?;
         let rev = page.head.rev;
         let event = Event::Reset {
             room: room.id(),
@@ -150,7 +163,12 @@ impl Hub {
             has_more: page.has_more,
         };
         let mut part = room.part_of(session);
-        room.order().note_head(rev);
+        let mut order = room.order();
+        if order.epoch() != epoch {
+            return Err(another_epoch());
+        }
+        order.note_head(rev);
+        drop(order);
         if let Some(follower) = part.get_mut(&session.id()) {
             match session.tailor() {
                 None => session.outbox().reply(session.codec().event(&event)),
@@ -166,7 +184,15 @@ impl Hub {
 /// what that tells of (somebody left) counts for everybody. `None` when all of it was given.
 fn give_all(session: &Session, room: &Room, changes: &[Arc<Encoded>]) -> Option<Step> {
     let mut part = room.part_of(session);
-    let Some(last) = room.order().last() else { return Some(Step::Waiting) };
+    let (last, epoch) = {
+        let order = room.order();
+        (order.last(), order.epoch())
+    };
+    let Some(last) = last else { return Some(Step::Waiting) };
+    if changes.iter().any(|change| !change.epoch().fits(epoch)) {
+        // The room has forked since: what the follower misses is another change.
+        return None;
+    }
     let follower = part.get_mut(&session.id())?;
     if follower.suspended.is_some() {
         return Some(Step::Waiting);
@@ -187,7 +213,7 @@ mod tests {
 
     use super::{super::room::Attached, Step, give_all};
     use crate::{
-        hub::{Start, encoded::sample::told, room::Room},
+        hub::{Epoch, Start, encoded::sample::told, room::Room},
         native::NativeCodec,
         session::{Manner, Outbox, Session, Sessions},
     };
@@ -202,11 +228,11 @@ mod tests {
 
     #[test]
     fn catching_up_stops_at_ones_own_departure_until_that_is_confirmed() {
-        let room = Room::new(RoomId::generate(), 2);
+        let room = Room::new(RoomId::generate(), 2, Epoch::UNKNOWN);
         let id = Sessions::default().next_id();
         let manner = Manner::plain(&NativeCodec);
         let session = Arc::new(Session::new(id, alice(), manner, Arc::new(Outbox::new(1_000_000))));
-        assert_eq!(room.attach(&session, Start::After(Rev(1))), Attached::Here);
+        assert_eq!(room.attach(&session, Start::After(Rev(1), Epoch::UNKNOWN)), Attached::Here);
         room.settle(Rev(4));
         let said = |rev| told(room.id(), rev, SystemNotice::Announced { text: "x".into() });
         let left = told(room.id(), 3, SystemNotice::Left { user: alice() });

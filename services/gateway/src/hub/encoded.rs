@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use hubbub_domain::{Body, Change, ChangeKind, MessageKind, Rev, RoomId};
 
+use super::Epoch;
 use crate::session::Codec;
 
 /// Doors that can have an encoding of their own.
@@ -14,6 +15,7 @@ pub(super) const DOORS_MAX: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Encoded {
     room: RoomId,
+    epoch: Epoch,
     change: Change,
     weight: usize,
     frames: [OnceLock<Bytes>; DOORS_MAX],
@@ -36,9 +38,13 @@ impl From<Arc<Encoded>> for Live {
 }
 
 impl Encoded {
-    pub(crate) fn new(room: RoomId, change: Change) -> Arc<Self> {
+    pub(crate) fn new((room, epoch): (RoomId, Epoch), change: Change) -> Arc<Self> {
         let weight = weight(&change);
-        Arc::new(Self { room, change, weight, frames: Default::default() })
+        Arc::new(Self { room, epoch, change, weight, frames: Default::default() })
+    }
+
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     pub(crate) const fn room(&self) -> RoomId {
@@ -93,7 +99,7 @@ pub(super) mod sample {
         SystemNotice, Timestamp, UserId,
     };
 
-    use super::Encoded;
+    use super::{Encoded, Epoch};
 
     /// A notice that stands in a room's order.
     pub(in crate::hub) fn told(room: RoomId, rev: u64, notice: SystemNotice) -> Arc<Encoded> {
@@ -110,6 +116,6 @@ pub(super) mod sample {
             reactions: vec![],
         };
         let kind = ChangeKind::Posted(Box::new(message));
-        Encoded::new(room, Change { rev: Rev(rev), kind })
+        Encoded::new((room, Epoch::UNKNOWN), Change { rev: Rev(rev), kind })
     }
 }

@@ -15,7 +15,7 @@ use prost::Message as _;
 use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
-use super::{Encoded, Hub, encoded::Live};
+use super::{Encoded, Epoch, Hub, encoded::Live};
 use crate::{crowds::Crowds, metrics, presence::Presences, typing::Typing, users::Users};
 
 /// Whom the bus has something to tell.
@@ -113,18 +113,19 @@ impl Hub {
     fn changed(self: &Arc<Self>, room: RoomId, changes: RoomChanges) -> Result<(), Fault> {
         let Some(entry) = self.get(room) else { return Ok(()) };
         metrics::changes_received(changes.changes.len());
-        let changes = changes.changes.into_iter().map(|change| decode(room, change));
+        let place = (room, Epoch::of_tag(changes.epoch_tag));
+        let changes = changes.changes.into_iter().map(|change| decode(place, change));
         self.offer(&entry, changes.collect::<Result<_, _>>()?);
         Ok(())
     }
 }
 
-fn decode(room: RoomId, mut change: wire::Change) -> Result<Live, Fault> {
+fn decode(place: (RoomId, Epoch), mut change: wire::Change) -> Result<Live, Fault> {
     let traceparent = std::mem::take(&mut change.traceparent);
     let change = Change::try_from(change)?;
     let trace = (!traceparent.is_empty() && trace::enabled()).then(|| {
-        let span = tracing::info_span!("deliver", %room, rev = change.rev.0);
+        let span = tracing::info_span!("deliver", room = %place.0, rev = change.rev.0);
         Arc::new(trace::span_from(&traceparent, span))
     });
-    Ok(Live { change: Encoded::new(room, change), trace, measured: false })
+    Ok(Live { change: Encoded::new(place, change), trace, measured: false })
 }

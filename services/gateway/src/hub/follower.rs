@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hubbub_client_protocol::CloseCode;
 use hubbub_domain::{Rev, RoomId};
 
 use super::{Start, run::Run};
@@ -52,7 +53,7 @@ impl Follower {
             tailor: session.tailor().cloned(),
             codec: session.codec(),
             cursor: match start {
-                Start::After(rev) => rev,
+                Start::After(rev, _) => rev,
                 Start::Anew => Rev::ZERO,
             },
             anew: start == Start::Anew,
@@ -95,6 +96,23 @@ impl Follower {
             Given::Suspended(given)
         } else {
             Given::All(given)
+        }
+    }
+
+    /// The room goes on in an epoch that shares its revisions up to `kept`. What the client was given
+    /// beyond that is replaced by a reset.
+    pub(super) fn fork(&mut self, room: RoomId, kept: Option<Rev>) {
+        let known = kept.unwrap_or_default();
+        if kept.is_none() || self.cursor > known {
+            self.anew = true;
+            if self.suspended.is_some() {
+                // It is given nothing for now, a reset included: it comes back and is judged anew.
+                self.session.outbox().close(CloseCode::Moved);
+            }
+        }
+        self.cleared = self.cleared.min(known);
+        if self.anew || self.cursor < known {
+            self.fall_behind(room, Cause::Skipped);
         }
     }
 

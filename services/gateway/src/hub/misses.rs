@@ -8,7 +8,7 @@ use hubbub_domain::{Fault, Rev, RoomId};
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::Encoded;
+use super::{Encoded, Epoch};
 use crate::steady::SteadyMap;
 
 /// Changes that follow one another.
@@ -20,9 +20,11 @@ const KEPT: Duration = Duration::from_secs(5);
 /// At the bound a miss is fetched for one session alone.
 const MISSES_MAX: usize = 1_024;
 
-/// By room, and the revision after which changes are missing.
+/// A room, the epoch it is in, and the revision after which changes are missing.
+type Missed = ((RoomId, Epoch), Rev);
+
 #[derive(Default)]
-pub(super) struct Misses(Mutex<SteadyMap<(RoomId, Rev), Arc<Miss>>>);
+pub(super) struct Misses(Mutex<SteadyMap<Missed, Arc<Miss>>>);
 
 struct Miss {
     asked_at: Instant,
@@ -33,7 +35,7 @@ impl Misses {
     /// What somebody else fetched or is fetching, or else what `fetch` brings.
     pub(super) async fn share(
         &self,
-        key: (RoomId, Rev),
+        key: Missed,
         fetch: impl Future<Output = Result<Changes, Fault>>,
     ) -> Result<Changes, Fault> {
         let miss = self.miss(key);
@@ -56,7 +58,7 @@ impl Misses {
         }
     }
 
-    fn miss(&self, key: (RoomId, Rev)) -> Arc<Miss> {
+    fn miss(&self, key: Missed) -> Arc<Miss> {
         let mut misses = self.0.lock();
         if let Some(known) = misses.get(&key).filter(|miss| miss.asked_at.elapsed() < KEPT) {
             return Arc::clone(known);
@@ -77,12 +79,12 @@ mod tests {
     use futures::future::join;
     use hubbub_domain::{Fault, Rev, RoomId};
 
-    use super::{KEPT, Misses};
+    use super::{Epoch, KEPT, Misses};
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_asks_once_and_a_failure_is_not_kept() {
         let (misses, asked) = (Misses::default(), Cell::new(0));
-        let key = (RoomId::generate(), Rev(7));
+        let key = ((RoomId::generate(), Epoch::UNKNOWN), Rev(7));
         let ask = |outcome: Result<(), Fault>| {
             misses.share(key, async {
                 asked.set(asked.get() + 1);

@@ -3,7 +3,7 @@
 use hubbub_domain::Rev;
 use tokio::time::Instant;
 
-use super::{encoded::Live, ring::Ring, run::Run, stream::Stream};
+use super::{Epoch, encoded::Live, ring::Ring, run::Run, stream::Stream};
 
 /// Changes that arrive between the subscription and the head. At the bound they are dropped: the
 /// head, or the next change, tells that something is missing.
@@ -13,6 +13,11 @@ pub(super) const WAITING_MAX: usize = 1_024;
 
 pub(super) struct Order {
     pub(super) phase: Phase,
+    /// Which history the room's revisions belong to; unknown until the hub knows one.
+    epoch: Epoch,
+    /// The last change that was offered of another epoch: there is something to fetch once the room
+    /// is in it.
+    elsewhere: Option<(Epoch, Rev)>,
     pub(super) ring: Ring,
     /// What each writer has to give to its own followers.
     waiting: Box<[Waiting]>,
@@ -50,11 +55,23 @@ pub(super) struct News {
     pub(super) run: Option<Run>,
     /// How far the room has come.
     pub(super) last: Rev,
+    pub(super) epoch: Epoch,
+}
+
+/// What became of changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// They are where they belong; these writers are to be told that there is something to give.
+    Placed(Vec<usize>),
+    /// Some are of another epoch, and in none of the room's places.
+    Elsewhere,
 }
 
 impl Order {
-    pub(super) fn new(writers: usize) -> Self {
+    pub(super) fn new(writers: usize, epoch: Epoch) -> Self {
         Self {
+            epoch,
+            elsewhere: None,
             phase: Phase::Opening { early: Vec::new() },
             ring: Ring::default(),
             waiting: (0..writers).map(|_| Waiting::default()).collect(),
@@ -62,6 +79,10 @@ impl Order {
             idle_since: Some(Instant::now()),
             retired: false,
         }
+    }
+
+    pub(super) const fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     /// The last revision that was put in order, if the room is live.
@@ -79,9 +100,19 @@ impl Order {
         }
     }
 
-    /// Puts changes in order, or keeps them until the room is live. Returns the writers to be told that
-    /// there is something to give.
-    pub(super) fn offer(&mut self, changes: Vec<Live>) -> Vec<usize> {
+    /// Puts changes in order, or keeps them until the room is live.
+    pub(super) fn offer(&mut self, changes: Vec<Live>) -> Offered {
+        let strange = |live: &&Live| !live.change.epoch().fits(self.epoch);
+        if let Some(live) = changes.iter().rev().find(strange)
+            && self.last().is_some()
+        {
+            self.elsewhere = Some((live.change.epoch(), live.change.rev()));
+            return Offered::Elsewhere;
+        }
+        Offered::Placed(self.place(changes))
+    }
+
+    fn place(&mut self, changes: Vec<Live>) -> Vec<usize> {
         let stream = match &mut self.phase {
             Phase::Live(stream) => stream,
             Phase::Opening { early } => {
@@ -123,7 +154,8 @@ impl Order {
         let changes = std::mem::take(&mut waiting.changes);
         let lost = std::mem::take(&mut waiting.lost);
         let run = Run::new(changes);
-        (lost || run.is_some()).then_some(News { run, last: last? })
+        let epoch = self.epoch;
+        (lost || run.is_some()).then_some(News { run, last: last?, epoch })
     }
 
     /// Continues at `head`: what has not been given by then is caught up.
@@ -135,11 +167,20 @@ impl Order {
         self.drop_waiting();
     }
 
-    /// The revisions known so far mean nothing any more.
-    pub(super) fn forget_history(&mut self) {
-        self.phase = Phase::Opening { early: Vec::new() };
-        self.ring.clear();
+    /// The room goes on in an epoch that shares its revisions up to `kept`; without it none.
+    pub(super) fn fork(&mut self, epoch: Epoch, kept: Option<Rev>) {
+        let kept = kept.unwrap_or_default();
+        if let Phase::Live(stream) = &mut self.phase {
+            stream.fork(kept);
+        }
+        self.ring.forget_after(kept);
         self.drop_waiting();
+        self.epoch = epoch;
+        if let Some((of, rev)) = self.elsewhere.take()
+            && of == epoch
+        {
+            self.note_head(rev);
+        }
     }
 
     fn drop_waiting(&mut self) {

@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use hubbub_domain::Fault;
 
-use super::{Encoded, Hub, room::Room};
-use crate::{backends::Marker, metrics};
+use super::{Encoded, Epoch, Hub, room::Room};
+use crate::{
+    backends::{Changes, Marker, another_epoch},
+    metrics,
+};
 
 /// Not in the loop's condition, where the lock would be held over all that follows.
 fn missing(room: &Room) -> Option<(hubbub_domain::Rev, u64)> {
@@ -45,20 +48,34 @@ impl Hub {
         room: &Arc<Room>,
         after: hubbub_domain::Rev,
     ) -> Result<(), Fault> {
-        let changes = self.backends.changes(room.id(), after).await?;
-        if changes.head.rev <= after {
-            // History knows less than we were told: the store went back in time.
-            room.jump_to(changes.head.rev);
-            self.look_into_settings(room.id());
+        let Changes { changes, head, epoch } = self.backends.changes(room.id(), after).await?;
+        let epoch = self.same_epoch(room, &epoch)?;
+        if head.rev < after {
+            self.rewind(room.id(), head.rev);
+        } else if head.rev == after {
+            // There is less than we were told.
+            room.jump_to(head.rev);
         }
-        let changes = changes.changes.into_iter();
-        self.offer(room, changes.map(|change| Encoded::new(room.id(), change).into()).collect());
+        let place = (room.id(), epoch);
+        let changes = changes.into_iter().map(|change| Encoded::new(place, change).into());
+        self.offer(room, changes.collect());
         Ok(())
     }
 
-    async fn skip_ahead(&self, room: &Room) -> Result<(), Fault> {
+    /// The epoch of an answer about a room, if the room is in it.
+    pub(super) fn same_epoch(self: &Arc<Self>, room: &Room, epoch: &str) -> Result<Epoch, Fault> {
+        let epoch = Epoch::of(epoch);
+        if room.order().epoch() == epoch {
+            return Ok(epoch);
+        }
+        self.agree_soon();
+        Err(another_epoch())
+    }
+
+    async fn skip_ahead(self: &Arc<Self>, room: &Room) -> Result<(), Fault> {
         let marker = Marker { room: room.id(), last_read: hubbub_domain::Seq::ZERO };
         let heads = self.backends.heads(None, &[marker]).await?;
+        self.same_epoch(room, &heads.epoch)?;
         if let Some(head) = heads.rooms.get(&room.id()) {
             room.jump_to(head.head.rev);
             self.look_into_settings(room.id());

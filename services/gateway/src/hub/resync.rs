@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use hubbub_bus::Topic;
-use hubbub_domain::{RoomId, Seq};
+use hubbub_domain::{Rev, RoomId, Seq};
 use tokio::time::Instant;
 
-use super::{Hub, room::Room};
+use super::{Epoch, Hub, room::Room};
 use crate::{backends::Marker, metrics};
 
 /// Rooms whose heads are asked for in one call.
@@ -67,18 +67,38 @@ impl Hub {
         let markers: Vec<Marker> =
             rooms.iter().map(|room| Marker { room: *room, last_read: Seq::ZERO }).collect();
         loop {
+            let before: Vec<_> = rooms.iter().map(|room| self.last(*room)).collect();
             let one_of_few = self.fetches.acquire().await.expect("it is never closed");
             let heads = self.backends.heads(None, &markers).await;
             drop(one_of_few);
-            match heads {
-                Ok(heads) if trust == Trust::Subscribed => return self.settle(&heads),
-                Ok(heads) => return self.note_heads(&heads),
+            let compared = match &heads {
+                Ok(heads) if trust == Trust::Subscribed => self.settle(heads).await,
+                Ok(heads) => self.note_heads(heads).await,
+                Err(fault) => Err(fault.clone()),
+            };
+            match heads.and_then(|heads| compared.map(|()| heads)) {
+                Ok(heads) => {
+                    let epoch = Epoch::of(&heads.epoch);
+                    for ((room, head), before) in heads.of(rooms).zip(before) {
+                        if before.is_some_and(|(of, last)| of == epoch && head < last) {
+                            self.rewind(room, head);
+                        }
+                    }
+                    return;
+                }
                 Err(fault) => {
                     tracing::warn!(%fault, rooms = rooms.len(), "comparing heads has to wait");
                     tokio::time::sleep(self.config.catch_up_retry).await;
                 }
             }
         }
+    }
+
+    /// How far a room had come, and in which epoch, if it is live.
+    fn last(&self, room: RoomId) -> Option<(Epoch, Rev)> {
+        let room = self.get(room)?;
+        let order = room.order();
+        Some((order.epoch(), order.last()?))
     }
 
     /// Opens rooms whose opening failed half-way while somebody follows them.

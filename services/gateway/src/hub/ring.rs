@@ -44,6 +44,13 @@ impl Ring {
         })
     }
 
+    /// Forgets the changes after `rev`.
+    pub(crate) fn forget_after(&mut self, rev: Rev) {
+        while let Some(newest) = self.changes.pop_back_if(|change| change.rev() > rev) {
+            self.bytes -= newest.weight();
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -10,15 +10,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use hubbub_client_protocol::CloseCode;
 use hubbub_domain::{Rev, RoomId, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use super::{
-    Start,
+    Epoch, Start,
     encoded::Live,
     follower::{Follower, Given},
     order::{News, Order, Phase},
@@ -40,6 +46,9 @@ const NEAR: usize = 16;
 pub(crate) struct Room {
     id: RoomId,
     order: Mutex<Order>,
+    /// The order's epoch. Set before any follower learns of it, so that a writer which holds news of the
+    /// epoch before finds out under the lock of its followers.
+    epoch: AtomicU64,
     /// A part for each writer.
     parts: Box<[Mutex<Part>]>,
 }
@@ -69,9 +78,10 @@ pub(super) struct Turn {
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, writers: usize) -> Self {
+    pub(super) fn new(id: RoomId, writers: usize, epoch: Epoch) -> Self {
         let parts = (0..writers).map(|_| Mutex::default()).collect();
-        Self { id, order: Mutex::new(Order::new(writers)), parts }
+        let order = Mutex::new(Order::new(writers, epoch));
+        Self { id, order, epoch: AtomicU64::new(epoch.tag()), parts }
     }
 
     pub(super) const fn id(&self) -> RoomId {
@@ -103,6 +113,8 @@ impl Room {
             return Attached::Retired;
         }
         let mut follower = Follower::new(session, start);
+        // Its revision is of another history than the room's.
+        follower.anew |= matches!(start, Start::After(_, epoch) if !epoch.fits(order.epoch()));
         if let Phase::Live(stream) = &mut order.phase {
             // The follower's head may be newer than what the bus has brought so far.
             stream.note_head(follower.cursor);
@@ -217,10 +229,21 @@ impl Room {
         self.leave_behind(head, Cause::Skipped);
     }
 
-    /// The revisions known so far mean nothing any more. Those who follow have to connect again.
-    pub(super) fn forget_history(&self) {
-        self.order().forget_history();
-        self.for_each(|follower| follower.session.outbox().close(CloseCode::Moved));
+    /// The room goes on in an epoch that shares its revisions up to `kept`; without it none. Sessions that
+    /// were given more get a reset, the others continue.
+    pub(super) fn fork(&self, epoch: Epoch, kept: Option<Rev>) {
+        {
+            let mut order = self.order();
+            order.fork(epoch, kept);
+            self.epoch.store(epoch.tag(), Ordering::Release);
+        }
+        self.for_each(|follower| follower.fork(self.id, kept));
+    }
+
+    /// The room has had no revisions yet, and these will be of this epoch.
+    pub(super) fn note_epoch(&self, epoch: Epoch) {
+        self.order().fork(epoch, Some(Rev::ZERO));
+        self.epoch.store(epoch.tag(), Ordering::Release);
     }
 
     pub(super) fn audience(&self) -> Vec<Arc<Session>> {
@@ -244,6 +267,9 @@ impl Room {
         let mut turn = Turn::default();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut part = self.parts[writer].lock();
+        if self.epoch.load(Ordering::Acquire) != news.epoch.tag() {
+            return turn;
+        }
         let followers = part.range_mut((from, Bound::Unbounded)).take(TURN);
         let mut followers: SmallVec<[_; TURN]> = followers.collect();
         if let [.., (last, _)] = followers[..]
@@ -265,7 +291,7 @@ impl Room {
     fn give_one(
         &self,
         follower: &mut Follower,
-        News { run, last }: &News,
+        News { run, last, .. }: &News,
         turn: &mut Turn,
     ) -> usize {
         #[cfg(test)]

@@ -71,6 +71,12 @@ impl<T> Stream<T> {
         self.known.0 - self.last.0
     }
 
+    /// What came after `kept` was lost and is given out again: continues after it, or where it was if
+    /// that is earlier.
+    pub(crate) fn fork(&mut self, kept: Rev) {
+        *self = Self::after(self.last.min(kept));
+    }
+
     /// Gives up on what lies before `head`: whoever followed must be told anew.
     pub(crate) fn jump_to(&mut self, head: Rev) {
         *self = Self::after(head);

@@ -1,7 +1,7 @@
 //! Ephemeral events that a slow client is told later: of each kind about each user and room only the
 //! newest, and not more than so many.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hubbub_client_protocol::Event;
 use hubbub_domain::{RoomId, UserId};
@@ -14,6 +14,8 @@ type Key = (RoomId, UserId, &'static str);
 #[derive(Debug, Default)]
 pub(super) struct Held {
     events: BTreeMap<Key, Event>,
+    /// The epoch that the client's revisions belong to, once its rooms have been caught up.
+    epoch: Option<Arc<str>>,
 }
 
 impl Held {
@@ -25,7 +27,15 @@ impl Held {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && self.epoch.is_none()
+    }
+
+    pub(super) fn put_epoch(&mut self, epoch: &str) {
+        self.epoch = Some(epoch.into());
+    }
+
+    pub(super) fn take_epoch(&mut self) -> Option<Arc<str>> {
+        self.epoch.take()
     }
 
     /// Takes one of them, in an order that does not hang on chance.

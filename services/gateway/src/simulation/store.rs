@@ -13,6 +13,8 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(super) struct Store {
     pub(super) epoch: u64,
+    /// By the epoch that ended.
+    forks: BTreeMap<String, BTreeMap<RoomId, Head>>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
     users: BTreeMap<UserId, User>,
     /// Microseconds since the world began; every message is later than the one before.
@@ -43,6 +45,21 @@ pub(super) struct Place {
 }
 
 impl Store {
+    /// Another server is in place, which has everything.
+    pub(super) fn fail_over(&mut self) {
+        let heads = self.rooms.keys().map(|room| (*room, self.head(*room))).collect();
+        self.forks.insert(self.epoch(), heads);
+        self.epoch += 1;
+    }
+
+    /// How far a room was when an epoch ended, if that is known.
+    pub(super) fn survived(&self, epoch: &str, room: RoomId) -> Option<Head> {
+        if epoch == self.epoch() {
+            return Some(self.head(room));
+        }
+        Some(self.forks.get(epoch)?.get(&room).copied().unwrap_or_default())
+    }
+
     pub(super) fn epoch(&self) -> String {
         format!("epoch-{}", self.epoch)
     }

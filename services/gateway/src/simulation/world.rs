@@ -135,8 +135,15 @@ impl World {
     async fn storm(&self) {
         self.dice.pause(2_000..8_000).await;
         if self.dice.chance(0.2) {
-            self.backend.store.lock().epoch += 1;
-            self.trace.note(format_args!("another epoch"));
+            let known = self.dice.chance(0.5);
+            let mut store = self.backend.store.lock();
+            if known {
+                store.fail_over();
+            } else {
+                store.epoch += 1;
+            }
+            drop(store);
+            self.trace.note(format_args!("another epoch; the one before is known: {known}"));
         }
         self.dice.pause(2_000..8_000).await;
         self.faults.calm_down();

@@ -159,9 +159,26 @@ impl HistoryService for History {
 
     async fn get_survived(
         &self,
-        _: Request<wire::GetSurvivedRequest>,
+        request: Request<wire::GetSurvivedRequest>,
     ) -> Answer<wire::GetSurvivedResponse> {
-        Err(Status::unimplemented("the gateway does not call it"))
+        self.0.faults.request().await?;
+        let wire::GetSurvivedRequest { epoch, room_ids } = request.into_inner();
+        let rooms = room_ids.iter().map(|room| parse_room_id(room));
+        let rooms = rooms.collect::<Result<Vec<RoomId>, Fault>>().map_err(refused)?;
+        let answer = {
+            let store = self.0.store.lock();
+            let heads = rooms
+                .iter()
+                .map(|room| store.survived(&epoch, *room).map(|head| wire::Head::of(*room, head)));
+            let heads = heads.collect::<Option<Vec<_>>>();
+            wire::GetSurvivedResponse {
+                epoch: store.epoch(),
+                known: heads.is_some(),
+                heads: heads.unwrap_or_default(),
+            }
+        };
+        self.0.faults.answer().await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_senders(

@@ -75,11 +75,11 @@ impl Client {
                 self.saw(frame, *room, *rev);
                 self.must_be_allowed(*room, *rev);
             }
-            Event::Reset { room, rev, epoch, .. } => {
+            Event::Epoch { epoch } => self.epoch.clone_from(epoch),
+            Event::Reset { room, rev, .. } => {
                 self.around.trace.note(format_args!("{} begins {room} at {rev}", self.name));
                 self.must_be_allowed(*room, *rev);
                 self.departed.remove(room);
-                self.epoch.clone_from(epoch);
             }
             Event::Joined(joined) => {
                 let (room, rev) = (joined.room, joined.rev);
