@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// In order of dependency: a package may use what those before it have built.
-const PACKAGES: [&str; 2] = ["sdk", "app"];
+const PACKAGES: [&str; 3] = ["sdk", "vue", "app"];
 /// The client that the gateway serves.
 const CLIENT: &str = "app";
 /// What the client is made from.
