@@ -71,6 +71,9 @@ export class Speaker {
     const body = { client_id: `${process.pid}-${++this.#count}`, body: { text, ...more } };
     return Number((await rest("POST", `/v1/rooms/${room}/messages`, this.token, body))["seq"]);
   }
+  async block(user: string): Promise<void> {
+    await rest("PUT", `/v1/blocks/${user}`, this.token);
+  }
   async read(room: string, seq: number): Promise<void> {
     await rest("PUT", `/v1/rooms/${room}/read`, this.token, { seq });
   }

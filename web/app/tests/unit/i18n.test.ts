@@ -49,7 +49,7 @@ it("simplified text has no traditional characters", () => {
 it("every key is used", () => {
   const all = sources("src").join("\n");
   const built =
-    /^(error|presence|message\.(sending|sent|delivered|read)$|system\.(state_set)|details\.role|notify|emoji\.group|settings\.(theme|size)\.)/;
+    /^(error|presence|message\.(sending|sent|delivered|read)$|system\.(state_set)|details\.role|notify\.(all|mentions|none)$|emoji\.group|settings\.(theme|size)\.)/;
   const unused = Object.keys(en).filter(
     (key) => !built.test(key) && !all.includes(`"${key}"`) && !all.includes(`'${key}'`),
   );
