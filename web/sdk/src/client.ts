@@ -16,7 +16,8 @@ import type {
 } from "./api.js";
 import type { HubEvent, HubState } from "./core/types.js";
 import { HubbubError, Unauthorized } from "./errors.js";
-import type { HubConfig, HubParts, Snapshot, ToTab } from "./hub.js";
+import type { HubParts } from "./hub.js";
+import { SIGNED_OUT, type HubConfig, type Snapshot, type ToTab } from "./messages.js";
 import { Link, type Transport, type TransportFactory } from "./link.js";
 import { SendQueue } from "./outbox.js";
 import { contacts, PeopleCards, Watching, type Ask } from "./people.js";
@@ -92,7 +93,7 @@ export class HubbubClient implements Client {
       await Promise.race([this.call(command, {}).catch(() => {}), late]);
     }
     this.#link.post({ t: "logout" });
-    for (const { window } of this.#windows.values()) window.close();
+    for (const { window } of this.#windows.values()) window.forget();
     await this.#store.clear().catch(() => {});
     this.close();
   }
@@ -107,6 +108,7 @@ export class HubbubClient implements Client {
         outbox: this.outbox,
         live: () => this.state.get().state === "live",
         marker: () => this.rooms.get(room)?.last_read_seq ?? 0,
+        unread: () => this.rooms.get(room)?.unread ?? 0,
         typing: () => this.rooms.get(room)?.typing ?? [],
         markRead: (seq) => this.rooms.markRead(room, seq),
         dropped: () => {
@@ -147,7 +149,7 @@ export class HubbubClient implements Client {
     this.#turn(absolute(state));
     if (state.state !== "live") return;
     // What another hub told meanwhile was not heard here.
-    for (const { window } of this.#windows.values()) window.again();
+    for (const { window } of this.#windows.values()) void window.again();
   }
 
   #told(event: HubEvent): void {
@@ -222,6 +224,9 @@ export class HubbubClient implements Client {
   }
 
   #turn(state: ConnectionState): void {
+    if (state.state === "closed" && state.reason === SIGNED_OUT) {
+      for (const { window } of this.#windows.values()) window.forget();
+    }
     this.#options.debug?.("state", state);
     this.state.set(state);
     this.#emitter.emit("state", state);

@@ -3,87 +3,19 @@
  * through ports. It lives in a SharedWorker, in the leading tab, or in a tab that is alone.
  */
 
-import type { Chat, Store, StorageTrouble, WebSocketConstructor, WebSocketLike } from "./api.js";
+import type { Chat, Store, WebSocketConstructor, WebSocketLike } from "./api.js";
 import { Engine } from "./core/engine.js";
-import type {
-  CoreConfig,
-  Effect,
-  HubEvent,
-  HubState,
-  Input,
-  OutboxEntry,
-  OutboxView,
-} from "./core/types.js";
-import type { ErrorShape } from "./errors.js";
+import type { Effect, HubEvent, Input, OutboxEntry } from "./core/types.js";
 import { trouble } from "./store.js";
-import type { Message, Presence, UserId } from "./wire.js";
-
-/** What a tab says to the hub. */
-export type ToHub =
-  | { readonly t: "hello"; readonly config: HubConfig; readonly lock?: string | undefined }
-  | { readonly t: "connect" | "bye" | "logout" }
-  | { readonly t: "call"; readonly id: number; readonly name: string; readonly fields: object }
-  | { readonly t: "more"; readonly id: number }
-  | { readonly t: "send"; readonly entry: OutboxEntry }
-  | { readonly t: "retry" | "discard"; readonly client_id: string }
-  | { readonly t: "read"; readonly room: string; readonly seq?: number }
-  | { readonly t: "watch"; readonly users: readonly UserId[] }
-  /** What the tab shows, and whether it is looked at. */
-  | { readonly t: "tab"; readonly visible: boolean; readonly room?: string | undefined }
-  | { readonly t: "network"; readonly online: boolean }
-  | { readonly t: "wake" }
-  | { readonly t: "token"; readonly id: number; readonly token: string }
-  | {
-      readonly t: "no_token";
-      readonly id: number;
-      readonly final: boolean;
-      readonly reason: string;
-    };
-
-/** What the hub says to a tab. */
-export type ToTab =
-  | { readonly t: "snapshot"; readonly snapshot: Snapshot }
-  | { readonly t: "batch"; readonly items: readonly Item[] }
-  | {
-      readonly t: "token";
-      readonly id: number;
-      readonly reason: "connect" | "expiring" | "refused";
-    }
-  | {
-      readonly t: "notice";
-      readonly message: Message;
-      readonly chat: Chat;
-      readonly mention: boolean;
-    }
-  | { readonly t: "storage"; readonly trouble: StorageTrouble }
-  | { readonly t: "debug"; readonly what: string; readonly detail: unknown };
-
-export type Item =
-  | { readonly event: HubEvent }
-  | { readonly id: number; readonly ok?: unknown; readonly error?: ErrorShape };
-
-/** Where everything stands: a tab begins with it. */
-export interface Snapshot {
-  readonly state: HubState;
-  readonly chats: readonly Chat[];
-  readonly head: {
-    readonly status: "empty" | "cached" | "live";
-    readonly total: number;
-    readonly hasMore: boolean;
-  };
-  readonly outbox: readonly OutboxView[];
-  readonly presence: readonly Presence[];
-  /** A lock that is held for as long as this hub lives. */
-  readonly lock?: string | undefined;
-}
-
-/** What a hub has to know; it travels between tabs and workers. */
-export interface HubConfig {
-  readonly url: string;
-  readonly user: UserId;
-  readonly debug: boolean;
-  readonly core: Omit<CoreConfig, "random">;
-}
+import {
+  SIGNED_OUT,
+  type HubConfig,
+  type Item,
+  type Snapshot,
+  type ToHub,
+  type ToTab,
+} from "./messages.js";
+import type { UserId } from "./wire.js";
 
 export interface HubParts {
   readonly store: Store;
@@ -125,6 +57,7 @@ export class Hub {
   #looks = 0;
   #tokenId = 0;
   #tokenTab = "";
+  #tokenReason: "connect" | "expiring" | "refused" = "connect";
   readonly #dirty = new Map<string, unknown>();
   #saving: ReturnType<typeof setTimeout> | undefined;
   readonly #done = new Map<string, HubEvent>();
@@ -297,7 +230,8 @@ export class Hub {
           this.#keep(effect);
           break;
         case "token":
-          this.#askToken(effect.reason);
+          this.#tokenReason = effect.reason;
+          this.#askToken();
           break;
         case "open":
           this.#open(effect.socket);
@@ -356,13 +290,13 @@ export class Hub {
   // ------------------------------------------------------------------------------------------- tokens
 
   /** Asks the tab that was looked at last; the next one when it dies or does not answer. */
-  #askToken(reason: "connect" | "expiring" | "refused" = "connect"): void {
+  #askToken(): void {
     const tabs = [...this.#tabs].sort(([, a], [, b]) => b.looked - a.looked);
     const asked = tabs.findIndex(([id]) => id === this.#tokenTab);
     const next = tabs[asked + 1] ?? tabs[0];
     if (!next) return;
     this.#tokenTab = next[0];
-    next[1].post({ t: "token", id: ++this.#tokenId, reason });
+    next[1].post({ t: "token", id: ++this.#tokenId, reason: this.#tokenReason });
   }
 
   // ---------------------------------------------------------------------------------- tabs' attention
@@ -455,7 +389,7 @@ export class Hub {
   }
 
   #logout(): void {
-    this.#handle({ type: "stop", code: 4503, reason: "signed out" });
+    this.#handle({ type: "stop", code: 4503, reason: SIGNED_OUT });
     this.#dirty.clear();
     this.#parts.store.clear().catch((error: unknown) => this.#complain(error));
   }

@@ -5,7 +5,7 @@
  */
 
 import { HubbubError } from "./errors.js";
-import type { HubConfig, Item, Snapshot, ToHub, ToTab } from "./hub.js";
+import type { HubConfig, Item, Snapshot, ToHub, ToTab } from "./messages.js";
 import type { OutboxEntry } from "./core/types.js";
 
 /** One way to a hub. `receive` is called for what comes; `lost` once, when the hub is dead. */

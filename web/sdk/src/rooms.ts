@@ -3,7 +3,7 @@
 import type { Chat, ChatList, Rooms } from "./api.js";
 import type { HubEvent } from "./core/types.js";
 import type { Link } from "./link.js";
-import type { Snapshot } from "./hub.js";
+import type { Snapshot } from "./messages.js";
 import type { Ask } from "./people.js";
 import { Value } from "./readable.js";
 import type { Fields, RoomId, ServerEvent } from "./wire.js";

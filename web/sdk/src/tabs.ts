@@ -8,7 +8,8 @@
  * the other's lock knows that it is gone, however it died.
  */
 
-import type { Hub, HubConfig, HubParts, ToHub, ToTab } from "./hub.js";
+import type { Hub, HubParts } from "./hub.js";
+import type { HubConfig, ToHub, ToTab } from "./messages.js";
 import type { Transport, TransportEvents, TransportFactory } from "./link.js";
 
 /** Hubs of different versions do not share a socket: an old tab lives on beside new ones after a deploy. */

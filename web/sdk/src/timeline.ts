@@ -36,6 +36,7 @@ export interface WindowParts {
   /** Whether a server can be asked now. */
   live(): boolean;
   marker(): number;
+  unread(): number;
   typing(): readonly UserId[];
   markRead(seq: number | undefined): void;
   dropped(): void;
@@ -94,7 +95,7 @@ export class RoomWindow {
       case "reacted":
         return this.#durable(event);
       case "reset":
-        return this.again();
+        return void this.again();
       case "read":
       case "delivered":
         return this.#marked(event);
@@ -116,7 +117,7 @@ export class RoomWindow {
     this.#epoch = epoch;
     if (this.#wanted !== undefined) void this.#load(this.#wanted);
     else if (other) void this.#load("latest");
-    else if (gap) this.again();
+    else if (gap) void this.again();
   }
 
   sent(pending: PendingMessage): void {
@@ -127,8 +128,8 @@ export class RoomWindow {
   }
 
   /** The window is read anew where it stands. */
-  again(): void {
-    void this.#load("again");
+  async again(): Promise<void> {
+    await this.#load("again");
   }
 
   changed(): void {
@@ -141,9 +142,16 @@ export class RoomWindow {
   }
 
   close(): void {
+    if (this.#saving !== undefined) this.#save();
+    this.forget();
+  }
+
+  /** The user signed out: nothing is stored any longer. */
+  forget(): void {
     this.#closed = true;
     clearTimeout(this.#typing);
-    if (this.#saving !== undefined) this.#save();
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
   }
 
   // ---------------------------------------------------------------------------------- what is asked for
@@ -255,7 +263,7 @@ export class RoomWindow {
   async #fetch(target: JumpTarget | "again", jump: number): Promise<number | undefined> {
     const limit = this.#options.page ?? PAGE;
     if (target === "again") return this.#fetchAgain(jump);
-    if (target === "latest") {
+    if (target === "latest" || (target === "unread" && this.#parts.unread() === 0)) {
       const page = await this.#page({ limit });
       this.#replace(page, jump, !page.has_newer, page.has_more);
       return page.messages.at(-1)?.seq;
@@ -373,7 +381,7 @@ export class RoomWindow {
   #durable(event: DurableEvent): void {
     if (event.type === "message") this.#mark(this.#readBy, event.sender, event.seq);
     const outcome = this.#window.apply(event);
-    if (outcome === "gap") void this.newer().catch(() => this.again());
+    if (outcome === "gap") this.newer().catch(() => this.again());
     if (event.type === "message" && outcome === "changed") {
       const max = this.#options.max ?? KEPT_MAX;
       // In steps, not at every message.
@@ -391,7 +399,8 @@ export class RoomWindow {
       }
     }
     this.changed();
-    if (this.#window.atLatest) this.#saving ??= setTimeout(() => this.#save(), CACHE_EVERY);
+    if (this.#window.atLatest && !this.#closed)
+      this.#saving ??= setTimeout(() => this.#save(), CACHE_EVERY);
   }
 
   #has(client_id: string): boolean {
@@ -500,7 +509,7 @@ export function handle(window: RoomWindow, parts: WindowParts): Timeline {
     loadOlder: () => window.older(),
     loadNewer: () => window.newer(),
     jumpTo: (target) => window.jump(target),
-    reload: async () => window.again(),
+    reload: () => window.again(),
     send(said) {
       window.spoke();
       return parts.outbox.send(room, said);

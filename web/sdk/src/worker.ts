@@ -1,7 +1,7 @@
 /** The SharedWorker: one hub for all tabs of its name. */
 
 import { Hub } from "./hub.js";
-import type { HubConfig, ToHub, ToTab } from "./hub.js";
+import type { HubConfig, ToHub, ToTab } from "./messages.js";
 import { indexedDbStore, memoryStore } from "./store.js";
 import { hold, sharedName, whenGone } from "./tabs.js";
 

@@ -195,6 +195,47 @@ async function killWorker(): Promise<void> {
   await devtools.send("Target.closeTarget", { targetId: worker.targetId });
 }
 
+test.each(["worker", "leader"])(
+  "signing out in one tab by %s ends all, and leaves nothing stored",
+  async (tabs) => {
+    const { context, room } = await person();
+    const two = [
+      await pages.open(context, gateway.url, tabs),
+      await pages.open(context, gateway.url, tabs),
+    ];
+    await say(two[1] as Page, room, ["hello"]);
+    for (const page of two) await showsAll(page, room, 2);
+    const stored = () =>
+      (two[1] as Page).evaluate(async () => {
+        const rows: number[] = [];
+        for (const { name } of await indexedDB.databases()) {
+          const db = await new Promise<IDBDatabase>((resolve) => {
+            const request = indexedDB.open(name as string);
+            request.onsuccess = () => resolve(request.result);
+          });
+          for (const table of db.objectStoreNames) {
+            const count = db.transaction(table).objectStore(table).count();
+            rows.push(
+              await new Promise((resolve) => (count.onsuccess = () => resolve(count.result))),
+            );
+          }
+          db.close();
+        }
+        return rows.reduce((sum, count) => sum + count, 0);
+      });
+    await expect.poll(stored, { timeout: 10_000 }).toBeGreaterThan(1);
+    await two[0]?.evaluate(() => globalThis.sdk.client.logout());
+    for (const page of two) {
+      await page.waitForFunction(() => globalThis.sdk.client.state.get().state === "closed");
+    }
+    await sockets(0);
+    expect(await stored()).toBe(0);
+    // What was due to be saved later is not.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await stored()).toBe(0);
+  },
+);
+
 test("a page that is reloaded and closed while it sends 200 messages: each kept one stored once", async () => {
   const { context, room, history } = await person();
   let page = await pages.open(context, gateway.url, "auto");

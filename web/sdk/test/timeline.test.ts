@@ -178,6 +178,49 @@ describe("a timeline", () => {
     expect(texts(timeline.snapshot.get()).at(-1)).toBe("restored");
   });
 
+  test("opens at the first unread message, and at the end when there is none", async () => {
+    const world = new FakeWorld();
+    const room = filled(world, 100);
+    room.read.set("ada", 40);
+    const client = await opened(world);
+    const timeline = client.timeline("tea", { at: "unread" });
+    await settle();
+    expect(timeline.snapshot.get()).toMatchObject({ atLatest: false, openedAt: 40 });
+    expect(timeline.snapshot.get().messages.some(({ seq }) => seq === 41)).toBe(true);
+    timeline.markRead();
+    timeline.close();
+    await settle(2_000);
+    const again = client.timeline("tea", { at: "unread" });
+    await settle();
+    expect(again.snapshot.get()).toMatchObject({ atLatest: true, openedAt: 100 });
+    expect(again.snapshot.get().messages).toHaveLength(30);
+  });
+
+  test("a clock that is set wrong by a day changes nothing", async () => {
+    const world = new FakeWorld();
+    const room = filled(world, 1);
+    const client = await opened(world);
+    const timeline = client.timeline("tea");
+    await settle();
+    world.down = true;
+    world.cutAll();
+    timeline.send("before");
+    vi.setSystemTime(Date.now() - 86_400_000);
+    timeline.send("after");
+    vi.setSystemTime(Date.now() + 2 * 86_400_000);
+    timeline.send("long after");
+    world.down = false;
+    await settle(3_000);
+    expect(room.messages.map(({ body }) => body?.text)).toEqual([
+      "1",
+      "before",
+      "after",
+      "long after",
+    ]);
+    expect(client.state.get().state).toBe("live");
+    expect(timeline.snapshot.get().pending).toEqual([]);
+  });
+
   test("is gone when its user is put out, and comes back with them", async () => {
     const world = new FakeWorld();
     const room = filled(world, 2);

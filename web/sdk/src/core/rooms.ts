@@ -228,7 +228,7 @@ export class Rooms {
   }
 
   deadline(): number | undefined {
-    let at = this.#listAt ?? Infinity;
+    let at = (this.#live ? this.#listAt : undefined) ?? Infinity;
     for (const room of this.#timed) {
       const row = this.#rows.get(room);
       if (!row || (row.readAt ?? row.deliveredAt ?? row.typing.size) === 0) {
@@ -251,7 +251,7 @@ export class Rooms {
       if (this.#live && now >= (row.deliveredAt ?? Infinity)) this.#deliver(room, row);
       for (const [user, until] of row.typing) if (now >= until) this.#type(room, user, false);
     }
-    if (this.#listAt !== undefined && now >= this.#listAt) {
+    if (this.#live && this.#listAt !== undefined && now >= this.#listAt) {
       this.#listAt = undefined;
       this.#loadFirst();
     }
