@@ -20,8 +20,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// How long `wait` goes on waiting for tasks that were told to stop at once.
 pub const ABORT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often a drain that goes on logs what it waits for.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// After how long a drain first logs what it waits for; every further time after twice as long.
+const REPORT_FIRST: Duration = Duration::from_secs(1);
 
 /// The tasks of a process, or of one stage of it, and the two tokens that end them.
 #[derive(Clone, Debug)]
@@ -31,8 +31,12 @@ pub struct Lifecycle {
     /// Stop where you are.
     pub abort: CancellationToken,
     tasks: TaskTracker,
+    running: Arc<Names>,
     shared: Arc<Shared>,
 }
+
+/// How many tasks of each name are running, to name those that do not end.
+type Names = Mutex<BTreeMap<&'static str, usize>>;
 
 /// What all stages of one process have in common.
 #[derive(Debug)]
@@ -42,8 +46,6 @@ struct Shared {
     first_drain: CancellationToken,
     /// In the order in which they drain.
     stages: Mutex<Vec<Stage>>,
-    /// How many tasks of each name are running, to name those that do not end.
-    running: Mutex<BTreeMap<&'static str, usize>>,
     /// The first failure; the ones that follow from it are only logged.
     failure: Mutex<Option<TaskFailed>>,
 }
@@ -52,27 +54,49 @@ struct Shared {
 struct Stage {
     drain: CancellationToken,
     tasks: TaskTracker,
+    running: Arc<Names>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (drain, tasks) = (CancellationToken::new(), TaskTracker::new());
+        Self { drain, tasks, running: Arc::default() }
+    }
+
+    /// Waits for every task of the stage, and says now and then which ones it waits for.
+    async fn ended(&self) {
+        let mut pause = REPORT_FIRST;
+        while tokio::time::timeout(pause, self.tasks.wait()).await.is_err() {
+            tracing::info!(waits_for = %self.running(), "still draining");
+            pause *= 2;
+        }
+    }
+
+    fn running(&self) -> String {
+        let running = self.running.lock();
+        running.iter().map(|(name, count)| format!("{name}×{count}")).collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Lifecycle {
     /// A process without tasks. `drain_timeout` bounds the time between `drain` and `abort`.
     pub fn new(drain_timeout: Duration) -> Self {
-        let stage = Stage { drain: CancellationToken::new(), tasks: TaskTracker::new() };
+        let stage = Stage::new();
         let shared = Arc::new(Shared {
             drain_timeout,
             first_drain: stage.drain.clone(),
             stages: Mutex::new(vec![stage.clone()]),
-            running: Mutex::default(),
             failure: Mutex::default(),
         });
-        Self { drain: stage.drain, abort: CancellationToken::new(), tasks: stage.tasks, shared }
+        let Stage { drain, tasks, running } = stage;
+        Self { drain, abort: CancellationToken::new(), tasks, running, shared }
     }
 
     /// One more stage, directly behind this one: it begins to drain when every task of this stage, and
     /// of those before, has ended. What a role needs for its last requests (its stores, its peers in
     /// the same process) stands behind it.
     pub fn behind(&self) -> Self {
-        let stage = Stage { drain: CancellationToken::new(), tasks: TaskTracker::new() };
+        let stage = Stage::new();
         let mut stages = self.shared.stages.lock();
         let here = stages.iter().position(|other| TaskTracker::ptr_eq(&other.tasks, &self.tasks));
         let next = here.expect("every stage is in the list") + 1;
@@ -82,6 +106,7 @@ impl Lifecycle {
             drain: stage.drain,
             abort: self.abort.clone(),
             tasks: stage.tasks,
+            running: stage.running,
             shared: Arc::clone(&self.shared),
         }
     }
@@ -93,7 +118,7 @@ impl Lifecycle {
         F: Future<Output: Outcome> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        let running = Running::started(name, Arc::clone(&shared));
+        let running = Running::started(name, Arc::clone(&self.running));
         self.tasks.spawn(async move {
             let reason = match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(outcome) => outcome.failure(),
@@ -118,7 +143,6 @@ impl Lifecycle {
         let name = signals.next().await;
         tracing::info!(
             signal = name,
-            waits_for = %self.running(),
             at_most = ?self.shared.drain_timeout,
             "draining; a second signal stops the process at once"
         );
@@ -143,7 +167,6 @@ impl Lifecycle {
         self.shared.first_drain.cancelled().await;
         tokio::select! {
             () = self.drained() => {}
-            () = self.report() => {}
             () = self.abort.cancelled() => self.aborted().await,
             () = tokio::time::sleep(self.shared.drain_timeout) => {
                 tracing::warn!(running = %self.running(), "the drain took too long: stopping at once");
@@ -154,21 +177,13 @@ impl Lifecycle {
         self.shared.failure.lock().take().map_or(Ok(()), Err)
     }
 
-    /// Says what the drain waits for, until it is dropped.
-    async fn report(&self) {
-        loop {
-            tokio::time::sleep(REPORT_INTERVAL).await;
-            tracing::info!(waits_for = %self.running(), "still draining");
-        }
-    }
-
     /// Drains stage after stage.
     async fn drained(&self) {
         let mut next = 0;
         while let Some(stage) = self.stage(next) {
             stage.drain.cancel();
             stage.tasks.close();
-            stage.tasks.wait().await;
+            stage.ended().await;
             next += 1;
         }
     }
@@ -185,8 +200,9 @@ impl Lifecycle {
 
     /// The names of the tasks that have not ended, for the log.
     fn running(&self) -> String {
-        let running = self.shared.running.lock();
-        running.iter().map(|(name, count)| format!("{name}×{count}")).collect::<Vec<_>>().join(", ")
+        let stages = self.shared.stages.lock();
+        let names = stages.iter().map(Stage::running).filter(|names| !names.is_empty());
+        names.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -201,19 +217,19 @@ impl Shared {
 /// Counts a task as running for as long as it lives.
 struct Running {
     name: &'static str,
-    shared: Arc<Shared>,
+    all: Arc<Names>,
 }
 
 impl Running {
-    fn started(name: &'static str, shared: Arc<Shared>) -> Self {
-        *shared.running.lock().entry(name).or_default() += 1;
-        Self { name, shared }
+    fn started(name: &'static str, all: Arc<Names>) -> Self {
+        *all.lock().entry(name).or_default() += 1;
+        Self { name, all }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut running = self.shared.running.lock();
+        let mut running = self.all.lock();
         if let Some(count) = running.get_mut(self.name) {
             *count -= 1;
             if *count == 0 {

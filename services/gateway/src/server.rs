@@ -231,8 +231,9 @@ impl Server {
             listener.serve(web::behind(router, web), closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);
         let (drain, abort) = (lifecycle.drain.clone(), lifecycle.abort.clone());
-        lifecycle.spawn("drain", async move {
+        lifecycle.spawn("sessions", async move {
             drain.cancelled().await;
+            tracing::info!(sessions = core.sessions.count(), "sessions are asked to go");
             let config = &core.config.drain;
             abort.run_until_cancelled(tokio::time::sleep(config.notice)).await;
             closing.cancel();

@@ -16,7 +16,7 @@ mod ticks;
 mod times;
 mod typed;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use hubbub_domain::{RoomId, UserId};
@@ -106,8 +106,10 @@ async fn converse(chat: &Chat, mut pass: Pass, mut talk: Talk) -> Result<(), Fai
         let turn = match talk.meanwhile(connecting).await {
             Ok(connected) => match connected? {
                 Ok(link) => {
+                    let begun = Instant::now();
                     let turn = talk.hold(link).await;
-                    if talk.was_welcomed() {
+                    // A server that welcomes and closes at once is given time too.
+                    if talk.was_welcomed() && begun.elapsed() > BACKOFF_MAX {
                         backoff = BACKOFF_MIN;
                     }
                     turn
@@ -123,7 +125,8 @@ async fn converse(chat: &Chat, mut pass: Pass, mut talk: Talk) -> Result<(), Fai
             Turn::Expiring => Duration::ZERO,
             Turn::Broken(why) => {
                 talk.note_lost(&why);
-                let pause = backoff;
+                // Random, so that the clients of one gateway do not come back together.
+                let pause = backoff.mul_f64(rand::random_range(0.5..1.5));
                 backoff = (backoff * 2).min(BACKOFF_MAX);
                 pause
             }

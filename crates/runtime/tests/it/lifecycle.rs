@@ -47,6 +47,47 @@ async fn a_drain_that_takes_too_long_is_aborted() {
     assert_eq!(timeout(PATIENCE, lifecycle.wait()).await.expect("in time"), Ok(()));
 }
 
+/// What is said while the drain goes on: the tasks of the stage that drains, and no others.
+#[tokio::test(start_paused = true)]
+async fn a_drain_says_what_it_waits_for() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let lifecycle = Lifecycle::new(PATIENCE);
+    let behind = lifecycle.behind();
+    behind.spawn("store", behind.drain.clone().cancelled_owned());
+    lifecycle.spawn("sessions", tokio::time::sleep(Duration::from_secs(5)));
+    lifecycle.drain_all();
+    assert_eq!(lifecycle.wait().await, Ok(()));
+    let log = String::from_utf8(log.0.lock().clone()).expect("UTF-8");
+    let reports = log.lines().filter(|line| line.contains("still draining waits_for=sessions×1"));
+    assert_eq!(reports.count(), 2, "after one second, and after two more: {log}");
+    assert!(!log.contains("store"), "it does not drain yet: {log}");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> tracing_subscriber::fmt::MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
 #[tokio::test]
 async fn a_task_that_ignores_everything_does_not_hold_the_process() {
     let lifecycle = Lifecycle::new(Duration::from_millis(20));

@@ -53,6 +53,22 @@ async fn every_role_runs_in_a_process_of_its_own() {
     }
 }
 
+/// Postgres says with every start that what it is asked to make is there already.
+#[tokio::test]
+async fn notices_of_postgres_are_logged_for_debugging_only() {
+    const NOTICE: &str = "already exists, skipping";
+    let stores = Stores::start().await;
+    for (filter, said) in [("info", false), ("info", false), ("debug", true)] {
+        let mut history = stores.role(&["history"]);
+        history.env("RUST_LOG", filter);
+        let mut history = Serving::start(&mut history, "grpc").await;
+        history.ready().await;
+        let log = history.log().expect("a log");
+        assert_eq!(log.contains(NOTICE), said, "{filter}: {log}");
+        history.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_gateway_without_peers_is_not_ready_and_says_why() {
     let stores = Stores::start().await;
