@@ -33,7 +33,7 @@ impl Cause {
 }
 
 /// Every counter, with what it means.
-const COUNTERS: [(&str, &str); 25] = [
+const COUNTERS: [(&str, &str); 26] = [
     (
         "hubbub_gateway_append_refused_total",
         "Messages refused because their lane to history was full.",
@@ -92,6 +92,10 @@ const COUNTERS: [(&str, &str); 25] = [
     (
         "hubbub_gateway_rooms_compared_total",
         "Rooms whose heads were compared with history, by cause.",
+    ),
+    (
+        "hubbub_gateway_rooms_forked_total",
+        "Live rooms that went on in another epoch, or lost their newest changes.",
     ),
     ("hubbub_gateway_service_calls_total", "Calls of other services answered, by call and code."),
     (
