@@ -105,6 +105,7 @@ export const en = {
   "message.edit": "Edit",
   "message.delete": "Delete",
   "message.deleteQuestion": "Delete this message for everyone?",
+  "message.react": "React…",
   "message.reactWith": "React with {emoji}",
   "message.copy": "Copy text",
   "message.copyLink": "Copy link",

@@ -104,6 +104,7 @@ export const zhHans: Words = {
   "message.edit": "编辑",
   "message.delete": "删除",
   "message.deleteQuestion": "要为所有人删除这条消息吗？",
+  "message.react": "回应…",
   "message.reactWith": "用 {emoji} 回应",
   "message.copy": "复制文字",
   "message.copyLink": "复制链接",

@@ -104,6 +104,7 @@ export const zhHant: Words = {
   "message.edit": "編輯",
   "message.delete": "刪除",
   "message.deleteQuestion": "要為所有人刪除這則訊息嗎？",
+  "message.react": "回應…",
   "message.reactWith": "用 {emoji} 回應",
   "message.copy": "複製文字",
   "message.copyLink": "複製連結",

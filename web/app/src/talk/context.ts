@@ -17,6 +17,8 @@ export interface Talk {
   edit(message: TimelineMessage): void;
   remove(message: TimelineMessage): Promise<void>;
   react(message: TimelineMessage, emoji: string): void;
+  /** Opens all emoji to react with. */
+  pickReaction(message: TimelineMessage): void;
   forward(message: TimelineMessage): void;
   inform(message: TimelineMessage): void;
   copy(message: TimelineMessage): Promise<void>;

@@ -84,6 +84,13 @@ describe("two people", () => {
     await message(two, "I agree").locator(".reactions button[aria-pressed=true]").click();
     await message(one, "I agree").locator(".reactions button").waitFor({ state: "detached" });
 
+    await message(two, "I agree").hover();
+    await two.locator(".actions [aria-haspopup=menu]").click();
+    await two.locator("[role=menuitem]", { hasText: "React…" }).click();
+    await two.locator("dialog input").fill("octopus");
+    await two.locator("dialog .cells button").first().click();
+    await message(one, "I agree").locator(".reactions", { hasText: "🐙" }).waitFor();
+
     // By the keyboard alone.
     await message(one, "I agree").focus();
     await one.keyboard.press("Enter");
@@ -91,6 +98,22 @@ describe("two people", () => {
     await one.locator("dialog .danger").click();
     await message(two, "This message was deleted").waitFor();
     await Promise.all([one.context().close(), two.context().close()]);
+  });
+
+  it("a long press opens a message's actions on a phone", async () => {
+    const ada = await Speaker.register(fresh("ada"), "Ada");
+    const bob = await Speaker.register(fresh("bob"), "Bob");
+    const room = await ada.direct(bob.name);
+    await bob.say(room, "press me");
+    await bob.say(room, "and below");
+    const { page } = await open(browser, phone);
+    await login(page, ada.name, `/r/${room}`);
+    await message(page, "press me")
+      .locator(".bubble")
+      .dispatchEvent("contextmenu", { bubbles: true, cancelable: true });
+    await page.locator("[role=menuitem]", { hasText: "Reply" }).tap();
+    await page.locator(".about", { hasText: "press me" }).waitFor();
+    await page.context().close();
   });
 
   it("what one writes is never HTML for the other", async () => {
