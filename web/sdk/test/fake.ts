@@ -76,11 +76,13 @@ export class FakeRoom {
     return { message: this.messages[seq - 1] as Message, duplicate: false };
   }
 
+  /** A stored message keeps the revision of its posting: only the change has the new one. */
   edit(seq: number, body: Body): void {
     const at = new Date(1_700_000_000_000 + this.world.tick++ * 1000).toISOString();
     const message = this.messages[seq - 1] as Message;
     if (message.deleted) return;
-    this.messages[seq - 1] = { ...message, body, rev: ++this.rev, edited_at: at };
+    this.rev++;
+    this.messages[seq - 1] = { ...message, body, edited_at: at };
     this.change({ type: "edited", room: this.room, rev: this.rev, seq, body, at });
   }
 
@@ -88,7 +90,8 @@ export class FakeRoom {
     const at = new Date(1_700_000_000_000 + this.world.tick++ * 1000).toISOString();
     const { body: _, reactions: __, ...message } = this.messages[seq - 1] as Message;
     if (message.deleted) return;
-    this.messages[seq - 1] = { ...message, deleted: true, rev: ++this.rev };
+    this.rev++;
+    this.messages[seq - 1] = { ...message, deleted: true };
     this.change({ type: "deleted", room: this.room, rev: this.rev, seq, by: message.sender, at });
   }
 
@@ -97,7 +100,8 @@ export class FakeRoom {
     if (message.deleted) return;
     const others = (message.reactions ?? []).filter((r) => r.user !== user || r.emoji !== emoji);
     const reactions = on ? [...others, { user, emoji }] : others;
-    this.messages[seq - 1] = { ...message, reactions, rev: ++this.rev };
+    this.rev++;
+    this.messages[seq - 1] = { ...message, reactions };
     this.change({ type: "reacted", room: this.room, rev: this.rev, seq, user, emoji, on });
   }
 

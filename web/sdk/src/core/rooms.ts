@@ -42,8 +42,6 @@ interface Row {
   base: { seq: number; rev: number; unread: number; mentions: number };
   /** Others' messages after `base.seq` and after the marker, and whether each mentions the user. */
   live: Map<number, boolean>;
-  /** The last revision that touched what the server had counted. */
-  touched: number;
   typing: Map<UserId, number>;
   /** When the next `read` of this room may go, if one is wanted. */
   readAt?: number;
@@ -299,7 +297,6 @@ export class Rooms {
       else row.live.set(seq, this.#mentioned(event.body?.mentions));
       this.#counted(row);
     } else if (seq <= row.base.seq) {
-      row.touched = rev;
       this.#recount(row);
     }
     return true;
@@ -330,10 +327,7 @@ export class Rooms {
       this.#set(room, { seq: last.seq, last_message: last, active_at: last.created_at });
       this.#toDeliver(row);
     }
-    if (rev !== row.base.rev) {
-      row.touched = rev;
-      this.#recount(row);
-    }
+    if (rev !== row.base.rev) this.#recount(row);
   }
 
   #mentioned(users: readonly UserId[] | undefined): boolean {
@@ -377,6 +371,7 @@ export class Rooms {
   }
 
   #askCounts(room: string, row: Row): void {
+    // What is touched from now on has the server count once more.
     delete row.readAt;
     row.reading = true;
     const seq = row.chat.last_read_seq;
@@ -410,7 +405,6 @@ export class Rooms {
       row.base = { seq, rev, unread: left, mentions: Math.min(mentions, left) };
       this.#recount(row);
     }
-    if (row.touched > rev) this.#recount(row);
     this.#counted(row);
   }
 
@@ -423,7 +417,6 @@ export class Rooms {
       chat,
       base,
       live: new Map(),
-      touched: 0,
       typing: new Map(),
       reading: false,
       told: 0,
@@ -468,7 +461,7 @@ export class Rooms {
       return;
     }
     if (anew) {
-      Object.assign(known, { live: new Map(), touched: 0, told: 0 });
+      Object.assign(known, { live: new Map(), told: 0 });
       known.base.rev = 0;
       chat.last_read_seq = last_read_seq;
     }
