@@ -10,7 +10,7 @@ fn the_test_run_names_services_and_secrets_of_the_chart() {
     let file = repository().join("loadtest/k6/kubernetes/testrun.yaml");
     let text = std::fs::read_to_string(file).expect("the test run");
     let run = objects(&text).remove(0);
-    let chart = case("../../../helm/hubbub/values-evaluation");
+    let chart = case("values-evaluation");
     let (mut services, mut secrets) = (0, 0);
     for variable in values(&run["spec"]["runner"]["env"]) {
         if variable["name"] == "HUBBUB_URLS" {

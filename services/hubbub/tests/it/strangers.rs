@@ -92,6 +92,7 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("update_chat", (Room, json!({"pinned": true}))),
         ("public_rooms", (Somebody, json!({}))),
         ("me", (Oneself, json!({}))),
+        ("ping", (Oneself, json!({}))),
         ("update_me", (Oneself, json!({"display_name": "Mallory"}))),
         ("users", (Somebody, json!({"prefix": "alice"}))),
         ("profiles", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
@@ -215,7 +216,7 @@ async fn no_route_tells_a_stranger_anything() {
 /// the token, and operators' tools), so nobody gets as far as a method without the service token. One
 /// that is new is to be judged in its service's own tests of strangers, and then named here.
 const METHODS: [(&str, &[&str]); 5] = [
-    ("hubbub.gateway.v1.RelayService", &["Poll", "Post", "Upgrade"]),
+    ("hubbub.gateway.v1.RelayService", &["Check", "Poll", "Post", "Upgrade"]),
     (
         "hubbub.history.v1.HistoryService",
         &[
@@ -230,6 +231,7 @@ const METHODS: [(&str, &[&str]); 5] = [
             "RankRooms",
             "ListEdits",
             "ListSenders",
+            "GetSurvived",
         ],
     ),
     (
