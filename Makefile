@@ -1,6 +1,6 @@
 # Aliases. What they do is in xtask/ (cargo xtask --help).
 
-.PHONY: help run test lint fmt cluster bench faults load rolling-restart chart
+.PHONY: help run test lint fmt cluster bench faults hostile load rolling-restart chart
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
@@ -22,6 +22,9 @@ cluster: ## two of each role on this machine, with a private Postgres and Redis
 
 bench: ## hubbub measured against its peers: see loadtest/README.md
 	cargo xtask bench $(ARGS)
+
+hostile: ## hostile clients against a release build: make hostile ARGS="--only half-bodies"
+	cargo xtask hostile $(ARGS)
 
 faults: ## faults under load, judged: make faults SEED=7 DURATION=20m
 	cargo xtask faults $(ARGS)

@@ -10,6 +10,7 @@ mod chart;
 mod cluster;
 mod command;
 mod faults;
+mod hostile;
 mod lint;
 mod load;
 mod peers;
@@ -70,6 +71,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Hostile clients against a release build: what they make a node hold, and what others notice.
+    Hostile {
+        /// Passed on: `--only half-bodies`, `--smoke`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Run a scenario of loadtest/k6 with the machine's k6 against the cluster that HUBBUB_URLS names. Without a
     /// scenario: list them.
     K6 {
@@ -104,6 +111,7 @@ fn main() -> ExitCode {
         Task::Cluster { rest } => cluster::run(&rest),
         Task::Bench { rest } => bench::run(&rest),
         Task::Faults { rest } => faults::run(&rest),
+        Task::Hostile { rest } => hostile::run(&rest),
         Task::K6 { rest } => load::k6(&rest),
         Task::RollingRestart { rest } => load::rolling_restart(&rest),
         Task::Chart => chart::run(),

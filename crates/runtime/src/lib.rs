@@ -11,6 +11,7 @@ pub mod health;
 pub mod jitter;
 pub mod lifecycle;
 mod listen;
+pub mod memory;
 pub mod shares;
 pub mod telemetry;
 pub mod trace;

@@ -87,12 +87,15 @@ impl ClusterOptions {
     /// Rate limits that no test reaches.
     #[must_use]
     pub fn without_rate_limits(self) -> Self {
-        const LIMITS: [&str; 5] = [
+        const LIMITS: [&str; 8] = [
             "HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND",
             "HUBBUB_GATEWAY__USERS__SENDS_BURST",
             "HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND",
             "HUBBUB_GATEWAY__USERS__REQUESTS_BURST",
+            "HUBBUB_GATEWAY__USERS__OPENINGS_PER_SECOND",
+            "HUBBUB_GATEWAY__USERS__OPENINGS_BURST",
             "HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND",
+            "HUBBUB_GATEWAY__EDGE__HANDSHAKES_PER_ADDRESS_MAX",
         ];
         LIMITS.iter().fold(self, |options, name| options.with(name, "100000"))
     }

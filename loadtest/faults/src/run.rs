@@ -119,6 +119,8 @@ impl Run {
             .with("HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND", "100000")
             .with("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "100000")
             .with("HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND", "100000")
+            .with("HUBBUB_GATEWAY__EDGE__HANDSHAKES_PER_ADDRESS_MAX", "100000")
+            .with("HUBBUB_GATEWAY__USERS__OPENINGS_BURST", "100000")
             // One-way silence is noticed by nothing but pings.
             .with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", "2s")
             .with("HUBBUB_GATEWAY__SESSION__PING_TIMEOUT", "2s")

@@ -95,13 +95,33 @@ impl Internal {
     /// Serves the other nodes until the lifecycle drains.
     pub(crate) fn run(self, routes: Routes, lifecycle: &Lifecycle) {
         let Self { listener, config, .. } = self;
-        let server = GrpcServerConfig {
-            connection_age_max: CONNECTION_AGE,
-            connection_age_grace: CONNECTION_AGE,
-            streams_max: STREAMS_MAX,
-            ..config.server
-        };
-        let serving = grpc::serve(listener, routes, &server, lifecycle);
+        let serving = grpc::serve(listener, routes, &bounds(config.server), lifecycle);
         lifecycle.spawn("internal listener", serving);
+    }
+}
+
+/// As every role serves the others, but for what is carried for clients as long as they stay.
+fn bounds(server: GrpcServerConfig) -> GrpcServerConfig {
+    GrpcServerConfig {
+        connection_age_max: CONNECTION_AGE,
+        connection_age_grace: CONNECTION_AGE,
+        streams_max: STREAMS_MAX,
+        ..server
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hubbub_runtime::grpc::GrpcServerConfig;
+
+    #[test]
+    fn a_connection_has_an_end_and_a_bound() {
+        let bounds = super::bounds(GrpcServerConfig::default());
+        let life = bounds.connection_age_max + bounds.connection_age_grace;
+        assert!(life <= Duration::from_hours(12), "{life:?}");
+        assert!(bounds.streams_max <= 10_000);
+        assert_eq!(bounds.preface_timeout, GrpcServerConfig::default().preface_timeout);
     }
 }

@@ -20,7 +20,7 @@ use hubbub_runtime::{
     config::ConfigError,
     health::{self, MetricsPage, Readiness, serve_admin},
     lifecycle::Lifecycle,
-    telemetry,
+    memory, telemetry,
 };
 use tokio::net::TcpListener;
 
@@ -84,6 +84,7 @@ impl Process {
 
     async fn start(&self) -> Result<(), Failure> {
         let started = self.readiness.condition("started");
+        self.give_memory_back();
         self.serve_admin().await?;
         match self.role {
             Role::Standalone => self.start_standalone().await?,
@@ -94,6 +95,14 @@ impl Process {
         }
         started.met();
         Ok(())
+    }
+
+    /// What a flood needed does not stay with the process.
+    fn give_memory_back(&self) {
+        let drain = self.lifecycle.drain.clone();
+        self.lifecycle.spawn("memory", async move {
+            drain.run_until_cancelled(memory::give_back()).await;
+        });
     }
 
     /// The listener for operators, in the last stage of all.

@@ -93,7 +93,7 @@ impl Default for Config {
             handshakes_max: 4_096,
             connections_per_address_max: 20_000,
             http_per_address_max: 2_000,
-            handshakes_per_address_max: 128,
+            handshakes_per_address_max: 512,
             unfinished_bytes_max: 32 * 1024 * 1024,
             unfinished_bytes_per_address_max: 8 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),

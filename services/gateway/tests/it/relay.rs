@@ -23,7 +23,7 @@ use tonic::service::Routes;
 use crate::{
     engine_client::{Poller, SOCKET_IO, WebSocket, patient_config, patient_protocol},
     socketio_fixture,
-    ws_client::{DEADLINE, Server},
+    ws_client::{Client, DEADLINE, Server},
 };
 
 const TOKEN: &str = "between gateways";
@@ -129,6 +129,29 @@ async fn polls_and_posts_may_reach_any_gateway() {
     assert_eq!(poll.text().await.expect("a text"), "42[\"message-back\"]");
     assert_eq!(ways[1].post("abc").await.status(), StatusCode::BAD_REQUEST);
     ways[1].expect_gone().await;
+}
+
+/// The gateway that a body reaches asks the session's before it takes a large one in.
+#[tokio::test]
+async fn no_large_body_is_read_for_a_session_that_another_gateway_refuses() {
+    let (one, two) = two().await;
+    let poller = Poller::open(&one.server, SOCKET_IO).await;
+    let refusals =
+        [("one.nobody".to_owned(), "400"), (format!("{}&token=another", poller.sid), "403")];
+    for (sid, status) in refusals {
+        let stream = tokio::net::TcpStream::connect(two.server.address).await.expect("connects");
+        let mut client = Client { stream };
+        let head = format!(
+            "POST {SOCKET_IO}?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Length: 900000\r\n\r\n"
+        );
+        client.write(head.as_bytes()).await;
+        // Nothing of the body is ever sent.
+        let answer = client.head().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    let large = format!("4{}", "2".repeat(100_000));
+    assert_eq!(poller.by(&two).post(large).await.status(), StatusCode::BAD_REQUEST, "no packet");
 }
 
 #[tokio::test]

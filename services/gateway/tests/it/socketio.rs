@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hubbub_gateway::{engineio, socketio};
+use hubbub_gateway::{edge::Config, engineio, socketio};
 use tokio::time::Instant;
 
 use crate::{
@@ -42,6 +42,32 @@ async fn clients_are_let_into_namespaces() {
     let mut socket = WebSocket::open(&server, SOCKET_IO).await;
     socket.say("40/random").await;
     socket.expect("44/random,{\"message\":\"Invalid namespace\"}").await;
+}
+
+#[tokio::test]
+async fn coming_back_to_a_namespace_costs_what_a_connection_costs() {
+    let few = 3.try_into().unwrap();
+    let edge = Config { connects_per_address_per_second: few, ..socketio_fixture::edge(0) };
+    let server = start(edge, &patient_config(), &patient_protocol());
+    let mut socket = WebSocket::open(&server, SOCKET_IO).await;
+    // Another namespace keeps the connection.
+    socket.say("40/custom").await;
+    let mut refused = false;
+    for _ in 0..10 {
+        socket.say("40").await;
+        let answer = loop {
+            let packet = socket.next_packet().await;
+            if packet.starts_with("40{") || packet.starts_with("44{") {
+                break packet;
+            }
+        };
+        refused |= answer.starts_with("44{") && answer.contains("rate_limited");
+        socket.say("41").await;
+        // Packets are carried out in their order: with this answer the client has left.
+        socket.say("42/custom,9[\"message-with-ack\"]").await;
+        while !socket.next_packet().await.starts_with("43/custom,9") {}
+    }
+    assert!(refused, "ten times in a moment");
 }
 
 #[tokio::test]
