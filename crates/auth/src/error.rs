@@ -46,6 +46,9 @@ pub enum AuthError {
     /// It was good, and its session has ended since.
     #[error("the token was taken back; log in again")]
     Revoked,
+    /// It was good, and its user has been banned since.
+    #[error("this user is banned")]
+    Banned,
     /// Not the caller's fault: the same token may pass later.
     #[error("whether the token still holds cannot be asked at the moment")]
     StateUnavailable,
@@ -60,7 +63,11 @@ impl AuthError {
 
 impl From<AuthError> for Fault {
     fn from(error: AuthError) -> Self {
-        let code = if error.passing() { Code::Unavailable } else { Code::Unauthenticated };
+        let code = match &error {
+            AuthError::Banned => return Self::banned(),
+            error if error.passing() => Code::Unavailable,
+            _ => Code::Unauthenticated,
+        };
         Self::new(code, error.to_string())
     }
 }

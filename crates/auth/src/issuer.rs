@@ -13,7 +13,7 @@ pub trait Issuer: Send + Sync + 'static {
     async fn keys(&self) -> Result<Vec<u8>, Unreachable>;
 
     /// Whether a token that was found to be well signed and in time still holds: `Revoked` when its
-    /// session has ended or its user is shut out, `StateUnavailable` when nobody can say. Called for
+    /// session has ended, `Banned` when its user is banned, `StateUnavailable` when nobody can say. Called for
     /// every token, so an answer may be remembered for a moment.
     async fn holds(&self, claims: &Claims) -> Result<(), AuthError>;
 }

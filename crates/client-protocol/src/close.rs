@@ -20,6 +20,8 @@ pub enum CloseCode {
     Unauthenticated,
     /// The token was taken back.
     Revoked,
+    /// The user is banned.
+    Banned,
     /// The client broke the protocol; the reason says how.
     Protocol,
     /// The user has too many connections.
@@ -51,7 +53,7 @@ const SERVICE_MEANING: &str = "disconnected by a service";
 
 impl CloseCode {
     /// The one table of hubbub's own: code, number, what it means for a client.
-    pub const ALL: [(Self, u16, &'static str); 10] = [
+    pub const ALL: [(Self, u16, &'static str); 11] = [
         (Self::GoingAway, 4000, "the node is going away; reconnect"),
         (Self::Silent, 4002, "no answer to a ping; reconnect"),
         (
@@ -64,6 +66,7 @@ impl CloseCode {
         (Self::Moved, 4012, "asked to move; reconnect to another node"),
         (Self::Unauthenticated, 4501, "no valid token in time, or it expired; get another token"),
         (Self::Revoked, 4503, "the token was taken back; log in again"),
+        (Self::Banned, 4504, "the user is banned"),
         (Self::Protocol, 4505, "the protocol was broken; the reason says how"),
         (Self::TooManyConnections, 4509, "too many connections of this user; close one first"),
     ];

@@ -261,6 +261,9 @@ pub struct Join {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leave {
     pub room: RoomId,
+    /// True: nobody adds the user again. False: contacts may. Also good after having left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_good: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

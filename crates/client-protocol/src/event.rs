@@ -8,13 +8,14 @@ use crate::{ContactState, MessageView, PresenceView, PushedView, RoomView, Welco
 
 /// Every event's name, for tables in docs and tests.
 #[cfg(test)]
-pub(crate) const EVENT_NAMES: [&str; 20] = [
+pub(crate) const EVENT_NAMES: [&str; 22] = [
     "message",
     "edited",
     "deleted",
     "reacted",
     "joined",
     "left",
+    "unfollowed",
     "role",
     "room",
     "chat",
@@ -57,6 +58,9 @@ pub enum Event {
     Role { room: RoomId, role: Role },
     /// You are no longer in this room: nothing more comes from it.
     Left { room: RoomId },
+    /// You are still a member, and nothing comes from this room until you ask for its history: you are in
+    /// more rooms than a connection follows, and it was the least active.
+    Unfollowed { room: RoomId },
     /// The room itself changed: name, topic, state, number of members.
     Room(Box<RoomView>),
     /// Your chatRecord changed (on another device).
@@ -114,6 +118,7 @@ impl Event {
             Self::Reacted { .. } => "reacted",
             Self::Joined(_) => "joined",
             Self::Left { .. } => "left",
+            Self::Unfollowed { .. } => "unfollowed",
             Self::Role { .. } => "role",
             Self::Room(_) => "room",
             Self::Chat { .. } => "chat",

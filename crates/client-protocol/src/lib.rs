@@ -25,8 +25,8 @@ pub use command::{
 };
 pub use event::Event;
 pub use people::{
-    AcceptContact, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage,
-    DeclineContact, GrantView, Logout, LogoutEverywhere, Me, Profiles, RemoveContact,
+    AcceptContact, Audience, Block, Blocks, ContactState, ContactView, Contacts, ContactsPage,
+    DeclineContact, GrantView, Logout, LogoutEverywhere, Me, MeView, Profiles, RemoveContact,
     RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
 };
 pub use presence::{PresenceState, PresenceView, PushedView, Typing, Watch, Watched};

@@ -23,6 +23,30 @@ pub struct UpdateMe {
     /// Empty, or an https address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
+    /// Who may add the user to rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_from: Option<Audience>,
+    /// Who sees whether the user is online.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_to: Option<Audience>,
+}
+
+/// For whom something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    Everyone,
+    Contacts,
+    Nobody,
+}
+
+/// The answer to `me` and `update_me`: the user, and what only they see of themself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MeView {
+    #[serde(flatten)]
+    pub user: UserView,
+    pub groups_from: Audience,
+    pub presence_to: Audience,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +84,15 @@ macro_rules! about_somebody {
     )+};
 }
 
-about_somebody! { RequestContact AcceptContact DeclineContact RemoveContact Block Unblock }
+about_somebody! { RequestContact AcceptContact RemoveContact Block Unblock }
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclineContact {
+    pub user: UserId,
+    /// That user's later requests are refused, until one asks them.
+    #[serde(default)]
+    pub for_good: bool,
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocks {

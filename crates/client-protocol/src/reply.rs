@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ChatView, ContactsPage, ErrorView, MemberView, MessageView, RequestId, RoomView, Standing,
-    UserView, UsersPage, Watched, view::is_zero,
+    ChatView, ContactsPage, ErrorView, MeView, MemberView, MessageView, RequestId, RoomView,
+    Standing, UserView, UsersPage, Watched, view::is_zero,
 };
 
 /// The answer to a command that was carried out.
@@ -32,6 +32,7 @@ pub enum Reply {
     PublicRooms(PublicRoomsPage),
     Expiry(Expiry),
     Watched(Watched),
+    Me(Box<MeView>),
     User(Box<UserView>),
     Users(UsersPage),
     Contacts(ContactsPage),
@@ -220,6 +221,9 @@ pub struct Opened {
 pub struct Created {
     #[serde(flatten)]
     pub room: RoomView,
+    /// Those who may not be added by the user, and were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<UserId>,
 }
 
 /// The answer to `invite`.
@@ -227,6 +231,9 @@ pub struct Created {
 pub struct Invited {
     /// Those who were not members before.
     pub added: Vec<UserId>,
+    /// Those who may not be added by the user, and were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<UserId>,
 }
 
 /// The answer to `members`.

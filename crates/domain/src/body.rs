@@ -53,6 +53,21 @@ impl Body {
 
     /// Checks every bound; the fault names the field.
     pub fn validate(&self, text_chars_max: usize) -> Result<(), Fault> {
+        self.check(&Self::default(), text_chars_max)
+    }
+
+    /// Checks an edit of a message that said `before`. What it keeps was valid when it was sent, also
+    /// where a limit is lower, or a rule stricter, by now.
+    pub fn validate_edit(&self, before: &Self, text_chars_max: usize) -> Result<(), Fault> {
+        self.check(before, text_chars_max.max(before.text.chars().count()))
+    }
+
+    /// The mentions that an edit adds to a message that said `before`.
+    pub fn mentions_beyond(&self, before: &Self) -> Vec<UserId> {
+        self.mentions.iter().filter(|user| !before.mentions.contains(user)).cloned().collect()
+    }
+
+    fn check(&self, before: &Self, text_chars_max: usize) -> Result<(), Fault> {
         if self.text.is_empty() && self.attachments.is_empty() {
             return Err(Fault::bad_request("body has neither text nor attachments"));
         }
@@ -66,22 +81,26 @@ impl Body {
         if self.text.contains('\0') {
             return Err(Fault::bad_request("text has a NUL character"));
         }
-        if self.attachments.len() > limits::ATTACHMENTS_MAX {
-            return Err(Fault::new(
-                Code::LimitReached,
-                format!("more than {} attachments", limits::ATTACHMENTS_MAX),
-            ));
-        }
-        if self.mentions.len() > limits::MENTIONS_MAX {
-            return Err(Fault::new(
-                Code::LimitReached,
-                format!("more than {} mentions", limits::MENTIONS_MAX),
-            ));
+        let counted = [
+            (
+                "attachments",
+                self.attachments.len(),
+                limits::ATTACHMENTS_MAX,
+                before.attachments.len(),
+            ),
+            ("mentions", self.mentions.len(), limits::MENTIONS_MAX, before.mentions.len()),
+        ];
+        for (field, count, count_max, count_before) in counted {
+            if count > count_max.max(count_before) {
+                let text = format!("more than {count_max} {field}");
+                return Err(Fault::new(Code::LimitReached, text));
+            }
         }
         if self.reply_to == Some(Seq::ZERO) {
             return Err(Fault::bad_request("reply_to is 0; the first message is 1"));
         }
-        self.attachments.iter().try_for_each(Attachment::validate)
+        let mut new = self.attachments.iter().filter(|it| !before.attachments.contains(it));
+        new.try_for_each(Attachment::validate)
     }
 }
 
@@ -148,7 +167,10 @@ impl Attachment {
 #[cfg(test)]
 mod tests {
     use super::{Attachment, Body};
-    use crate::{Code, limits::TEXT_CHARS_MAX};
+    use crate::{
+        Code, UserId,
+        limits::{ATTACHMENTS_MAX, MENTIONS_MAX, TEXT_CHARS_MAX},
+    };
 
     #[test]
     fn counts_characters_not_bytes() {
@@ -156,6 +178,33 @@ mod tests {
         assert_eq!(longest.validate(TEXT_CHARS_MAX), Ok(()));
         let longer = Body::text("é".repeat(TEXT_CHARS_MAX + 1));
         assert_eq!(longer.validate(TEXT_CHARS_MAX).map_err(|f| f.code), Err(Code::TooLarge));
+    }
+
+    #[test]
+    fn an_edit_may_keep_what_was_valid_when_it_was_sent() {
+        let attachment = |url: &str| Attachment { url: url.into(), ..Attachment::default() };
+        let user = |n: usize| UserId::parse(&format!("user-{n}")).expect("valid");
+        // Sent under rules that were more generous.
+        let before = Body {
+            text: "x".repeat(20),
+            attachments: vec![attachment("ftp://old.example/a"); ATTACHMENTS_MAX + 1],
+            mentions: (0..=MENTIONS_MAX).map(user).collect(),
+            reply_to: None,
+        };
+        assert!(before.validate(10).is_err());
+        assert_eq!(before.validate_edit(&before, 10), Ok(()));
+        let mut edited = before.clone();
+        edited.text = "y".repeat(20);
+        edited.attachments.pop();
+        assert_eq!(edited.validate_edit(&before, 10), Ok(()));
+        edited.attachments.push(attachment("ftp://new.example/a"));
+        assert_eq!(edited.validate_edit(&before, 10).map_err(|f| f.code), Err(Code::BadRequest));
+        let longer = Body { text: "x".repeat(21), ..before.clone() };
+        assert_eq!(longer.validate_edit(&before, 10).map_err(|f| f.code), Err(Code::TooLarge));
+        let mut wider = before.clone();
+        wider.mentions.push(user(999));
+        assert_eq!(wider.validate_edit(&before, 10).map_err(|f| f.code), Err(Code::LimitReached));
+        assert_eq!(wider.mentions_beyond(&before), [user(999)]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Code {
     Unauthenticated,
     /// The caller is known and may not do this.
     Forbidden,
+    /// The user is banned: no login, token or connection of theirs is accepted.
+    Banned,
     /// Absent, or not the caller's to see: the two look alike on purpose.
     NotFound,
     /// The state does not allow it (already there, read-only, dissolved).
@@ -33,10 +35,11 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables in docs and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::Banned,
         Self::NotFound,
         Self::Conflict,
         Self::TooLarge,
@@ -52,6 +55,7 @@ impl Code {
             Self::BadRequest => "bad_request",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
+            Self::Banned => "banned",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
@@ -106,6 +110,11 @@ impl Fault {
     /// The one answer for a room that is absent and for one that is not the caller's to see.
     pub fn no_such_room() -> Self {
         Self::new(Code::NotFound, "no such room, or you are not a member of it")
+    }
+
+    /// The one answer to a banned user, at every door.
+    pub fn banned() -> Self {
+        Self::new(Code::Banned, "this user is banned")
     }
 
     pub fn retry_after(mut self, delay: Duration) -> Self {

@@ -9,6 +9,7 @@ mod fault;
 mod id;
 pub mod limits;
 mod link;
+pub mod names;
 mod order;
 mod room;
 mod schema;

@@ -40,4 +40,11 @@ pub struct Balance {
 pub trait Rates: Send + Sync + 'static {
     /// Writes spendings down, all in one call; a balance for each.
     async fn spend(&self, spendings: &[Spending]) -> Result<Vec<Balance>, EphemeralError>;
+
+    /// Spends an amount only if all of it is within the burst; else nothing is written, and the answer is
+    /// how long until it is.
+    async fn claim_rate(&self, claim: &Spending) -> Result<Option<Duration>, EphemeralError>;
+
+    /// Takes back a part of what was claimed.
+    async fn give_rate_back(&self, claim: &Spending) -> Result<(), EphemeralError>;
 }

@@ -42,7 +42,8 @@ pub(crate) async fn converse(
     let mut rooms = RoomServiceClient::new(Endpoint::from_shared(room)?.connect().await?);
     let mut histories = HistoryServiceClient::new(Endpoint::from_shared(history)?.connect().await?);
 
-    let ask = OpenDirectRequest { actor_id: "alice".into(), peer_id: "bob".into() };
+    let ask =
+        OpenDirectRequest { actor_id: "alice".into(), peer_id: "bob".into(), find_only: false };
     let opened = rooms.open_direct(with_token(ask, token)?).await?.into_inner();
     let room_id = opened.room.ok_or("a room")?.room_id;
 

@@ -43,7 +43,7 @@ const fn grpc_code(code: Code) -> Grpc {
     match code {
         Code::BadRequest | Code::TooLarge => Grpc::InvalidArgument,
         Code::Unauthenticated => Grpc::Unauthenticated,
-        Code::Forbidden => Grpc::PermissionDenied,
+        Code::Forbidden | Code::Banned => Grpc::PermissionDenied,
         Code::NotFound => Grpc::NotFound,
         Code::Conflict => Grpc::FailedPrecondition,
         Code::LimitReached | Code::RateLimited => Grpc::ResourceExhausted,

@@ -87,13 +87,15 @@ impl ClusterOptions {
     /// Rate limits that no test reaches.
     #[must_use]
     pub fn without_rate_limits(self) -> Self {
-        const LIMITS: [&str; 8] = [
+        const LIMITS: [&str; 10] = [
             "HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND",
             "HUBBUB_GATEWAY__USERS__SENDS_BURST",
             "HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND",
             "HUBBUB_GATEWAY__USERS__REQUESTS_BURST",
             "HUBBUB_GATEWAY__USERS__OPENINGS_PER_SECOND",
             "HUBBUB_GATEWAY__USERS__OPENINGS_BURST",
+            "HUBBUB_GATEWAY__USERS__ROOMS_MADE_BURST",
+            "HUBBUB_GATEWAY__USERS__PEOPLE_ADDED_BURST",
             "HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND",
             "HUBBUB_GATEWAY__EDGE__HANDSHAKES_PER_ADDRESS_MAX",
         ];
@@ -152,10 +154,17 @@ impl Cluster {
         start_all(&mut histories).await?;
         let history = ("HUBBUB_GRPC__HISTORY", &histories[..]);
         let mut rooms = plan.nodes("room", options.rooms, &[history]).await?;
+        let to_rooms = ("HUBBUB_GRPC__ROOM", &rooms[..]);
+        let mut identities = plan.nodes("identity", options.identities, &[to_rooms]).await?;
+        // Room and identity call each other.
+        for room in &mut rooms {
+            let identity = ("HUBBUB_GRPC__IDENTITY", &identities[..]);
+            let addresses = plan.addresses(&room.name, identity).await?;
+            room.command.settings.extend(addresses);
+        }
         start_all(&mut rooms).await?;
-        let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
-        let mut identities = plan.nodes("identity", options.identities, &[room]).await?;
         start_all(&mut identities).await?;
+        let room = ("HUBBUB_GRPC__ROOM", &rooms[..]);
         let identity = ("HUBBUB_GRPC__IDENTITY", &identities[..]);
         let gateways = options.gateways + options.spares;
         let mut gateways = plan.nodes("gateway", gateways, &[history, room, identity]).await?;
@@ -273,18 +282,29 @@ impl Plan<'_> {
             let url = store.url.replace(&format!(":{}", store.port), &format!(":{port}"));
             settings.push((store.setting.to_owned(), url));
         }
-        for (setting, nodes) in peers {
-            let mut addresses = Vec::new();
-            for node in *nodes {
-                let port = self.network.open(&name, &node.name, node.port).await?;
-                addresses.push(format!("127.0.0.1:{port}"));
-            }
-            settings.push(((*setting).to_owned(), addresses.join(",")));
+        for peers in peers {
+            settings.extend(self.addresses(&name, *peers).await?);
         }
         settings.extend(self.settings.clone());
         let log = self.scratch.join(format!("{name}.log"));
         let command = NodeCommand { binary: self.options.binary.clone(), role, settings, log };
         Ok(Node { name, command, port, admin: Admin::at(admin), process: None })
+    }
+}
+
+impl Plan<'_> {
+    /// The setting by which a process finds others; none when there are none.
+    async fn addresses(
+        &mut self,
+        name: &str,
+        (setting, nodes): Peers<'_>,
+    ) -> Result<Option<(String, String)>> {
+        let mut addresses = Vec::new();
+        for node in nodes {
+            let port = self.network.open(name, &node.name, node.port).await?;
+            addresses.push(format!("127.0.0.1:{port}"));
+        }
+        Ok((!addresses.is_empty()).then(|| (setting.to_owned(), addresses.join(","))))
     }
 }
 

@@ -57,7 +57,11 @@ identity:
 {{- end }}
 room:
   grpc: {port: 7102, setting: HUBBUB_ROOM__LISTEN}
-  calls: {history: HUBBUB_GRPC__HISTORY}
+  calls:
+    history: HUBBUB_GRPC__HISTORY
+    {{- if $identity }}
+    identity: HUBBUB_GRPC__IDENTITY
+    {{- end }}
   stores: [postgres, redis]
 history:
   grpc: {port: 7103, setting: HUBBUB_HISTORY__LISTEN}

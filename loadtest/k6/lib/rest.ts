@@ -39,8 +39,14 @@ export function must<T>(reply: Reply): T {
   return JSON.parse(String(reply.body)) as T;
 }
 
+/** Has a gateway see a token of each of these users: they exist from then on, and can be added to rooms. */
+export function introduce(users: string[]): void {
+  for (const user of users) must(request(user, 'GET', 'chats', '/v1/chats?limit=1'));
+}
+
 /** Makes a room; the same `id` of the same founder finds it again, for every runner of a test. */
 export function createRoom(founder: string, kind: 'group' | 'public', id: string, members: string[]): string {
+  introduce(members);
   const room = { kind, name: id, members, request_id: id };
   return must<{ room: string }>(request(founder, 'POST', 'create_room', '/v1/rooms', room)).room;
 }

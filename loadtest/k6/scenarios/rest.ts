@@ -27,7 +27,9 @@ export const options: Options = {
 };
 
 export function setup(): { run: string } {
-  return { run: runName === '' ? Date.now().toString(36) : runName };
+  const run = runName === '' ? Date.now().toString(36) : runName;
+  rest.introduce(Array.from({ length: people }, (_, number) => userName(run, 'client', number)));
+  return { run };
 }
 
 export default function ({ run }: { run: string }): void {

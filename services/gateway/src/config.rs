@@ -195,6 +195,12 @@ pub struct UsersConfig {
     /// more. Over it: `rate_limited`, and closed with 4003.
     pub openings_per_second: NonZeroU32,
     pub openings_burst: NonZeroU32,
+    /// Rooms that one user makes, direct rooms among them. Over it: `rate_limited`.
+    pub rooms_made_per_hour: NonZeroU32,
+    pub rooms_made_burst: NonZeroU32,
+    /// People whom one user adds to rooms. Over it: `rate_limited`.
+    pub people_added_per_hour: NonZeroU32,
+    pub people_added_burst: NonZeroU32,
     /// Within what time delivery markers are stored, of each user and room the newest.
     #[serde(with = "duration")]
     pub delivered_interval: Duration,
@@ -218,6 +224,10 @@ impl Default for UsersConfig {
             requests_burst: at_least_one(100),
             openings_per_second: at_least_one(2),
             openings_burst: at_least_one(120),
+            rooms_made_per_hour: at_least_one(120),
+            rooms_made_burst: at_least_one(50),
+            people_added_per_hour: at_least_one(1_200),
+            people_added_burst: at_least_one(1_000),
             delivered_interval: Duration::from_secs(1),
             check_interval: Duration::from_secs(15),
             idle_user_kept: Duration::from_secs(30),
@@ -230,7 +240,7 @@ impl Default for UsersConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HubConfig {
-    /// Rooms one session follows live. Over it the one opened longest ago is given up.
+    /// Rooms one session follows live. Over it the least active one is given up.
     pub rooms_per_session_max: usize,
     /// How long a missing change is waited for before it is fetched.
     #[serde(with = "duration")]

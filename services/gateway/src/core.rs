@@ -15,7 +15,9 @@ use std::sync::Arc;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Clock, Fault, RoomId, UserId};
 use hubbub_ephemeral::Ephemeral;
+use moka::future::Cache;
 
+pub(crate) use people::known_users;
 pub(crate) use welcome::{Opening, Plan, WelcomeHead, Welcomed};
 
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
     grants::Grant,
     hub::Hub,
     presence::Presences,
+    quotas::Quotas,
     rates::Rates,
     receipts::Receipts,
     session::{Session, Sessions},
@@ -41,11 +44,14 @@ pub(crate) struct Core {
     pub(crate) appender: Arc<Appender>,
     pub(crate) sessions: Sessions,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) quotas: Quotas,
     pub(crate) presences: Arc<Presences>,
     pub(crate) crowds: Arc<Crowds>,
     pub(crate) typing: Arc<Typing>,
     pub(crate) state: Arc<dyn Ephemeral>,
     pub(crate) receipts: Arc<Receipts>,
+    /// Users who are known to exist.
+    pub(crate) known: Cache<UserId, ()>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -127,7 +133,7 @@ impl Core {
             Command::Contacts(contacts) => self.contacts(caller, contacts).await,
             Command::RequestContact(request) => self.request_contact(caller, request.user).await,
             Command::AcceptContact(accept) => self.accept_contact(caller, accept.user).await,
-            Command::DeclineContact(decline) => self.decline_contact(caller, decline.user).await,
+            Command::DeclineContact(decline) => self.decline_contact(caller, decline).await,
             Command::RemoveContact(remove) => self.remove_contact(caller, remove.user).await,
             Command::Block(block) => self.block(caller, block.user).await,
             Command::Unblock(unblock) => self.unblock(caller, unblock.user).await,

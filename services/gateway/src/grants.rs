@@ -13,7 +13,7 @@ use hubbub_domain::{Fault, Timestamp, UserId};
 use hubbub_proto::{
     GRPC_MESSAGE_BYTES_MAX, fault_from_status,
     identity::v1::{
-        self as wire, CheckGrantsRequest, GetKeysRequest, GrantClaims, GrantState,
+        CheckGrantsRequest, GetKeysRequest, GrantClaims, GrantState,
         identity_service_client::IdentityServiceClient,
     },
     timestamp,
@@ -59,13 +59,17 @@ pub(crate) struct Revocation {
     pub(crate) at: Timestamp,
     /// But this one, which replaces them.
     pub(crate) except: Option<Box<str>>,
+    /// They ended because the user was banned.
+    pub(crate) banned: bool,
 }
 
-/// What a revocation means for a grant.
+/// What a revocation, or the identity service's answer, means for a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Holds,
     Ended,
+    /// It ended because its user is banned.
+    Banned,
     /// Made in the very second of the revocation: the identity service knows.
     Ask,
 }
@@ -80,6 +84,13 @@ impl Grant {
     }
 
     pub(crate) fn under(&self, revocation: &Revocation) -> Verdict {
+        match self.ended_by(revocation) {
+            Verdict::Ended if revocation.banned => Verdict::Banned,
+            verdict => verdict,
+        }
+    }
+
+    fn ended_by(&self, revocation: &Revocation) -> Verdict {
         let second = |moment: Timestamp| moment.as_micros() / 1_000_000;
         match (&revocation.login, &self.login) {
             (Some(ended), login) if login.as_ref() == Some(ended) => Verdict::Ended,
@@ -120,13 +131,13 @@ impl Grants {
         self.held.invalidate(&Held { user: user.clone(), grant: grant.clone() }).await;
     }
 
-    /// Which of these grants, [`ASKED_MAX`] at the most, hold.
-    pub(crate) async fn ask(&self, grants: &[(UserId, Arc<Grant>)]) -> Result<Vec<bool>, Fault> {
+    /// How each of these grants, [`ASKED_MAX`] at the most, stands now.
+    pub(crate) async fn ask(&self, grants: &[(UserId, Arc<Grant>)]) -> Result<Vec<Verdict>, Fault> {
         let grants = grants.iter().map(|(user, grant)| grant.claims(user)).collect();
         self.check(&CheckGrantsRequest { grants }).await
     }
 
-    async fn check(&self, request: &CheckGrantsRequest) -> Result<Vec<bool>, Fault> {
+    async fn check(&self, request: &CheckGrantsRequest) -> Result<Vec<Verdict>, Fault> {
         let answer = retry_idempotent(self.retry, || {
             let (mut client, request) = (self.client(), request.clone());
             async move { client.check_grants(request).await }
@@ -135,8 +146,12 @@ impl Grants {
         if answer.states.len() != request.grants.len() {
             return Err(Fault::new(hubbub_domain::Code::Internal, "an answer has gaps"));
         }
-        let holds = wire::GrantState::Holds;
-        Ok(answer.states().map(|state: GrantState| state == holds).collect())
+        let verdict = |state| match state {
+            GrantState::Holds => Verdict::Holds,
+            GrantState::Banned => Verdict::Banned,
+            GrantState::Revoked | GrantState::Unspecified => Verdict::Ended,
+        };
+        Ok(answer.states().map(verdict).collect())
     }
 }
 
@@ -162,8 +177,11 @@ impl Issuer for Grants {
         let key = Held { user: claims.sub.clone(), grant };
         let asking = async {
             match self.check(&CheckGrantsRequest { grants: vec![asked] }).await {
-                Ok(holds) if holds.first() == Some(&true) => Ok(()),
-                Ok(_) => Err(AuthError::Revoked),
+                Ok(verdicts) => match verdicts.first() {
+                    Some(Verdict::Holds) => Ok(()),
+                    Some(Verdict::Banned) => Err(AuthError::Banned),
+                    _ => Err(AuthError::Revoked),
+                },
                 Err(fault) => {
                     tracing::warn!(%fault, "whether a token holds could not be asked");
                     Err(AuthError::StateUnavailable)
@@ -188,7 +206,16 @@ mod tests {
 
     fn revocation(login: Option<&str>, except: Option<&str>) -> Revocation {
         let at = Timestamp::from_micros(100_500_000);
-        Revocation { login: login.map(Into::into), at, except: except.map(Into::into) }
+        let except = except.map(Into::into);
+        Revocation { login: login.map(Into::into), at, except, banned: false }
+    }
+
+    #[test]
+    fn a_ban_says_so_of_all_that_it_ends() {
+        let banned = Revocation { banned: true, ..revocation(None, None) };
+        assert_eq!(grant(Some("a"), Some(50)).under(&banned), Verdict::Banned);
+        assert_eq!(grant(None, None).under(&banned), Verdict::Banned);
+        assert_eq!(grant(Some("a"), Some(101)).under(&banned), Verdict::Holds);
     }
 
     #[test]

@@ -37,6 +37,7 @@ use std::sync::{
 };
 
 use dashmap::DashMap;
+use hubbub_client_protocol::Event;
 use hubbub_domain::{Clock, Fault, Rev, RoomId, Seq, UserId};
 use hubbub_runtime::jitter::Jitter;
 use tokio::sync::{RwLock, Semaphore, mpsc};
@@ -154,10 +155,20 @@ impl Hub {
                 // Between the look-up and the lock: the next look-up makes a new one.
                 Attached::Retired => continue,
             }
-            if let Some(oldest) = session.room_over(self.config.rooms_per_session_max) {
-                self.unfollow(session, oldest);
-            }
+            self.give_up(session, room);
             return;
+        }
+    }
+
+    /// Gives up the least active rooms beyond those that a session follows, but neither the one that it
+    /// just began to follow nor those that its client asked for lately; says which.
+    fn give_up(&self, session: &Session, newest: RoomId) {
+        while let Some(rooms) = session.rooms_over(self.config.rooms_per_session_max) {
+            let active_at = |room: &RoomId| self.get(*room).map(|entry| entry.active_at());
+            let others = rooms.into_iter().filter(|room| *room != newest);
+            let Some(room) = others.min_by_key(active_at) else { return };
+            self.unfollow(session, room);
+            session.tell(&Event::Unfollowed { room });
         }
     }
 
@@ -213,6 +224,7 @@ impl Hub {
         let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
+                entry.note_active(head.last_said_at);
                 let early = entry.settle(head.head.rev);
                 self.offer(&entry, early);
             }
@@ -225,6 +237,7 @@ impl Hub {
         let _in_one_epoch = self.in_epoch(&heads.epoch).await?;
         for (room, head) in &heads.rooms {
             if let Some(entry) = self.get(*room) {
+                entry.note_active(head.last_said_at);
                 entry.order().note_head(head.head.rev);
                 self.mend(&entry);
             }

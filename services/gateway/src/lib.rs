@@ -27,6 +27,7 @@ mod metrics;
 mod native;
 mod people;
 mod presence;
+mod quotas;
 mod rates;
 mod rebalance;
 mod receipts;

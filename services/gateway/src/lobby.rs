@@ -129,7 +129,9 @@ impl Lobby {
         let owner = seat.socket.id().to_owned();
         let before = seat.guest().name.folded();
         let wanted = Name { key: nickname.folded(), owner: owner.clone() };
-        if nickname.is_reserved() || !self.claim(&wanted).await? {
+        // The name that was given out may be kept.
+        let reserved = nickname.is_reserved() && wanted.key != before;
+        if reserved || !self.claim(&wanted).await? {
             let fault = Fault::new(Code::Conflict, format!("{nickname} is taken"));
             tell(&seat.socket, Told::Repeat(nickname));
             return Ok(json!(hubbub_client_protocol::chat::Refused::from(&fault)));

@@ -1,6 +1,8 @@
 //! People on the wire between services, in the shapes that clients see.
 
-use hubbub_client_protocol::{ContactState, ContactView, GrantView, UserKind, UserView, UsersPage};
+use hubbub_client_protocol::{
+    Audience, ContactState, ContactView, GrantView, MeView, UserKind, UserView, UsersPage,
+};
 use hubbub_domain::Fault;
 use hubbub_proto::{from_timestamp, identity::v1 as wire};
 
@@ -24,6 +26,35 @@ pub(crate) fn user(user: Option<wire::User>) -> Result<UserView, Fault> {
         created_at: user.created_at.map(from_timestamp).unwrap_or_default(),
         expires_at: user.expires_at.map(from_timestamp),
     })
+}
+
+pub(crate) fn me(
+    one: Option<wire::User>,
+    settings: Option<wire::Settings>,
+) -> Result<MeView, Fault> {
+    let settings = settings.ok_or_else(malformed)?;
+    Ok(MeView {
+        user: user(one)?,
+        groups_from: audience(settings.groups_from())?,
+        presence_to: audience(settings.presence_to())?,
+    })
+}
+
+fn audience(audience: wire::Audience) -> Result<Audience, Fault> {
+    match audience {
+        wire::Audience::Everyone => Ok(Audience::Everyone),
+        wire::Audience::Contacts => Ok(Audience::Contacts),
+        wire::Audience::Nobody => Ok(Audience::Nobody),
+        wire::Audience::Unspecified => Err(malformed()),
+    }
+}
+
+pub(crate) const fn wire_audience(audience: Audience) -> wire::Audience {
+    match audience {
+        Audience::Everyone => wire::Audience::Everyone,
+        Audience::Contacts => wire::Audience::Contacts,
+        Audience::Nobody => wire::Audience::Nobody,
+    }
 }
 
 pub(crate) fn users(users: Vec<wire::User>, next_cursor: String) -> Result<UsersPage, Fault> {

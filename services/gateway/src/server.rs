@@ -33,6 +33,7 @@ use crate::{
     metrics,
     native::{self, NativeDoor},
     presence::{Desk, Grounds, Presences},
+    quotas::Quotas,
     rates::Rates,
     rebalance,
     receipts::{Reads, Receipts},
@@ -328,6 +329,7 @@ pub(crate) fn assemble(
     // Behind the sessions: whoever still holds the core does not keep them from ending.
     let appender = Arc::new(Appender::start(&config.append, &backends, &lifecycle.behind()));
     let (receipts, reads) = Receipts::new(backends.clone(), config.users.delivered_interval);
+    let quotas = Quotas::new(&config.users, Arc::clone(&state));
     let core = Arc::new(Core {
         config,
         backends,
@@ -336,7 +338,9 @@ pub(crate) fn assemble(
         appender,
         sessions: Sessions::default(),
         rates,
+        quotas,
         receipts,
+        known: crate::core::known_users(),
         presences,
         crowds,
         typing,

@@ -12,6 +12,7 @@ mod sessions;
 mod wire;
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -34,6 +35,10 @@ use held::Held;
 pub(crate) use outbox::{Closing, Frame, Outbox, Wake};
 pub(crate) use sessions::Sessions;
 pub(crate) use wire::{Asked, Ending, Incoming, Reading, Wire};
+
+/// Rooms that a client asked for, and which are kept before others. Beyond it the one asked for longest
+/// ago is as good as others.
+const OPENED_MAX: usize = 64;
 
 /// How a door spells what the core tells.
 pub(crate) trait Codec: Send + Sync + 'static {
@@ -118,8 +123,10 @@ pub(crate) struct Session {
     user: UserId,
     manner: Manner,
     outbox: Arc<Outbox>,
-    /// Followed live, the most recently opened last; `None` once the session has ended.
+    /// Followed live; `None` once the session has ended.
     rooms: Mutex<Option<Vec<RoomId>>>,
+    /// Rooms that the client asked for lately, the last one at the end.
+    opened: Mutex<VecDeque<RoomId>>,
     /// Rooms whose events stopped, to be caught up.
     behind: Mutex<Vec<RoomId>>,
     /// What is told once the client has read what waits.
@@ -147,6 +154,7 @@ impl Session {
             manner,
             outbox,
             rooms: Mutex::new(Some(Vec::new())),
+            opened: Mutex::default(),
             behind: Mutex::default(),
             held: Mutex::default(),
             catching_up: AtomicBool::new(false),
@@ -251,18 +259,28 @@ impl Session {
     pub(crate) fn note_room(&self, room: RoomId) -> bool {
         let mut rooms = self.rooms.lock();
         let Some(rooms) = rooms.as_mut() else { return false };
-        match rooms.iter().rposition(|known| *known == room) {
-            Some(at) => rooms[at..].rotate_left(1),
-            None => rooms.push(room),
+        if !rooms.contains(&room) {
+            rooms.push(room);
         }
         true
     }
 
-    /// The room that was opened longest ago, when more than so many are followed.
-    pub(crate) fn room_over(&self, rooms_max: usize) -> Option<RoomId> {
+    /// The client asked for this room: others are given up before it.
+    pub(crate) fn note_opened(&self, room: RoomId) {
+        let mut opened = self.opened.lock();
+        opened.retain(|known| *known != room);
+        opened.push_back(room);
+        if opened.len() > OPENED_MAX {
+            opened.pop_front();
+        }
+    }
+
+    /// The rooms that may be given up, when more than so many are followed.
+    pub(crate) fn rooms_over(&self, rooms_max: usize) -> Option<Vec<RoomId>> {
         let rooms = self.rooms.lock();
         let rooms = rooms.as_ref().filter(|rooms| rooms.len() > rooms_max)?;
-        rooms.first().copied()
+        let opened = self.opened.lock();
+        Some(rooms.iter().filter(|room| !opened.contains(room)).copied().collect())
     }
 
     pub(crate) fn follows(&self, room: RoomId) -> bool {

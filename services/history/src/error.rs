@@ -49,6 +49,7 @@ impl From<ChangeError> for Fault {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Refused(refused) => refused.into(),
+            ChangeError::Body(fault) => fault,
             ChangeError::Store(error) => error.into(),
         }
     }

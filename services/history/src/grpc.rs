@@ -150,6 +150,13 @@ impl HistoryService for Service {
     ) -> Answer<wire::GetSurvivedResponse> {
         answer(self.survived(&request.into_inner()).await)
     }
+
+    async fn check_senders(
+        &self,
+        request: Request<wire::CheckSendersRequest>,
+    ) -> Answer<wire::CheckSendersResponse> {
+        answer(self.wrote(&request.into_inner()).await)
+    }
 }
 
 impl Service {
@@ -293,6 +300,18 @@ impl Service {
             user_ids: senders.since.into_iter().map(String::from).collect(),
         })
     }
+
+    async fn wrote(
+        &self,
+        request: &wire::CheckSendersRequest,
+    ) -> Result<wire::CheckSendersResponse, Fault> {
+        let senders = validate::check_senders(request)?;
+        let mut wrote = vec![false; senders.len()];
+        for place in self.store.wrote(&senders).await? {
+            wrote[place] = true;
+        }
+        Ok(wire::CheckSendersResponse { wrote })
+    }
 }
 
 fn answer<T>(result: Result<T, Fault>) -> Answer<T> {
@@ -343,5 +362,6 @@ fn room_head(head: store::RoomHead) -> wire::RoomHead {
         mentions: head.mentions,
         read_seq: head.read.0,
         last_at: head.last_at.map(timestamp),
+        last_said_at: head.last_said_at.map(timestamp),
     }
 }

@@ -64,6 +64,8 @@ pub trait Store: Send + Sync + 'static {
     async fn edits(&self, wish: &EditsWish) -> Result<Vec<Version>, ChangeError>;
     /// Who sent a message, and who has spoken since (10,000 at the most); `None` when it is absent.
     async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError>;
+    /// Which of these users have written in these rooms: their places in the list, in any order.
+    async fn wrote(&self, senders: &[(RoomId, UserId)]) -> Result<Vec<usize>, StoreError>;
     /// At most `limit + 1` rooms by activity, newest first, then by id. No room may be named twice.
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError>;
 
@@ -370,6 +372,8 @@ pub struct RoomHead {
     pub read: Seq,
     /// When the newest message was stored.
     pub last_at: Option<Timestamp>,
+    /// When the newest of what people said was stored; not told with rankings.
+    pub last_said_at: Option<Timestamp>,
 }
 
 /// Which rooms to rank.

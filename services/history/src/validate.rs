@@ -23,6 +23,8 @@ const CHANGES_MAX: u32 = 1_000;
 const CHANGES_DEFAULT: u32 = 256;
 /// Rooms of one question for heads.
 const HEADS_MAX: usize = 5_000;
+/// Senders looked for by one call.
+const CHECKED_MAX: usize = 10_000;
 /// Rooms of one ranking.
 const RANK_MAX: usize = 10_000;
 /// A W3C traceparent is 55 characters long (Trace Context, section 3.2).
@@ -55,9 +57,13 @@ pub(crate) fn traceparent(text: String) -> String {
 }
 
 fn body(body: Option<wire::Body>) -> Result<Body, Fault> {
-    let body: Body = body.ok_or_else(|| Fault::bad_request("body is missing"))?.try_into()?;
+    let body = parsed(body)?;
     body.validate(limits::TEXT_CHARS_MAX)?;
     Ok(body)
+}
+
+fn parsed(body: Option<wire::Body>) -> Result<Body, Fault> {
+    body.ok_or_else(|| Fault::bad_request("body is missing"))?.try_into()
 }
 
 fn notice(notice: wire::SystemNotice) -> Result<SystemNotice, Fault> {
@@ -83,7 +89,8 @@ pub(crate) fn edit(request: wire::EditRequest, now: Timestamp) -> Result<Edit, F
         room: parse_room_id(&request.room_id)?,
         seq: seq(request.seq)?,
         actor: parse_user_id(&request.actor_id)?,
-        body: body(request.body)?,
+        // Judged by the store, which knows what the message says now.
+        body: parsed(request.body)?,
         now,
     })
 }
@@ -132,6 +139,17 @@ pub(crate) fn edits(request: &wire::ListEditsRequest) -> Result<EditsWish, Fault
 /// Which message of which room.
 pub(crate) fn senders(request: &wire::ListSendersRequest) -> Result<(RoomId, Seq), Fault> {
     Ok((parse_room_id(&request.room_id)?, seq(request.seq)?))
+}
+
+/// Which users and rooms.
+pub(crate) fn check_senders(
+    request: &wire::CheckSendersRequest,
+) -> Result<Vec<(RoomId, UserId)>, Fault> {
+    at_most("senders", request.senders.len(), CHECKED_MAX)?;
+    let parse = |sender: &wire::RoomSender| {
+        Ok((parse_room_id(&sender.room_id)?, parse_user_id(&sender.user_id)?))
+    };
+    request.senders.iter().map(parse).collect()
 }
 
 const fn standing(moderator: bool) -> Standing {

@@ -15,6 +15,7 @@ mod terminal;
 mod ticks;
 mod times;
 mod typed;
+mod waiting;
 
 use std::time::{Duration, Instant};
 

@@ -44,6 +44,9 @@ enum Subcommands {
     Smoke(Smoke),
     /// Ask the process on this host whether it is ready
     Healthcheck,
+    /// Look after users
+    #[command(subcommand)]
+    Users(Users),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(Config),
@@ -60,6 +63,7 @@ pub(crate) enum Command {
     Chat(Chat),
     Smoke(Smoke),
     Healthcheck,
+    Users(Users),
     Config(Config),
 }
 
@@ -88,6 +92,19 @@ pub(crate) struct Token {
     /// How long it is valid
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub(crate) ttl: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Users {
+    /// List members of rooms who do not exist: whoever registers such a name becomes the member
+    Ghosts(Ghosts),
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Ghosts {
+    /// Take them out of their rooms
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -147,6 +164,7 @@ impl Arguments {
             Subcommands::Chat(chat) => Command::Chat(chat),
             Subcommands::Smoke(smoke) => Command::Smoke(smoke),
             Subcommands::Healthcheck => Command::Healthcheck,
+            Subcommands::Users(what) => Command::Users(what),
             Subcommands::Config(what) => Command::Config(what),
         }
     }

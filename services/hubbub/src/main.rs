@@ -12,6 +12,7 @@ mod process;
 mod settings;
 mod smoke;
 mod token;
+mod users;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
         Command::Chat(chat) => Box::pin(chat::run(settings, chat)).await,
         Command::Smoke(smoke) => Box::pin(smoke::run(settings, smoke)).await,
         Command::Healthcheck => healthcheck::run(settings).await,
+        Command::Users(what) => Box::pin(users::run(settings, what)).await,
         Command::Config(what) => settings::command::run(settings, what),
     };
     done.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)

@@ -44,6 +44,8 @@ pub(crate) enum Ended<'a> {
     All {
         but: Option<SessionId>,
     },
+    /// All, because the user was banned.
+    Banned,
 }
 
 /// Ends when the bus was told, or could not be.
@@ -77,10 +79,12 @@ impl Announcer {
                 session_id: session,
                 revoked_at: Some(timestamp(at)),
                 except_session_id: except.map(|session| session.to_string()).unwrap_or_default(),
+                banned: matches!(ended, Ended::Banned),
             };
             publication(user, Event::SessionsRevoked(revoked))
         };
         self.send(match ended {
+            Ended::Banned => vec![event(String::new(), None)],
             Ended::All { but } => vec![event(String::new(), but)],
             Ended::These(sessions) => {
                 sessions.iter().map(|session| event(session.to_string(), None)).collect()

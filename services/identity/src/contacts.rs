@@ -11,6 +11,8 @@ pub enum Wish {
     Request,
     Accept,
     Decline,
+    /// And the other one's later requests are refused, until this one asks.
+    DeclineForGood,
     Remove,
     Block,
     Unblock,
@@ -28,11 +30,15 @@ pub enum Link {
 
 /// What there is between the one who wishes and the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "what each of the two decided, one by one")]
 pub struct Scene {
     pub link: Option<Link>,
     /// The one who wishes blocks the other.
     pub blocks: bool,
     pub blocked_by: bool,
+    /// The one who wishes has declined the other one's requests for good.
+    pub declines: bool,
+    pub declined_by: bool,
 }
 
 impl Link {
@@ -73,16 +79,25 @@ impl Scene {
             (Wish::Request, _) if self.blocks => {
                 Err(Fault::new(Code::Conflict, "you block this person; lift the block first"))
             }
-            (Wish::Request, _) if self.blocked_by => Err(refused()),
-            (Wish::Request, None) => with(Some(Link::Outgoing)),
-            // Who was asked and asks back has accepted.
-            (Wish::Request | Wish::Accept, Some(Link::Incoming))
-            | (Wish::Accept, Some(Link::Contact)) => with(Some(Link::Contact)),
-            (Wish::Request, standing) => with(standing),
+            (Wish::Request, _) if self.blocked_by || self.declined_by => Err(refused()),
+            // Asking takes a decline back.
+            (Wish::Request, standing) => {
+                let link = match standing {
+                    None => Link::Outgoing,
+                    // A user who was asked and asks back has accepted.
+                    Some(Link::Incoming) => Link::Contact,
+                    Some(standing) => standing,
+                };
+                Ok(Self { link: Some(link), declines: false, ..self })
+            }
+            (Wish::Accept, Some(Link::Incoming | Link::Contact)) => with(Some(Link::Contact)),
             // A request of the other one is declined, not removed: removing says nothing to them.
             (Wish::Remove, Some(Link::Incoming)) => with(Some(Link::Incoming)),
             (Wish::Decline, Some(Link::Incoming)) | (Wish::Remove, _) => with(None),
-            (Wish::Accept | Wish::Decline, _) => Err(no_request()),
+            (Wish::DeclineForGood, Some(Link::Incoming)) => {
+                Ok(Self { link: None, declines: true, ..self })
+            }
+            (Wish::Accept | Wish::Decline | Wish::DeclineForGood, _) => Err(no_request()),
             (Wish::Block, _) => Ok(Self { link: None, blocks: true, ..self }),
             (Wish::Unblock, _) => Ok(Self { blocks: false, ..self }),
         }
@@ -136,6 +151,18 @@ mod tests {
                 assert_eq!(fault.code, Code::NotFound);
             }
         }
+    }
+
+    #[test]
+    fn a_request_declined_for_good_is_not_made_again() {
+        let declined = scene(Some(Link::Incoming)).after(Wish::DeclineForGood).unwrap();
+        assert_eq!((declined.link, declined.declines), (None, true));
+        assert_eq!(scene(None).after(Wish::DeclineForGood).unwrap_err().code, Code::NotFound);
+        let asking = Scene { declined_by: true, ..Scene::default() };
+        assert_eq!(asking.after(Wish::Request).unwrap_err().code, Code::Forbidden);
+        // The one who declined may ask, and takes it back by that.
+        let asked = declined.after(Wish::Request).unwrap();
+        assert_eq!((asked.link, asked.declines), (Some(Link::Outgoing), false));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod access;
 mod people;
+mod policy;
 
 use std::{future::Future, time::Instant};
 
@@ -83,4 +84,7 @@ operations! {
     set_block(SetBlockRequest) -> SetBlockResponse => do_set_block;
     list_blocks(ListBlocksRequest) -> ListBlocksResponse => do_list_blocks;
     check_blocks(CheckBlocksRequest) -> CheckBlocksResponse => do_check_blocks;
+    get_me(GetMeRequest) -> GetMeResponse => do_get_me;
+    check_adding(CheckAddingRequest) -> CheckAddingResponse => do_check_adding;
+    check_visibility(CheckVisibilityRequest) -> CheckVisibilityResponse => do_check_visibility;
 }

@@ -7,13 +7,13 @@ mod people;
 use std::{sync::Arc, time::Duration};
 
 use hubbub_bus::Bus;
-use hubbub_domain::{Clock, Code, Fault, Timestamp, UserId};
+use hubbub_domain::{Clock, Code, Fault, Timestamp, UserId, names::Reserved};
 use hubbub_runtime::{
     grpc::{Services, Transport},
     lifecycle::Lifecycle,
 };
 
-pub(crate) use access::{Claim, NewAccount};
+pub(crate) use access::{Claim, NewAccount, Verdict};
 
 use crate::{
     announcer::{Announcer, Ended},
@@ -21,7 +21,6 @@ use crate::{
     config::{Accounts, Config},
     courier::{Courier, Nudge},
     grpc, metrics,
-    names::Reserved,
     passwords::Passwords,
     ring::Ring,
     server::BindError,
@@ -108,6 +107,10 @@ impl Identity {
 
     pub(crate) async fn rotate_keys(&self) -> Result<String, Fault> {
         Ok(self.inner.ring.replace_all().await?)
+    }
+
+    pub(crate) fn reserved(&self) -> &Reserved {
+        &self.inner.reserved
     }
 
     fn store(&self) -> &dyn Store {

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hubbub_domain::{Code, Fault, UserId, limits};
 use hubbub_proto::identity::v1 as wire;
 
-use crate::contacts::Link;
+use crate::{contacts::Link, policy::Audience};
 
 pub(crate) fn user(field: &'static str, text: &str) -> Result<UserId, Fault> {
     UserId::parse(text)
@@ -58,6 +58,22 @@ pub(crate) fn only(state: i32) -> Result<Option<Link>, Fault> {
         Ok(wire::ContactState::Incoming) => Ok(Some(Link::Incoming)),
         Ok(wire::ContactState::Contact) => Ok(Some(Link::Contact)),
         Ok(wire::ContactState::None) | Err(_) => Err(Fault::bad_request("state is unknown")),
+    }
+}
+
+/// A setting, if it is to change.
+pub(crate) fn audience(
+    field: &'static str,
+    audience: Option<i32>,
+) -> Result<Option<Audience>, Fault> {
+    let Some(audience) = audience else { return Ok(None) };
+    match wire::Audience::try_from(audience) {
+        Ok(wire::Audience::Everyone) => Ok(Some(Audience::Everyone)),
+        Ok(wire::Audience::Contacts) => Ok(Some(Audience::Contacts)),
+        Ok(wire::Audience::Nobody) => Ok(Some(Audience::Nobody)),
+        Ok(wire::Audience::Unspecified) | Err(_) => {
+            Err(Fault::bad_request(format!("{field} is none of everyone, contacts and nobody")))
+        }
     }
 }
 

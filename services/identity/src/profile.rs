@@ -1,8 +1,10 @@
 //! How somebody shows themselves: display name, colour, avatar; and what guests get by chance.
 
-use hubbub_domain::{Code, Fault, Link, UserId};
+use hubbub_domain::{
+    Code, Fault, Link, UserId,
+    names::{Reserved, ShownName},
+};
 use rand::{RngExt as _, seq::IndexedRandom as _};
-use unicode_normalization::UnicodeNormalization as _;
 
 const DISPLAY_NAME_CHARS_MAX: usize = 64;
 const AVATAR_URL_BYTES_MAX: usize = 2_048;
@@ -24,27 +26,10 @@ const ANIMALS: [&str; 24] = [
     "stoat", "tapir", "walrus", "wombat",
 ];
 
-/// A name to show, trimmed and composed (NFC).
-pub(crate) fn display_name(text: &str) -> Result<String, Fault> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Fault::bad_request("display_name is empty"));
-    }
-    if text.len() > 4 * DISPLAY_NAME_CHARS_MAX || text.chars().count() > DISPLAY_NAME_CHARS_MAX {
-        let text = format!("display_name has more than {DISPLAY_NAME_CHARS_MAX} characters");
-        return Err(Fault::new(Code::TooLarge, text));
-    }
-    if text.chars().any(|c| c.is_control() || deceptive(c)) {
-        return Err(Fault::bad_request("display_name has a control character"));
-    }
-    Ok(text.nfc().collect())
-}
-
-/// What turns the text around it, or cannot be seen: bidirectional controls, spaces without width.
-/// Joiners stay: emoji and several scripts need them.
-fn deceptive(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+/// A name to show, trimmed and normalised.
+pub(crate) fn display_name(text: &str, reserved: &Reserved) -> Result<String, Fault> {
+    let rules = (DISPLAY_NAME_CHARS_MAX, reserved);
+    ShownName::parse_free("display_name", text, rules).map(|name| name.shown)
 }
 
 /// `#rrggbb`.
@@ -93,23 +78,30 @@ pub(crate) fn random_nickname() -> String {
     format!("{quality}-{animal}-{}", chance.random_range(100..1_000))
 }
 
-/// What is left of a claim of another issuer, when it holds as a display name.
-pub(crate) fn claimed_display_name(claim: &str, user: &UserId) -> String {
-    display_name(claim).unwrap_or_else(|_| {
-        let shown: String = user.as_str().chars().filter(|c| !deceptive(*c)).collect();
-        shown.chars().take(DISPLAY_NAME_CHARS_MAX).collect()
-    })
+/// The display name that another issuer claims, else the user's id, else a name of our own: the first
+/// that keeps the rules.
+pub(crate) fn claimed_display_name(claim: &str, user: &UserId, reserved: &Reserved) -> String {
+    let id: String = user.as_str().chars().take(DISPLAY_NAME_CHARS_MAX).collect();
+    display_name(claim, reserved)
+        .or_else(|_| display_name(&id, reserved))
+        .unwrap_or_else(|_| random_nickname())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{avatar_url, colour, display_name, random_nickname};
-    use crate::names::{Name, Reserved};
+    use hubbub_domain::{
+        UserId,
+        names::{Name, Reserved},
+    };
+
+    use super::{avatar_url, claimed_display_name, colour, display_name, random_nickname};
 
     #[test]
     fn what_a_profile_takes_and_refuses() {
+        let reserved = Reserved::new(&["acme".to_owned()]);
+        let display_name = |text| display_name(text, &reserved);
         assert_eq!(display_name(" Ada L. 👩‍💻 ").unwrap(), "Ada L. 👩‍💻");
-        for text in ["", "  ", "a\nb", "a\u{202e}b", &"x".repeat(65)] {
+        for text in ["", "\u{3164}", "a\nb", "a\u{202e}b", &"x".repeat(65), "System", "ACME!"] {
             assert!(display_name(text).is_err(), "{text:?}");
         }
         assert_eq!(colour("#A0b1C2").unwrap(), "#a0b1c2");
@@ -133,6 +125,16 @@ mod tests {
         ] {
             assert!(avatar_url(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_another_issuer_claims_is_held_to_the_same_rules() {
+        let claimed = |claim: &str, id: &str| {
+            claimed_display_name(claim, &UserId::parse(id).expect("valid"), &Reserved::new(&[]))
+        };
+        assert_eq!(claimed("Ada", "ada@example.org"), "Ada");
+        assert_eq!(claimed("system", "ada@example.org"), "ada@example.org");
+        assert!(!claimed("\u{202e}", "system").contains("system"));
     }
 
     #[test]

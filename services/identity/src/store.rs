@@ -38,6 +38,7 @@ use crate::{
     error::StoreError,
     keys::{StoredKey, Turn},
     model::{BlockNotice, Credentials, SessionId, TokenHash, User},
+    policy::{Audience, Settings, Tie},
 };
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -95,8 +96,19 @@ pub trait Store: Send + Sync + 'static {
 
     async fn users(&self, users: &[UserId]) -> Result<Vec<User>>;
 
-    /// Changes a profile; `None` for nobody.
-    async fn update_profile(&self, user: &UserId, change: &ProfileChange) -> Result<Option<User>>;
+    /// Changes a profile and settings; `None` for nobody.
+    async fn update_profile(
+        &self,
+        user: &UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<(User, Settings)>>;
+
+    /// A user with their settings; `None` for nobody.
+    async fn me(&self, user: &UserId) -> Result<Option<(User, Settings)>>;
+
+    /// How the second of each pair stands to the first, with the pair's place in the list; without those
+    /// of whom the second does not exist. One query.
+    async fn ties(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<(usize, Tie)>>;
 
     /// People neither banned nor expired whose folded name starts with a prefix.
     async fn search(&self, wish: &Search) -> Result<Vec<User>>;
@@ -183,7 +195,9 @@ pub struct NewSession {
 pub enum Opened {
     /// And which others ended for it.
     Open { ended: Vec<SessionId> },
-    /// The user is gone, banned or expired, or has another password by now.
+    /// The user is banned.
+    Banned,
+    /// The user is gone or expired, or has another password by now.
     Refused,
 }
 
@@ -211,6 +225,8 @@ pub enum Spent {
         user: UserId,
         session: SessionId,
     },
+    /// Of a session whose user is banned.
+    Banned,
     /// Nobody's, or of a session that has ended.
     Unknown,
 }
@@ -237,6 +253,8 @@ pub struct ProfileChange {
     pub display_name: Option<String>,
     pub colour: Option<String>,
     pub avatar_url: Option<String>,
+    pub groups_from: Option<Audience>,
+    pub presence_to: Option<Audience>,
 }
 
 /// Which people.

@@ -6,6 +6,7 @@ use crate::{
     contacts::Link,
     grants::Grant,
     model::{User, UserKind},
+    policy::{Adding, Audience, Settings, Visibility},
 };
 
 impl From<&User> for wire::User {
@@ -38,6 +39,42 @@ impl From<Grant> for wire::Grant {
             refresh_token: grant.refresh_token.reveal(),
             refresh_expires_at: Some(timestamp(grant.refresh_expires_at)),
         }
+    }
+}
+
+impl From<Settings> for wire::Settings {
+    fn from(settings: Settings) -> Self {
+        Self {
+            groups_from: audience(settings.groups_from).into(),
+            presence_to: audience(settings.presence_to).into(),
+        }
+    }
+}
+
+const fn audience(audience: Audience) -> wire::Audience {
+    match audience {
+        Audience::Everyone => wire::Audience::Everyone,
+        Audience::Contacts => wire::Audience::Contacts,
+        Audience::Nobody => wire::Audience::Nobody,
+    }
+}
+
+pub(crate) const fn adding(adding: Adding) -> wire::Adding {
+    match adding {
+        Adding::Allowed => wire::Adding::Allowed,
+        Adding::Contact => wire::Adding::Contact,
+        Adding::Refused => wire::Adding::Refused,
+        Adding::Blocked => wire::Adding::Blocked,
+        Adding::Unknown => wire::Adding::Unknown,
+    }
+}
+
+pub(crate) const fn visibility(visibility: Visibility) -> wire::Visibility {
+    match visibility {
+        Visibility::Always => wire::Visibility::Always,
+        Visibility::IfShared => wire::Visibility::IfShared,
+        Visibility::IfWritten => wire::Visibility::IfWritten,
+        Visibility::Never => wire::Visibility::Never,
     }
 }
 

@@ -36,10 +36,17 @@ pub enum Command {
     Join {
         head: Seq,
     },
-    Leave,
-    /// `users` sorted, each once; `head` as for joining.
+    /// `for_good`: whether contacts may add the actor again; `None`: they may.
+    Leave {
+        for_good: Option<bool>,
+    },
+    /// The actor turned out not to exist. As leaving, and nothing is noted of it.
+    Vanish,
+    /// `users` sorted, each once; `contacts` are those of them whom the actor may add again after they
+    /// left; `head` as for joining.
     Invite {
         users: Vec<UserId>,
+        contacts: Vec<UserId>,
         head: Seq,
     },
     Remove {
@@ -51,6 +58,19 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The actor leaves, and contacts may add them again.
+    pub const LEAVE: Self = Self::Leave { for_good: None };
+}
+
+/// A user left the room by themself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    pub user: UserId,
+    /// Nobody adds them again.
+    pub for_good: bool,
+}
+
 /// What the store found, with the room locked.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -60,6 +80,9 @@ pub struct View {
     /// Who inherits when the actor goes: the longest-standing admin, else the longest-standing
     /// member (by moment of joining, then by id). Looked up only when [`Change::wants_heir`].
     pub heir: Option<UserId>,
+    /// Those of [`Change::people`] who left by themselves and were not in the room since. Looked up only
+    /// when somebody is invited.
+    pub departed: Vec<Departed>,
 }
 
 impl View {
@@ -82,6 +105,10 @@ pub struct Plan {
     pub removed: Vec<UserId>,
     pub roles: Vec<(UserId, Role)>,
     pub notices: Vec<SystemNotice>,
+    /// The actor leaves by themself; whether for good.
+    pub departs: Option<bool>,
+    /// Left the room, and may not be added by the actor. Not written.
+    pub refused: Vec<UserId>,
 }
 
 impl Plan {
@@ -117,7 +144,10 @@ impl Change {
     /// Everybody whose standing the decision needs.
     pub fn people(&self) -> Vec<UserId> {
         let mut people = match &self.command {
-            Command::Update { .. } | Command::Join { .. } | Command::Leave => Vec::new(),
+            Command::Update { .. }
+            | Command::Join { .. }
+            | Command::Leave { .. }
+            | Command::Vanish => Vec::new(),
             Command::Invite { users, .. } => users.clone(),
             Command::Remove { user } | Command::SetRole { user, .. } => vec![user.clone()],
         };
@@ -129,7 +159,8 @@ impl Change {
 
     /// Whether the decision needs to know who inherits the room.
     pub fn wants_heir(&self, actor: Option<Role>) -> bool {
-        matches!(self.command, Command::Leave) && actor == Some(Role::Owner)
+        matches!(self.command, Command::Leave { .. } | Command::Vanish)
+            && actor == Some(Role::Owner)
     }
 
     /// What to write, or why not.
@@ -143,8 +174,11 @@ impl Change {
                 self.pace(scene, &view.room, *slow_mode, plan)
             }
             Command::Join { head } => self.join(scene, *head),
-            Command::Leave => self.leave(scene, view),
-            Command::Invite { users, head } => self.invite(scene, view, (users, *head)),
+            Command::Leave { for_good } => self.leave(scene, view, *for_good),
+            Command::Vanish => Ok(Plan { departs: None, ..self.leave(scene, view, None)? }),
+            Command::Invite { users, contacts, head } => {
+                self.invite(scene, view, (users, contacts, *head))
+            }
             Command::Remove { user } => self.remove(scene, view, user),
             Command::SetRole { user, role } => self.set_role(scene, view, user, *role),
         }
@@ -214,12 +248,13 @@ impl Change {
         })
     }
 
-    fn leave(&self, scene: Scene, view: &View) -> Result<Plan, Fault> {
+    fn leave(&self, scene: Scene, view: &View, for_good: Option<bool>) -> Result<Plan, Fault> {
         scene.permit(Action::Leave)?;
         let by = self.actor.clone();
         let mut plan = Plan {
             removed: vec![by.clone()],
             notices: vec![SystemNotice::Left { user: by.clone() }],
+            departs: Some(for_good.unwrap_or_default()),
             ..Plan::default()
         };
         if view.room.member_count <= 1 {
@@ -239,11 +274,17 @@ impl Change {
         &self,
         scene: Scene,
         view: &View,
-        (users, head): (&[UserId], Seq),
+        (users, contacts, head): (&[UserId], &[UserId], Seq),
     ) -> Result<Plan, Fault> {
         scene.permit(Action::Invite)?;
-        let added: Vec<_> =
-            users.iter().filter(|user| view.role_of(user).is_none()).cloned().collect();
+        // A user who left is added again by contacts alone, and by nobody when they left for good.
+        let refuses = |user: &&UserId| {
+            let departed = view.departed.iter().find(|departed| departed.user == **user);
+            departed.is_some_and(|departed| departed.for_good || !contacts.contains(user))
+        };
+        let new = users.iter().filter(|user| view.role_of(user).is_none());
+        let (refused, added): (Vec<UserId>, Vec<UserId>) =
+            new.cloned().partition(|it| refuses(&it));
         let count = view.room.member_count as usize + added.len();
         if view.room.kind == RoomKind::Group && !added.is_empty() {
             check_group_size(count, self.group_members_max)?;
@@ -252,7 +293,7 @@ impl Change {
             .iter()
             .map(|user| SystemNotice::Invited { user: user.clone(), by: self.actor.clone() })
             .collect();
-        Ok(Plan { added, head, notices, ..Plan::default() })
+        Ok(Plan { added, head, notices, refused, ..Plan::default() })
     }
 
     fn remove(&self, scene: Scene, view: &View, user: &UserId) -> Result<Plan, Fault> {

@@ -30,6 +30,9 @@ pub struct Config {
     /// The most one call of the history service may take.
     #[serde(with = "duration")]
     pub history_timeout: Duration,
+    /// The most one question to the identity service may take.
+    #[serde(with = "duration")]
+    pub identity_timeout: Duration,
     /// How often undelivered notices are looked for, besides right after each change.
     #[serde(with = "duration")]
     pub sweep_interval: Duration,
@@ -80,6 +83,7 @@ impl Default for Config {
             receipts_members_max: 50,
             call_timeout: Duration::from_secs(5),
             history_timeout: Duration::from_secs(4),
+            identity_timeout: Duration::from_secs(2),
             sweep_interval: Duration::from_secs(1),
         }
     }
@@ -119,8 +123,9 @@ impl Config {
         if self.group_members_max == 0 {
             return Err("group_members_max must be above 0: a room has its owner".into());
         }
-        if self.sweep_interval.is_zero() || self.call_timeout.is_zero() {
-            return Err("sweep_interval and call_timeout must be above 0".into());
+        let waits = [self.sweep_interval, self.call_timeout, self.identity_timeout];
+        if waits.iter().any(Duration::is_zero) {
+            return Err("sweep_interval, call_timeout and identity_timeout must be above 0".into());
         }
         let url = self.database.expose();
         if url.starts_with("postgres") && url.parse::<sqlx::postgres::PgConnectOptions>().is_err() {

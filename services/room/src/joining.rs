@@ -10,12 +10,14 @@ use hubbub_proto::{
 
 use crate::{
     change::Command,
+    people::{self, Admission},
     rooms::{Rooms, sorted},
     store::Changed,
 };
 
 impl Rooms {
     pub(crate) async fn join(&self, actor: UserId, room: RoomId) -> Result<Changed, Fault> {
+        self.people().check_actor(&actor).await?;
         let head = self.head(room).await?;
         self.change(actor, room, Command::Join { head }).await
     }
@@ -29,9 +31,19 @@ impl Rooms {
         if users.is_empty() {
             return Err(Fault::bad_request("user_ids is empty"));
         }
-        let users = sorted(users)?;
+        let Admission { allowed, contacts, refused } =
+            self.people().admit(&actor, sorted(users)?).await?;
         let head = self.head(room).await?;
-        self.change(actor, room, Command::Invite { users, head }).await
+        let invite = Command::Invite { users: allowed, contacts, head };
+        let mut changed = self.change(actor, room, invite).await?;
+        // Members are in the room already, whatever they decided about being added.
+        let members = self.store().members_among(room, &refused).await?;
+        changed.refused.extend(refused.into_iter().filter(|user| !members.contains(user)));
+        changed.refused.sort();
+        if changed.added.is_empty() && !changed.refused.is_empty() {
+            return Err(people::none_may_be_added());
+        }
+        Ok(changed)
     }
 
     /// The newest message of a room. Asked also for rooms that are absent or not the actor's, so

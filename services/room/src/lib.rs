@@ -6,6 +6,7 @@
 //! the store's locked look and its write. After the commit the announcer tells the bus, and the
 //! courier takes the change's notices to the history service, however long that takes.
 
+mod acquaintance;
 mod announcer;
 pub mod blocking;
 pub mod change;
@@ -19,6 +20,7 @@ mod input;
 mod joining;
 mod metrics;
 pub mod model;
+mod people;
 mod receipts;
 mod rooms;
 pub mod rules;
@@ -27,5 +29,5 @@ pub mod store;
 mod wire;
 
 pub use config::{Config, PostgresConfig, SqliteConfig};
-pub use rooms::{Ports, Rooms};
+pub use rooms::{Peers, Ports, Rooms};
 pub use server::{BindError, Server};

@@ -15,11 +15,12 @@ use hubbub_runtime::{
 use crate::{
     announcer::Announcer,
     blocking,
-    change::{Change, Command, check_group_size},
+    change::{Change, Command, Departed, check_group_size},
     config::Config,
     courier::{Courier, Nudge},
     grpc, metrics,
     model::{ChatFlags, Member, Membership, MembershipChange, Room, RoomName, Topic},
+    people::{self, Admission, People},
     rules::{Action, Scene},
     store::{Changed, FlagWish, Made, MemberPlace, NewDirect, NewRoom, Page, PublicWish, Store},
 };
@@ -31,9 +32,15 @@ pub(crate) const INVITED_MAX: usize = 999;
 pub struct Ports {
     pub store: Arc<dyn Store>,
     pub bus: Arc<dyn Bus>,
-    /// The way to the history service.
-    pub history: Transport,
+    pub peers: Peers,
     pub clock: Arc<dyn Clock>,
+}
+
+/// The ways to the services that this one calls.
+pub struct Peers {
+    pub history: Transport,
+    /// None where there is no identity service: then nobody keeps a list of people.
+    pub identity: Option<Transport>,
 }
 
 /// The room service in this process, with its background tasks. Clones share everything.
@@ -45,6 +52,7 @@ pub struct Rooms {
 struct Inner {
     store: Arc<dyn Store>,
     history: Transport,
+    people: People,
     clock: Arc<dyn Clock>,
     announcer: Announcer,
     notices: Nudge,
@@ -74,7 +82,7 @@ impl Rooms {
     /// that of the callers.
     pub fn start(config: &Config, ports: Ports, lifecycle: &Lifecycle) -> Self {
         metrics::begin();
-        let Ports { store, bus, history, clock } = ports;
+        let Ports { store, bus, peers: Peers { history, identity }, clock } = ports;
         let courier = Courier {
             store: Arc::clone(&store),
             history: history.clone(),
@@ -85,8 +93,10 @@ impl Rooms {
         };
         let notices = courier.start(lifecycle);
         let announcer = Announcer::start(bus, lifecycle);
+        let people = People { identity, timeout: config.identity_timeout };
         let config = config.clone();
-        Self { inner: Arc::new(Inner { store, history, clock, announcer, notices, config }) }
+        let inner = Inner { store, history, people, clock, announcer, notices, config };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The gRPC service, for a server or for `Transport::local`.
@@ -112,6 +122,10 @@ impl Rooms {
         self.inner.config.receipts_members_max
     }
 
+    pub(crate) fn people(&self) -> &People {
+        &self.inner.people
+    }
+
     pub(crate) fn history(&self) -> &Transport {
         &self.inner.history
     }
@@ -130,11 +144,11 @@ impl Rooms {
 
     /// The common case, a room that is there, is one query.
     pub(crate) async fn open_direct(&self, actor: UserId, peer: UserId) -> Result<Made, Fault> {
-        let (low, high) = direct_pair(&actor, &peer)?;
-        if let Some(room) = self.store().find_direct(low, high).await? {
-            blocking::open_to_both(&room)?;
-            return Ok(Made { room, created: false, changes: Vec::new() });
+        if let Some(found) = self.find_direct(&actor, &peer).await? {
+            return Ok(found);
         }
+        let (low, high) = direct_pair(&actor, &peer)?;
+        self.people().check_peer(&actor, &peer).await?;
         let (low, high) = (low.clone(), high.clone());
         let new = NewDirect { id: RoomId::generate(), low, high, by: actor, at: self.now() };
         let made = self.store().open_direct(&new).await?;
@@ -143,12 +157,30 @@ impl Rooms {
         Ok(made)
     }
 
-    pub(crate) async fn create_room(&self, wish: RoomWish) -> Result<Room, Fault> {
+    /// The direct room of two people, if there is one.
+    pub(crate) async fn find_direct(
+        &self,
+        actor: &UserId,
+        peer: &UserId,
+    ) -> Result<Option<Made>, Fault> {
+        let (low, high) = direct_pair(actor, peer)?;
+        let Some(room) = self.store().find_direct(low, high).await? else { return Ok(None) };
+        blocking::open_to_both(&room)?;
+        Ok(Some(Made { room, created: false, changes: Vec::new() }))
+    }
+
+    /// The room, and those who were left out of it.
+    pub(crate) async fn create_room(&self, wish: RoomWish) -> Result<(Room, Vec<UserId>), Fault> {
         if wish.kind == RoomKind::Direct {
             return Err(Fault::bad_request("kind is direct; such rooms are made by OpenDirect"));
         }
         let mut members = sorted(wish.members)?;
         members.retain(|user| *user != wish.actor);
+        let Admission { allowed: members, refused, .. } =
+            self.people().admit(&wish.actor, members).await?;
+        if members.is_empty() && !refused.is_empty() {
+            return Err(people::none_may_be_added());
+        }
         if wish.kind == RoomKind::Group {
             check_group_size(members.len() + 1, self.inner.config.group_members_max)?;
         }
@@ -165,7 +197,7 @@ impl Rooms {
         let made = self.store().create_room(&new).await?;
         let notices = if made.created { Notices::New } else { Notices::None };
         self.spread(&made.changes, None, notices).await;
-        Ok(made.room)
+        Ok((made.room, refused))
     }
 
     /// Tells the bus and the room's history, and waits a moment until they know: who was shut out by
@@ -214,11 +246,20 @@ impl Rooms {
         Ok(changed)
     }
 
-    /// Whoever is not in a room has left it: a repeated call, an absent room and somebody else's
+    /// A user who is not in a room has left it: a repeated call, an absent room and another user's
     /// room all get the same answer, which tells nothing.
-    pub(crate) async fn leave(&self, actor: UserId, room: RoomId) -> Result<(), Fault> {
-        match self.change(actor, room, Command::Leave).await {
-            Err(fault) if fault.code == Code::NotFound => Ok(()),
+    pub(crate) async fn leave(
+        &self,
+        actor: UserId,
+        room: RoomId,
+        for_good: Option<bool>,
+    ) -> Result<(), Fault> {
+        match self.change(actor.clone(), room, Command::Leave { for_good }).await {
+            Err(fault) if fault.code == Code::NotFound => {
+                let Some(for_good) = for_good else { return Ok(()) };
+                let departed = Departed { user: actor, for_good };
+                Ok(self.store().set_departure(room, &departed).await?)
+            }
             result => result.map(drop),
         }
     }

@@ -37,7 +37,9 @@ impl Scene {
         if action == Action::ListMembers {
             return Ok(());
         }
-        if self.kind == RoomKind::Direct {
+        // A direct room is dissolved when one of the two turns out not to exist.
+        let abandoned = self.state == RoomState::Dissolved && action == Action::Leave;
+        if self.kind == RoomKind::Direct && !abandoned {
             return Err(Fault::new(Code::Conflict, "a direct room belongs to its two people"));
         }
         // Without a way out a dissolved room would stay in everybody's list for ever.
@@ -156,7 +158,8 @@ mod tests {
         for (kind, state) in frozen {
             for role in ROLES {
                 for action in actions() {
-                    let leaving = kind != RoomKind::Direct && action == Action::Leave;
+                    let stays = kind == RoomKind::Direct && state != RoomState::Dissolved;
+                    let leaving = !stays && action == Action::Leave;
                     let allowed = leaving || action == Action::ListMembers;
                     let wanted = if allowed { "yes" } else { "conflict" };
                     assert_eq!(

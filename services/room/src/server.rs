@@ -5,16 +5,13 @@ use std::{net::SocketAddr, sync::Arc};
 use hubbub_bus::Bus;
 use hubbub_domain::Clock;
 use hubbub_proto::FILE_DESCRIPTOR_SET;
-use hubbub_runtime::{
-    grpc::{self, Transport},
-    lifecycle::Lifecycle,
-};
+use hubbub_runtime::{grpc, lifecycle::Lifecycle};
 use tokio::net::TcpListener;
 
 use crate::{
     config::Config,
     error::StoreError,
-    rooms::{Ports, Rooms},
+    rooms::{Peers, Ports, Rooms},
     store,
 };
 
@@ -29,7 +26,7 @@ impl Server {
     pub async fn bind(
         config: &Config,
         bus: Arc<dyn Bus>,
-        history: Transport,
+        peers: Peers,
         clock: Arc<dyn Clock>,
         lifecycle: &Lifecycle,
     ) -> Result<Self, BindError> {
@@ -43,7 +40,7 @@ impl Server {
         let (listener, local_addr) =
             listening.await.map_err(|error| BindError::Listen(config.listen, error))?;
 
-        let ports = Ports { store, bus, history, clock };
+        let ports = Ports { store, bus, peers, clock };
         let rooms = Rooms::start(config, ports, &lifecycle.behind());
         let routes = rooms.services().with_reflection(FILE_DESCRIPTOR_SET);
         lifecycle.spawn("room_grpc", grpc::serve(listener, routes, &config.grpc, lifecycle));

@@ -37,7 +37,7 @@ pub use self::{
 };
 use crate::{
     blocking::{Block, Shut},
-    change::Change,
+    change::{Change, Departed},
     config::Config,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, MembershipChange, PendingNotice, Room},
@@ -99,6 +99,19 @@ pub trait Store: Send + Sync + 'static {
     /// order. One query.
     async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>>;
 
+    /// The direct rooms of these pairs, with the place of each in the list. One query.
+    async fn direct_rooms(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<(usize, RoomId)>>;
+
+    /// Changes what a user decided who left a room by themself; nothing when they did not.
+    async fn set_departure(&self, room: RoomId, departed: &Departed) -> Result<()>;
+
+    /// Users with a membership, by id, after one of them.
+    async fn users_after(&self, page: &Page<UserId>) -> Result<Vec<UserId>>;
+
+    /// Takes a user who does not exist out of a direct room, which is dissolved for the other one; the
+    /// pair may have another from then on.
+    async fn part(&self, ghost: &UserId, room: RoomId) -> Result<()>;
+
     /// The most recently joined of a user's chatRecords with their rooms. One query.
     async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>>;
 
@@ -147,6 +160,8 @@ pub struct Changed {
     /// Anything was written.
     pub written: bool,
     pub added: Vec<UserId>,
+    /// Left the room before, and were not added again.
+    pub refused: Vec<UserId>,
     pub changes: Vec<MembershipChange>,
     /// The actor's own standing afterwards.
     pub actor: Option<Membership>,

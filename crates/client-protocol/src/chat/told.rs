@@ -48,6 +48,8 @@ told! {
     Joined(Box<WelcomeRoom>) = "roomJoined",
     /// You are no longer a member of a room: nothing more comes from it.
     Left(RoomOnly) = "roomLeft",
+    /// More rooms are entered than a connection hears: this one, the least active, is heard no longer.
+    Unfollowed(RoomOnly) = "roomUnfollowed",
     /// Your role in a room is another.
     Role(RoleSet) = "roomRole",
     /// An entered room has another name, topic, state or number of members.
@@ -287,6 +289,7 @@ impl From<Event> for Told {
             Event::Joined(room) => Self::Joined(room),
             Event::Role { room, role } => Self::Role(RoleSet { room, role }),
             Event::Left { room } => Self::Left(RoomOnly { room }),
+            Event::Unfollowed { room } => Self::Unfollowed(RoomOnly { room }),
             Event::Room(room) => Self::Room(room),
             Event::Chat { room, pinned, muted, last_read_seq } => {
                 Self::Chat(ChatChanged { room, pinned, muted, last_read_seq })

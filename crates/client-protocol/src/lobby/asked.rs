@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(parse("login", json!([7])), Err("the nickname is not a text".to_owned()));
-        assert_eq!(parse("login", json!(["  "])), Err("the nickname is empty".to_owned()));
+        assert_eq!(parse("login", json!(["  "])), Err("nickname is empty".to_owned()));
         assert_eq!(parse("join-room", json!([""])), Err("the room has no name".to_owned()));
         assert_eq!(parse("private message", json!([{}])), Err("to is not a text".to_owned()));
         assert_eq!(

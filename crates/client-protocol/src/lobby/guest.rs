@@ -2,59 +2,52 @@
 
 use std::{fmt, sync::Arc};
 
-use hubbub_domain::{Code, Fault};
+use hubbub_domain::{
+    Code, Fault,
+    names::{Reserved, ShownName},
+};
 use serde::Serialize;
 
 /// Characters of a nickname. Over it: `too_large`.
 const NICKNAME_CHARS_MAX: usize = 32;
 /// Bytes of the name of a lobby's room. Over it: `too_large`.
 const ROOM_BYTES_MAX: usize = 128;
-/// What the lobby calls itself.
-const RESERVED: &str = "system";
-
-/// A nickname as it is shown. Two that differ only in case are the same.
+/// A nickname as it is shown. Two that look the same are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nickname(Arc<str>);
+pub struct Nickname {
+    shown: Arc<str>,
+    skeleton: Arc<str>,
+}
 
 impl Nickname {
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(Fault::bad_request("the nickname is empty"));
-        }
-        if text.chars().count() > NICKNAME_CHARS_MAX {
-            let range = format!("the nickname has more than {NICKNAME_CHARS_MAX} characters");
-            return Err(Fault::new(Code::TooLarge, range));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Fault::bad_request("the nickname has a control character"));
-        }
-        Ok(Self(text.into()))
+        let name = ShownName::parse("nickname", text, NICKNAME_CHARS_MAX)?;
+        Ok(Self { shown: name.shown.into(), skeleton: name.skeleton.into() })
     }
 
     /// A name for somebody who has none yet.
     pub fn of_guest(number: u32) -> Self {
-        Self(format!("guest-{number:06}").into())
+        Self::parse(&format!("guest-{number:06}")).expect("letters and digits")
     }
 
     /// What makes two nicknames the same.
     pub fn folded(&self) -> String {
-        self.0.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+        self.skeleton.to_string()
     }
 
-    /// Nobody may have it.
+    /// Whether nobody may choose it: a name of the machine or its staff, or one that is given out.
     pub fn is_reserved(&self) -> bool {
-        self.folded() == RESERVED
+        Reserved::new(&[]).holds(&self.skeleton)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.shown
     }
 }
 
 impl fmt::Display for Nickname {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.shown)
     }
 }
 
@@ -115,8 +108,24 @@ mod tests {
         let name = |text| Nickname::parse(text).expect("valid");
         assert_eq!(name(" Ünal ").folded(), name("üNAL").folded());
         assert_eq!(name("Straße").folded(), name("STRASSE").folded());
-        assert!(name("System").is_reserved());
         assert!(!name("systems").is_reserved());
+    }
+
+    #[test]
+    fn nicknames_keep_the_rules_of_all_names() {
+        let name = |text| Nickname::parse(text).expect("valid");
+        for (one, other) in
+            [("PayPal", "paypa1"), ("bob", "ｂｏｂ"), ("rnike", "mike"), ("asco", "аѕсо")]
+        {
+            assert_eq!(name(one).folded(), name(other).folded(), "{one} {other}");
+        }
+        for reserved in ["System", "ｓｙｓｔｅｍ", "s y s t e m", "admin", "guest-000007"] {
+            assert!(name(reserved).is_reserved(), "{reserved}");
+        }
+        for refused in ["", "a\u{202e}b", "a\u{200b}", "\u{3164}", "аlice", "a\nb"] {
+            assert!(Nickname::parse(refused).is_err(), "{refused:?}");
+        }
+        assert_ne!(Nickname::of_guest(1).folded(), Nickname::of_guest(10).folded());
     }
 
     #[test]

@@ -23,4 +23,26 @@ impl Rates for Local {
         };
         Ok(spendings.iter().map(spend).collect())
     }
+
+    async fn claim_rate(&self, claim: &Spending) -> Result<Option<Duration>, EphemeralError> {
+        let Spending { key, amount, rate } = claim;
+        let mut accounts = self.accounts.lock();
+        let now = Instant::now();
+        let owed = accounts.get(key).map_or(Duration::ZERO, |entry| entry.ends - now);
+        let owed = owed + rate.interval * *amount;
+        let over = owed.saturating_sub(rate.interval * rate.burst);
+        if over.is_zero() {
+            accounts.insert(key.clone(), (), owed);
+        }
+        Ok((!over.is_zero()).then_some(over))
+    }
+
+    async fn give_rate_back(&self, claim: &Spending) -> Result<(), EphemeralError> {
+        let Spending { key, amount, rate } = claim;
+        let mut accounts = self.accounts.lock();
+        let now = Instant::now();
+        let owed = accounts.get(key).map_or(Duration::ZERO, |entry| entry.ends - now);
+        accounts.insert(key.clone(), (), owed.saturating_sub(rate.interval * *amount));
+        Ok(())
+    }
 }

@@ -18,8 +18,7 @@ impl Rates for Redis {
     async fn spend(&self, spendings: &[Spending]) -> Result<Vec<Balance>, EphemeralError> {
         let mut buckets: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
         for (place, spending) in spendings.iter().enumerate() {
-            let bucket = State::<XMODEM>::calculate(spending.key.as_bytes()) % BUCKETS;
-            buckets.entry(bucket).or_default().push(place);
+            buckets.entry(bucket(&spending.key)).or_default().push(place);
         }
         let mut calls = Vec::new();
         for (bucket, places) in &buckets {
@@ -45,6 +44,30 @@ impl Rates for Redis {
         }
         Ok(balances)
     }
+
+    async fn claim_rate(&self, claim: &Spending) -> Result<Option<Duration>, EphemeralError> {
+        let mut call = self.scripts.rates_claim.prepare_invoke();
+        call.key(self.account(&claim.key)).arg(claim.amount);
+        call.arg(micros(claim.rate.interval)).arg(claim.rate.burst);
+        let over: u64 = self.link.invoke(&call).await?;
+        Ok((over > 0).then(|| Duration::from_micros(over)))
+    }
+
+    async fn give_rate_back(&self, claim: &Spending) -> Result<(), EphemeralError> {
+        let mut call = self.scripts.rates_give_back.prepare_invoke();
+        call.key(self.account(&claim.key)).arg(claim.amount).arg(micros(claim.rate.interval));
+        self.link.invoke(&call).await
+    }
+}
+
+impl Redis {
+    fn account(&self, key: &str) -> String {
+        self.key(&format!("r{}", bucket(key)), key)
+    }
+}
+
+fn bucket(key: &str) -> u16 {
+    State::<XMODEM>::calculate(key.as_bytes()) % BUCKETS
 }
 
 fn micros(duration: Duration) -> u64 {

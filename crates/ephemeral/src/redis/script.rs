@@ -42,6 +42,8 @@ scripts! {
     presence_hold after PRESENCE,
     presence_leave after PRESENCE,
     presence_read after PRESENCE,
+    rates_claim,
+    rates_give_back,
     rates_spend,
     typing_begin,
     typing_end,

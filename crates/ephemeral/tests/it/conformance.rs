@@ -51,6 +51,7 @@ macro_rules! suite {
             presence::nobody_has_more_leases_than_they_may
             presence::everybody_who_is_asked_for_is_answered
             rates::what_is_spent_beyond_the_burst_has_to_be_waited_for
+            rates::a_claim_is_all_or_nothing_and_can_be_given_back
             rates::many_are_counted_at_once_and_a_debt_has_a_bound
             typing::typing_ends_when_it_is_said_and_by_itself
             typing::of_many_typists_the_latest_are_told

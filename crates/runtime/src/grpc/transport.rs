@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -40,6 +40,8 @@ pub struct Transport {
 #[derive(Clone)]
 enum Ways {
     Local(Calls),
+    /// A server in this process that is not there yet.
+    Awaited(Arc<OnceLock<Calls>>),
     Remote(Arc<Remote>),
 }
 
@@ -72,10 +74,16 @@ impl Transport {
 
     /// A server in this process: no socket, and the same rules for every call.
     pub fn local(routes: Routes) -> Self {
-        let server = GrpcServerConfig { call_timeout: NO_LIMIT, ..GrpcServerConfig::default() };
-        let calls = CallLayer::new(&server).layer(routes.prepare());
         let outgoing = Arc::new(Outgoing::new(&GrpcClientConfig::default()));
-        Self { ways: Ways::Local(calls), outgoing }
+        Self { ways: Ways::Local(local_calls(routes)), outgoing }
+    }
+
+    /// A server in this process that is still to come, for two services that call each other. Until it is
+    /// there, calls end as those to a service without an address do.
+    pub fn awaited() -> (Self, Awaited) {
+        let calls = Arc::new(OnceLock::new());
+        let outgoing = Arc::new(Outgoing::new(&GrpcClientConfig::default()));
+        (Self { ways: Ways::Awaited(Arc::clone(&calls)), outgoing }, Awaited(calls))
     }
 
     /// The way for a key: the same one for the same key, from every process, as long as that address
@@ -105,10 +113,29 @@ impl Transport {
     fn channel(&self, choose: impl FnOnce(&Remote) -> Option<Arc<Address>>) -> Channel {
         let target = match &self.ways {
             Ways::Local(calls) => Target::Local(calls.clone()),
+            Ways::Awaited(calls) => {
+                calls.get().map_or(Target::Nowhere, |calls| Target::Local(calls.clone()))
+            }
             Ways::Remote(remote) => choose(remote).map_or(Target::Nowhere, Target::Remote),
         };
         Channel::new(target, Arc::clone(&self.outgoing))
     }
+}
+
+/// The place of a server that is still to come.
+pub struct Awaited(Arc<OnceLock<Calls>>);
+
+impl Awaited {
+    /// The server is there: calls reach it from now on.
+    pub fn arrive(self, routes: Routes) {
+        // It is consumed by this, so the place is empty.
+        drop(self.0.set(local_calls(routes)));
+    }
+}
+
+fn local_calls(routes: Routes) -> Calls {
+    let server = GrpcServerConfig { call_timeout: NO_LIMIT, ..GrpcServerConfig::default() };
+    CallLayer::new(&server).layer(routes.prepare())
 }
 
 /// The caller in the same process sets the deadline; the server's side has none of its own.

@@ -40,10 +40,13 @@ fn introduce(cluster: &Cluster) {
     println!("make load SCENARIO=smoke");
     let [first, .., last] = &cluster.gateways[..] else { return };
     println!(
-        "\nTokens for two people, valid for an hour. Each asks another gateway for their direct room; both \
-         get the same one:\n\nALICE={}\nBOB={}\n{}\n{}\n\nCtrl-C stops all of it.",
+        "\nTokens for two people, valid for an hour. They exist once a gateway has seen their tokens; then \
+         each asks another\ngateway for their direct room, and both get the same one:\n\nALICE={}\nBOB={}\n{}\n{}\n{}\n{}\n\n\
+         Ctrl-C stops all of it.",
         token("alice"),
         token("bob"),
+        me(first, "$ALICE"),
+        me(last, "$BOB"),
         open_direct(first, "$ALICE", "bob"),
         open_direct(last, "$BOB", "alice"),
     );
@@ -52,6 +55,13 @@ fn introduce(cluster: &Cluster) {
 fn addresses(nodes: &[Node], scheme: &str) -> String {
     let addresses = nodes.iter().map(|node| format!("{scheme}{}", node.address()));
     addresses.collect::<Vec<_>>().join(",")
+}
+
+fn me(gateway: &Node, token: &str) -> String {
+    format!(
+        "curl -s -w '\\n' http://{}/v1/me -H \"authorization: Bearer {token}\"",
+        gateway.address()
+    )
 }
 
 fn open_direct(gateway: &Node, token: &str, peer: &str) -> String {

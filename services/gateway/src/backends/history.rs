@@ -53,6 +53,8 @@ pub(crate) struct RoomHead {
     pub(crate) mentions: u64,
     pub(crate) read: Seq,
     pub(crate) last_at: Option<Timestamp>,
+    /// Without system notices.
+    pub(crate) last_said_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -364,6 +366,7 @@ pub(crate) fn room_head(head: &wire::RoomHead) -> RoomHead {
         mentions: head.mentions,
         read: Seq(head.read_seq),
         last_at: head.last_at.map(from_timestamp),
+        last_said_at: head.last_said_at.map(from_timestamp),
     }
 }
 

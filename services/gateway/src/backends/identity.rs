@@ -54,6 +54,7 @@ passed_on! {
     repeatable logout_everywhere(LogoutEverywhereRequest) -> LogoutEverywhereResponse;
     once change_password(ChangePasswordRequest) -> ChangePasswordResponse;
     repeatable get_keys(GetKeysRequest) -> GetKeysResponse;
+    repeatable get_me(GetMeRequest) -> GetMeResponse;
     repeatable get_users(GetUsersRequest) -> GetUsersResponse;
     repeatable update_profile(UpdateProfileRequest) -> UpdateProfileResponse;
     repeatable search_users(SearchUsersRequest) -> SearchUsersResponse;

@@ -3,7 +3,9 @@
 use hubbub_client_protocol::{
     Appended, Delete, Edit, History, Page, React, Reacted, Reply, Revised, Send,
 };
-use hubbub_domain::{Code, Fault, Reaction, Role, RoomState, limits};
+use hubbub_domain::{
+    Body, Code, Fault, MessageKind, Reaction, Role, RoomId, RoomState, Seq, limits,
+};
 use hubbub_runtime::trace;
 
 use super::{Caller, Core};
@@ -42,7 +44,7 @@ impl Core {
             Some(allowed) => allowed?,
             None => may_post(&self.membership(caller, send.room).await?)?,
         };
-        self.check_mentions(send.room, &send.body).await?;
+        self.check_mentions(send.room, &send.body.mentions).await?;
         self.typing.posts(send.room, caller.id());
         Ok(Entry {
             room: send.room,
@@ -55,12 +57,45 @@ impl Core {
     }
 
     pub(super) async fn edit(&self, caller: &Caller, edit: Edit) -> Result<Reply, Fault> {
-        edit.body.validate(self.config.session.text_chars_max)?;
         may_post(&self.membership(caller, edit.room).await?)?;
-        self.check_mentions(edit.room, &edit.body).await?;
+        self.check_edit(caller, &edit).await?;
         let place = (edit.room, edit.seq);
         let (rev, at) = self.backends.edit(place, caller.id(), edit.body).await?;
         Ok(Reply::Revised(Revised { rev, at }))
+    }
+
+    /// An edit may keep what the message said before: whom it mentions, also when they have left, and
+    /// what was within a limit that is lower by now. The message is looked up only when it matters.
+    async fn check_edit(&self, caller: &Caller, edit: &Edit) -> Result<(), Fault> {
+        let text_chars_max = self.config.session.text_chars_max;
+        let as_new = async {
+            edit.body.validate(text_chars_max)?;
+            self.check_mentions(edit.room, &edit.body.mentions).await
+        };
+        let Err(fault) = as_new.await else { return Ok(()) };
+        if fault.code.retryable() {
+            return Err(fault);
+        }
+        let Some(before) = self.said(caller, (edit.room, edit.seq)).await? else {
+            return Err(fault);
+        };
+        edit.body.validate_edit(&before, text_chars_max)?;
+        self.check_mentions(edit.room, &edit.body.mentions_beyond(&before)).await
+    }
+
+    /// What a message of the caller says now.
+    async fn said(
+        &self,
+        caller: &Caller,
+        (room, seq): (RoomId, Seq),
+    ) -> Result<Option<Body>, Fault> {
+        let wish = PageRequest { room, anchor: Anchor::Around(seq), limit: 1 };
+        let mut messages = self.backends.page(wish).await?.messages.into_iter();
+        let own = messages.find(|message| message.seq == seq && message.sender == *caller.id());
+        Ok(own.and_then(|message| match message.kind {
+            MessageKind::User(body) => Some(body),
+            MessageKind::System(_) | MessageKind::Deleted => None,
+        }))
     }
 
     pub(super) async fn delete(&self, caller: &Caller, delete: &Delete) -> Result<Reply, Fault> {
@@ -101,9 +136,10 @@ impl Core {
             && session.scope() == Scope::All
         {
             // A room beyond those followed from the start is followed from its opening on.
+            session.note_opened(history.room);
             if !session.follows(history.room) {
                 self.hub.prepare(&[history.room]).await;
-                let marker = Marker { room: history.room, last_read: hubbub_domain::Seq::ZERO };
+                let marker = Marker { room: history.room, last_read: Seq::ZERO };
                 self.hub.settle(&self.backends.heads(None, &[marker]).await?).await?;
                 self.hub.follow(
                     session,

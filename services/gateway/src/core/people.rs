@@ -1,24 +1,31 @@
 //! Commands about people: profiles, contacts, blocks, and the end of the caller's own logins.
 
 use hubbub_client_protocol::{
-    Blocks, Contacts, ContactsPage, Profiles, Reply, SearchUsers, Standing, UpdateMe, UsersPage,
+    Blocks, Contacts, ContactsPage, DeclineContact, Profiles, Reply, SearchUsers, Standing,
+    UpdateMe, UsersPage,
 };
 use hubbub_domain::{Code, Fault, UserId};
 use hubbub_proto::identity::v1 as wire;
+use moka::future::Cache;
 
 use super::{Caller, Core, messages::page_limit};
 use crate::people;
 
 /// Profiles of one request.
 const PROFILES_MAX: usize = 200;
+/// Users who are remembered to exist. Beyond it the least used are asked about again.
+const KNOWN_MAX: u64 = 100_000;
+
+/// Nobody at first.
+pub(crate) fn known_users() -> Cache<UserId, ()> {
+    Cache::new(KNOWN_MAX)
+}
 
 impl Core {
     pub(super) async fn me(&self, caller: &Caller) -> Result<Reply, Fault> {
-        let request = wire::GetUsersRequest { user_ids: vec![caller.id().to_string()] };
-        let mut users = self.backends.get_users(request).await?.users;
-        let nobody = || Fault::new(Code::NotFound, "no such person");
-        let me = users.pop().ok_or_else(nobody)?;
-        Ok(Reply::User(Box::new(people::user(Some(me))?)))
+        let request = wire::GetMeRequest { actor_id: caller.id().to_string() };
+        let answer = self.backends.get_me(request).await?;
+        Ok(Reply::Me(Box::new(people::me(answer.user, answer.settings)?)))
     }
 
     pub(super) async fn update_me(
@@ -31,9 +38,32 @@ impl Core {
             display_name: update.display_name,
             colour: update.colour,
             avatar_url: update.avatar_url,
+            groups_from: update.groups_from.map(|it| people::wire_audience(it).into()),
+            presence_to: update.presence_to.map(|it| people::wire_audience(it).into()),
         };
         let answer = self.backends.update_profile(request).await?;
-        Ok(Reply::User(Box::new(people::user(answer.user)?)))
+        Ok(Reply::Me(Box::new(people::me(answer.user, answer.settings)?)))
+    }
+
+    /// Refuses a user who does not exist. Users are never removed, so one who was found is remembered.
+    /// Where no identity service runs there is no list of users.
+    pub(super) async fn check_known(&self, users: &[UserId]) -> Result<(), Fault> {
+        if self.backends.grants().is_none() {
+            return Ok(());
+        }
+        let new = users.iter().filter(|user| !self.known.contains_key(*user));
+        let new: Vec<&UserId> = new.collect();
+        for some in new.chunks(PROFILES_MAX) {
+            let user_ids = some.iter().map(ToString::to_string).collect();
+            let found = self.backends.get_users(wire::GetUsersRequest { user_ids }).await?.users;
+            for user in some {
+                if !found.iter().any(|found| found.user_id == user.as_str()) {
+                    return Err(Fault::new(Code::NotFound, format!("there is no user {user}")));
+                }
+                self.known.insert((*user).clone(), ()).await;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn search_users(
@@ -107,10 +137,14 @@ impl Core {
     pub(super) async fn decline_contact(
         &self,
         caller: &Caller,
-        peer: UserId,
+        decline: DeclineContact,
     ) -> Result<Reply, Fault> {
-        let (actor_id, peer_id) = (caller.id().to_string(), peer.into());
-        self.backends.decline_contact(wire::DeclineContactRequest { actor_id, peer_id }).await?;
+        let request = wire::DeclineContactRequest {
+            actor_id: caller.id().to_string(),
+            peer_id: decline.user.into(),
+            for_good: decline.for_good,
+        };
+        self.backends.decline_contact(request).await?;
         Ok(Reply::Done {})
     }
 

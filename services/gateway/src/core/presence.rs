@@ -18,6 +18,9 @@ impl Core {
     }
 
     pub(super) async fn watch(&self, caller: &Caller, watch: Watch) -> Result<Reply, Fault> {
+        if watch.users.len() <= self.config.presence.watched_max {
+            self.check_known(&watch.users).await?;
+        }
         let watched = match caller {
             Caller::Session { session, .. } => self.presences.watch(session, watch.users).await,
             Caller::Request { user, .. } => self.presences.look_up(user, watch.users).await,

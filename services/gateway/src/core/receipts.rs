@@ -3,7 +3,7 @@
 use hubbub_client_protocol::{
     Delivered, Edits, EditsPage, Read, Receipts, ReceiptsView, Reply, Unread, VersionView,
 };
-use hubbub_domain::{Body, Fault, Role, RoomId, Seq, UserId};
+use hubbub_domain::{Fault, Role, RoomId, Seq, UserId};
 use hubbub_proto::{history::v1 as history, room::v1 as wire};
 
 use super::{Caller, Core, messages::page_limit};
@@ -97,17 +97,21 @@ impl Core {
     }
 
     /// Whoever is mentioned has to be a member. A question of its own, for messages with mentions.
-    pub(super) async fn check_mentions(&self, room: RoomId, body: &Body) -> Result<(), Fault> {
-        if body.mentions.is_empty() {
+    pub(super) async fn check_mentions(
+        &self,
+        room: RoomId,
+        mentions: &[UserId],
+    ) -> Result<(), Fault> {
+        if mentions.is_empty() {
             return Ok(());
         }
         let request = wire::CheckMembersRequest {
             room_id: room.to_string(),
-            user_ids: body.mentions.iter().map(ToString::to_string).collect(),
+            user_ids: mentions.iter().map(ToString::to_string).collect(),
         };
         let members = self.backends.check_members(request).await?.member_ids;
         let stranger =
-            body.mentions.iter().find(|user| !members.iter().any(|member| member == user.as_str()));
+            mentions.iter().find(|user| !members.iter().any(|member| member == user.as_str()));
         match stranger {
             Some(stranger) => {
                 let text = format!("mentions: {stranger} is not a member of the room");

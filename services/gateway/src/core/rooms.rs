@@ -1,15 +1,17 @@
 //! Requests about rooms and who is in them. The rules are the room service's; here the caller's name
 //! is put in, and the caller's sessions follow at once what they came into.
 
+use std::collections::HashSet;
+
 use hubbub_client_protocol::{
     CreateRoom, Created, Invite, Invited, Join, Leave, Members, MembersPage, OpenDirect, Opened,
     PublicRooms, PublicRoomsPage, Remove, Reply, SetRole, UpdateRoom,
 };
-use hubbub_domain::{Fault, RoomId, Seq};
+use hubbub_domain::{Code, Fault, RoomId, Seq, UserId};
 use hubbub_proto::room::v1 as wire;
 
 use super::{Caller, Core, messages::page_limit};
-use crate::{backends::Marker, views};
+use crate::{backends::Marker, quotas::Kind, views};
 
 impl Core {
     pub(super) async fn open_direct(
@@ -17,12 +19,30 @@ impl Core {
         caller: &Caller,
         open: &OpenDirect,
     ) -> Result<Reply, Fault> {
-        let request = wire::OpenDirectRequest {
+        // Usually the room is there, and nothing is claimed for it.
+        let find = wire::OpenDirectRequest {
             actor_id: caller.id().to_string(),
             peer_id: open.peer.to_string(),
+            find_only: true,
         };
-        let answer = self.backends.open_direct(request).await?;
+        let answer = match self.backends.open_direct(find.clone()).await {
+            Err(fault) if fault.code == Code::NotFound => self.make_direct(caller, find).await?,
+            found => found?,
+        };
         self.opened(caller, answer.room.unwrap_or_default(), answer.created).await
+    }
+
+    async fn make_direct(
+        &self,
+        caller: &Caller,
+        request: wire::OpenDirectRequest,
+    ) -> Result<wire::OpenDirectResponse, Fault> {
+        let claimed = self.quotas.claim(caller.id(), Kind::RoomsMade, 1).await?;
+        let make = wire::OpenDirectRequest { find_only: false, ..request };
+        let answer = self.backends.open_direct(make).await;
+        let made = answer.as_ref().is_ok_and(|answer| answer.created);
+        self.quotas.settle(claimed, usize::from(made)).await;
+        answer
     }
 
     pub(super) async fn create_room(
@@ -38,10 +58,34 @@ impl Core {
             member_ids: create.members.into_iter().map(Into::into).collect(),
             request_id: create.request_id.map(Into::into).unwrap_or_default(),
         };
-        let answer = self.backends.create_room(request).await?;
+        let answer = self.make_room(caller, request).await?;
         let room = views::room(answer.room.unwrap_or_default())?;
+        note_opened(caller, room.room);
         self.admitted(caller, room.room).await?;
-        Ok(Reply::Created(Created { room }))
+        Ok(Reply::Created(Created { room, refused: users(&answer.refused_user_ids)? }))
+    }
+
+    async fn make_room(
+        &self,
+        caller: &Caller,
+        request: wire::CreateRoomRequest,
+    ) -> Result<wire::CreateRoomResponse, Fault> {
+        let members = request.member_ids.iter().collect::<HashSet<_>>().len();
+        let room = self.quotas.claim(caller.id(), Kind::RoomsMade, 1).await?;
+        let people = match self.quotas.claim(caller.id(), Kind::PeopleAdded, members).await {
+            Ok(people) => people,
+            Err(fault) => {
+                self.quotas.settle(room, 0).await;
+                return Err(fault);
+            }
+        };
+        let answer = self.backends.create_room(request).await;
+        let (rooms, added) = answer
+            .as_ref()
+            .map_or((0, 0), |answer| (1, members.saturating_sub(answer.refused_user_ids.len())));
+        self.quotas.settle(room, rooms).await;
+        self.quotas.settle(people, added).await;
+        answer
     }
 
     pub(super) async fn update_room(
@@ -79,6 +123,7 @@ impl Core {
         let request = wire::LeaveRequest {
             actor_id: caller.id().to_string(),
             room_id: leave.room.to_string(),
+            for_good: leave.for_good,
         };
         let Caller::Session { user, .. } = caller else {
             self.backends.leave(request).await?;
@@ -96,10 +141,14 @@ impl Core {
             room_id: invite.room.to_string(),
             user_ids: invite.users.into_iter().map(Into::into).collect(),
         };
-        let answer = self.backends.invite(request).await?;
-        let added = answer.added_user_ids;
-        let added = added.iter().map(|user| user.parse()).collect::<Result<_, _>>()?;
-        Ok(Reply::Invited(Invited { added }))
+        let wanted = request.user_ids.iter().collect::<HashSet<_>>().len();
+        let claimed = self.quotas.claim(caller.id(), Kind::PeopleAdded, wanted).await?;
+        let answer = self.backends.invite(request).await;
+        let added = answer.as_ref().map_or(0, |answer| answer.added_user_ids.len());
+        self.quotas.settle(claimed, added).await;
+        let answer = answer?;
+        let added = users(&answer.added_user_ids)?;
+        Ok(Reply::Invited(Invited { added, refused: users(&answer.refused_user_ids)? }))
     }
 
     pub(super) async fn remove(&self, caller: &Caller, remove: &Remove) -> Result<Reply, Fault> {
@@ -185,6 +234,7 @@ impl Core {
         created: bool,
     ) -> Result<Reply, Fault> {
         let room = views::room(room)?;
+        note_opened(caller, room.room);
         self.admitted(caller, room.room).await?;
         let typing = self.typing.typists(room.room, caller.id());
         let (head, typing) = tokio::join!(self.head(room.room), typing);
@@ -196,4 +246,15 @@ impl Core {
         let heads = self.backends.heads(None, &[Marker { room, last_read: Seq::ZERO }]).await?;
         Ok(heads.rooms.get(&room).map(|head| head.head).unwrap_or_default())
     }
+}
+
+/// The client asked for the room: it is not given up for others.
+fn note_opened(caller: &Caller, room: RoomId) {
+    if let Caller::Session { session, .. } = caller {
+        session.note_opened(room);
+    }
+}
+
+fn users(texts: &[String]) -> Result<Vec<UserId>, Fault> {
+    texts.iter().map(|user| user.parse()).collect()
 }

@@ -23,8 +23,8 @@ use crate::{
     views,
 };
 
-/// Rooms whose heads are read on connecting. A user with more sees the most recently joined.
-const ROOMS_RANKED_MAX: usize = 5_000;
+/// Rooms whose heads are read on connecting. Of a user with more, the most recently joined are looked at.
+const ROOMS_RANKED_MAX: usize = 20_000;
 
 /// How a session begins.
 pub(crate) struct Opening {
@@ -169,8 +169,10 @@ impl Core {
         if rooms.len() > followed_max {
             let heads = self.heads(user, &rooms).await?;
             rooms.sort_by_key(|membership| {
-                let last_at = heads.rooms.get(&membership.room).and_then(|head| head.last_at);
-                std::cmp::Reverse(last_at.max(Some(membership.joined_at)))
+                // Rooms in which nothing was said come last: they are made faster than messages.
+                let head = heads.rooms.get(&membership.room);
+                let last_said_at = head.and_then(|head| head.last_said_at);
+                std::cmp::Reverse((last_said_at, membership.joined_at))
             });
             rooms.truncate(followed_max);
         }

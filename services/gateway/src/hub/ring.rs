@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use hubbub_domain::{ChangeKind, Rev, Seq};
+use hubbub_domain::{ChangeKind, MessageKind, Rev, Seq, Timestamp};
 
 use super::Encoded;
 
@@ -49,6 +49,16 @@ impl Ring {
         while let Some(newest) = self.changes.pop_back_if(|change| change.rev() > rev) {
             self.bytes -= newest.weight();
         }
+    }
+
+    /// When the newest message of a person among them was stored.
+    pub(crate) fn newest_said_at(&self) -> Option<Timestamp> {
+        self.changes.iter().rev().find_map(|change| match &change.change().kind {
+            ChangeKind::Posted(message) if !matches!(message.kind, MessageKind::System(_)) => {
+                Some(message.created_at)
+            }
+            _ => None,
+        })
     }
 
     pub(crate) fn clear(&mut self) {

@@ -15,11 +15,11 @@ use std::{
     ops::Bound,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
-use hubbub_domain::{Rev, RoomId, UserId};
+use hubbub_domain::{Rev, RoomId, Timestamp, UserId};
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
@@ -49,6 +49,8 @@ pub(crate) struct Room {
     /// The order's epoch. Set before any follower learns of it, so that a writer which holds news of the
     /// epoch before finds out under the lock of its followers.
     epoch: AtomicU64,
+    /// When the newest of what people said was stored, as far as history told; in microseconds.
+    active_at_us: AtomicI64,
     /// A part for each writer.
     parts: Box<[Mutex<Part>]>,
 }
@@ -81,7 +83,8 @@ impl Room {
     pub(super) fn new(id: RoomId, writers: usize, epoch: Epoch) -> Self {
         let parts = (0..writers).map(|_| Mutex::default()).collect();
         let order = Mutex::new(Order::new(writers, epoch));
-        Self { id, order, epoch: AtomicU64::new(epoch.tag()), parts }
+        let (epoch, active_at_us) = (AtomicU64::new(epoch.tag()), AtomicI64::new(0));
+        Self { id, order, epoch, active_at_us, parts }
     }
 
     pub(super) const fn id(&self) -> RoomId {
@@ -90,6 +93,17 @@ impl Room {
 
     pub(super) fn order(&self) -> MutexGuard<'_, Order> {
         self.order.lock()
+    }
+
+    pub(super) fn note_active(&self, last_said_at: Option<Timestamp>) {
+        let last_said_at = last_said_at.map_or(0, Timestamp::as_micros);
+        self.active_at_us.fetch_max(last_said_at, Ordering::Relaxed);
+    }
+
+    /// When somebody spoke last; the beginning of time while nobody did.
+    pub(super) fn active_at(&self) -> Timestamp {
+        let told = Timestamp::from_micros(self.active_at_us.load(Ordering::Relaxed));
+        self.order().ring.newest_said_at().map_or(told, |at| at.max(told))
     }
 
     /// The followers among whom this session is.

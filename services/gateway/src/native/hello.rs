@@ -98,11 +98,12 @@ async fn verify(door: &NativeDoor, token: &str) -> Result<Claims, Ending> {
     door.verifier.verify(token).await.map_err(|error| refusal(&error))
 }
 
-/// A token that does not hold closes with 4501, or 4503 when it was taken back; what cannot be asked
+/// A token that does not hold closes with 4501, with 4503 when it was taken back, with 4504 when its user is banned; what cannot be asked
 /// at the moment means "try again".
 pub(super) fn refusal(error: &AuthError) -> Ending {
     match error {
         error if error.passing() => Ending::Code(CloseCode::TryAgain, error.to_string().into()),
+        AuthError::Banned => Ending::Code(CloseCode::Banned, error.to_string().into()),
         AuthError::Revoked => Ending::Code(CloseCode::Revoked, error.to_string().into()),
         _ => Ending::Code(CloseCode::Unauthenticated, error.to_string().into()),
     }

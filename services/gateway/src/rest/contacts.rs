@@ -85,16 +85,25 @@ async fn accept_contact(
     door.execute(&caller, Command::AcceptContact(AcceptContact { user })).await
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct DeclineQuery {
+    /// That user's later requests are refused, until the caller asks them.
+    #[serde(default)]
+    for_good: bool,
+}
+
 /// Declines somebody's request.
 #[utoipa::path(post, path = "/v1/contacts/{user}/decline", operation_id = "decline_contact",
-    tag = "contacts", params(("user" = UserId, Path)),
+    tag = "contacts", params(("user" = UserId, Path), DeclineQuery),
     responses((status = 200), (status = "4XX", body = ErrorView)))]
 async fn decline_contact(
     State(door): State<RestDoor>,
     caller: Caller,
     Path(user): Path<UserId>,
+    Query(DeclineQuery { for_good }): Query<DeclineQuery>,
 ) -> Result<Json<Reply>, Refused> {
-    door.execute(&caller, Command::DeclineContact(DeclineContact { user })).await
+    door.execute(&caller, Command::DeclineContact(DeclineContact { user, for_good })).await
 }
 
 #[derive(Deserialize, IntoParams)]

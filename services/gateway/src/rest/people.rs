@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Command, ErrorView, Me, Profiles, Reply, SearchUsers, UpdateMe, UserView, UsersPage,
+    Command, ErrorView, Me, MeView, Profiles, Reply, SearchUsers, UpdateMe, UserView, UsersPage,
 };
 use hubbub_domain::{Code, Fault, UserId};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
 
 /// The caller.
 #[utoipa::path(get, path = "/v1/me", operation_id = "me", tag = "people",
-    responses((status = 200, body = UserView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = MeView), (status = "4XX", body = ErrorView)))]
 async fn me(State(door): State<RestDoor>, caller: Caller) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::Me(Me {})).await
 }
@@ -33,7 +33,7 @@ async fn me(State(door): State<RestDoor>, caller: Caller) -> Result<Json<Reply>,
 /// Changes the caller's profile.
 #[utoipa::path(patch, path = "/v1/me", operation_id = "update_me", tag = "people",
     request_body = UpdateMe,
-    responses((status = 200, body = UserView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = MeView), (status = "4XX", body = ErrorView)))]
 async fn update_me(
     State(door): State<RestDoor>,
     caller: Caller,

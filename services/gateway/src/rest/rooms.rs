@@ -139,16 +139,24 @@ async fn join(
     door.execute(&caller, Command::Join(Join { room })).await
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LeaveQuery {
+    /// True: nobody adds the caller again. False: contacts may. Also good after having left.
+    for_good: Option<bool>,
+}
+
 /// Leaves a room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/leave", operation_id = "leave", tag = "rooms",
-    params(("room" = RoomId, Path)),
+    params(("room" = RoomId, Path), LeaveQuery),
     responses((status = 200), (status = "4XX", body = ErrorView)))]
 async fn leave(
     State(door): State<RestDoor>,
     caller: Caller,
     Path(room): Path<RoomId>,
+    Query(LeaveQuery { for_good }): Query<LeaveQuery>,
 ) -> Result<Json<Reply>, Refused> {
-    door.execute(&caller, Command::Leave(Leave { room })).await
+    door.execute(&caller, Command::Leave(Leave { room, for_good })).await
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -78,6 +78,7 @@ impl Ending {
                 CloseCode::Moved => "moved",
                 CloseCode::Unauthenticated => "unauthenticated",
                 CloseCode::Revoked => "revoked",
+                CloseCode::Banned => "banned",
                 CloseCode::Protocol => "protocol",
                 CloseCode::TooManyConnections => "too_many_connections",
                 CloseCode::Service(_) => "service",

@@ -30,18 +30,19 @@ impl Users {
             login: named(revoked.session_id),
             at: revoked.revoked_at.map(from_timestamp).unwrap_or_default(),
             except: named(revoked.except_session_id),
+            banned: revoked.banned,
         };
         for session in user.sessions() {
             // A session whose door did not say what it stands on is closed: better once too often.
             let grant = session.grant();
             match grant.as_ref().map_or(Verdict::Ended, |grant| grant.under(&revocation)) {
                 Verdict::Holds => {}
-                Verdict::Ended => {
+                verdict @ (Verdict::Ended | Verdict::Banned) => {
                     if let Some(grant) = grant {
                         let (grants, user) = (grants.clone(), user.id().clone());
                         self.tasks.spawn(async move { grants.forget(&user, &grant).await });
                     }
-                    close(&session);
+                    close(&session, verdict);
                 }
                 Verdict::Ask => self.newcomers.note(&session),
             }
@@ -94,16 +95,19 @@ async fn end_ended(grants: &Grants, sessions: &[Arc<Session>]) -> Result<(), Fau
     let asked: Vec<(UserId, Arc<Grant>)> = by_grant.keys().cloned().collect();
     for some in asked.chunks(ASKED_MAX) {
         let held = grants.ask(some).await?;
-        for (ended, _) in some.iter().zip(held).filter(|(_, holds)| !holds) {
-            // Whoever comes back with the token is not let in for having been let in a moment ago.
+        for (ended, verdict) in some.iter().zip(held).filter(|(_, it)| *it != Verdict::Holds) {
+            // Evict the cached verdict, so that a revoked token is not admitted again.
             grants.forget(&ended.0, &ended.1).await;
-            by_grant.get(ended).into_iter().flatten().for_each(|session| close(session));
+            by_grant.get(ended).into_iter().flatten().for_each(|session| close(session, verdict));
         }
     }
     Ok(())
 }
 
-fn close(session: &Session) {
+fn close(session: &Session, verdict: Verdict) {
     metrics::session_revoked();
-    session.outbox().close(CloseCode::Revoked);
+    session.outbox().close(match verdict {
+        Verdict::Banned => CloseCode::Banned,
+        _ => CloseCode::Revoked,
+    });
 }

@@ -172,6 +172,7 @@ mod on {
         }
         changing {
             edits_are_the_senders,
+            an_edit_may_keep_what_was_valid_when_it_was_sent,
             a_deletion_erases,
             deleting_again_answers_the_first,
             reactions_are_idempotent_and_bounded,
@@ -191,6 +192,8 @@ mod on {
             unread_is_what_a_recount_says,
             mentions_are_what_a_recount_says,
             senders_since_a_message,
+            notices_are_not_what_was_said,
+            who_has_written_where,
             ranking_pages_through_all,
             epochs_change_on_demand,
         }

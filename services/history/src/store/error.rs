@@ -2,6 +2,8 @@
 //!
 //! A database's words can quote what it was given, a message's text included: only its codes are kept.
 
+use hubbub_domain::Fault;
+
 use crate::rules::ChangeRefused;
 
 /// Why the store did not do it.
@@ -26,6 +28,9 @@ pub enum StoreError {
 pub enum ChangeError {
     #[error(transparent)]
     Refused(#[from] ChangeRefused),
+    /// The new body is over a bound.
+    #[error(transparent)]
+    Body(#[from] Fault),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

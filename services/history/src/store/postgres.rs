@@ -165,7 +165,7 @@ impl Attempted for ChangeError {
     fn of_store(&self) -> Option<&StoreError> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Body(_) => None,
         }
     }
 }
@@ -207,6 +207,10 @@ impl Store for PostgresStore {
 
     async fn senders(&self, room: RoomId, seq: Seq) -> Result<Option<Senders>, StoreError> {
         self.call(|| read::senders(&self.kept, room, seq)).await
+    }
+
+    async fn wrote(&self, senders: &[(RoomId, UserId)]) -> Result<Vec<usize>, StoreError> {
+        self.call(|| read::wrote(&self.kept, senders)).await
     }
 
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {

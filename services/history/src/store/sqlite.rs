@@ -101,6 +101,10 @@ impl Store for SqliteStore {
         read::senders(&self.readers, room, seq).await
     }
 
+    async fn wrote(&self, senders: &[(RoomId, UserId)]) -> Result<Vec<usize>, StoreError> {
+        read::wrote(&self.readers, senders).await
+    }
+
     async fn rank(&self, ranking: &Ranking) -> Result<Vec<RankedRoom>, StoreError> {
         read::rank(&self.readers, ranking).await
     }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use hubbub_client_protocol::{
-    Command, ErrorView, Event, Hello, History, OpenDirect, Opened, Page, Read, Resume, Send, Watch,
-    Watched, Welcome,
+    Command, ErrorView, Event, Hello, History, Page, Read, Resume, Send, Watch, Watched, Welcome,
 };
 use hubbub_domain::{Body, ClientId, MessageId, Rev, RoomId, Seq, UserId};
 use serde::Deserialize;
@@ -21,6 +20,7 @@ use super::{
     ticks::Ticks,
     times::Times,
     typed::{self, Typed},
+    waiting,
 };
 
 /// Messages that wait for their acknowledgement. At the bound typing has to wait.
@@ -232,13 +232,10 @@ impl Talk {
 
     async fn open(&mut self, link: &mut Link) -> Result<Result<(), ErrorView>, LinkError> {
         let room = match (self.room, self.peer.clone()) {
-            (None, Some(peer)) => {
-                let open = Command::OpenDirect(OpenDirect { peer });
-                match link.call::<Opened>(open, |_| ()).await? {
-                    Ok(opened) => opened.room.room,
-                    Err(error) => return Ok(Err(error)),
-                }
-            }
+            (None, Some(peer)) => match waiting::open_direct(link, &mut self.screen, peer).await? {
+                Ok(opened) => opened.room.room,
+                Err(error) => return Ok(Err(error)),
+            },
             (Some(room), _) => room,
             (None, None) => {
                 return Err(anyhow::anyhow!("neither --with nor --room").into());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use hubbub_bus::Bus;
-use hubbub_room::{BindError, Ports, Rooms, Server};
+use hubbub_room::{BindError, Peers, Ports, Rooms, Server};
 use hubbub_runtime::{grpc::Transport, lifecycle::Lifecycle};
 
 use super::{Process, probe::Hold};
@@ -15,8 +15,14 @@ impl Process {
         let config = self.settings.room();
         let history =
             Transport::connect(&self.settings.to_history()).await.map_err(Failure::config)?;
+        // Not waited for: the identity service waits for this one, and is asked only when somebody is added.
+        let identity = match self.settings.to_identity() {
+            Some(identity) => Some(Transport::connect(&identity).await.map_err(Failure::config)?),
+            None => None,
+        };
+        let peers = Peers { history, identity };
         let clock = Arc::clone(&self.clock);
-        let server = Server::bind(&config, self.bus()?, history, clock, &self.lifecycle)
+        let server = Server::bind(&config, self.bus()?, peers, clock, &self.lifecycle)
             .await
             .map_err(bind_failure)?;
         self.probe_rooms(server.rooms());
@@ -28,13 +34,13 @@ impl Process {
     pub(super) async fn local_rooms(
         &self,
         bus: Arc<dyn Bus>,
-        history: Transport,
+        peers: Peers,
         stage: &Lifecycle,
     ) -> Result<Rooms, Failure> {
         let config = self.settings.room();
         let store =
             hubbub_room::store::open(&config).await.context("the store of the room service")?;
-        let ports = Ports { store, bus, history, clock: Arc::clone(&self.clock) };
+        let ports = Ports { store, bus, peers, clock: Arc::clone(&self.clock) };
         let rooms = Rooms::start(&config, ports, stage);
         self.probe_rooms(&rooms);
         Ok(rooms)

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hubbub_gateway::{Dependencies, Grants};
+use hubbub_room::Peers;
 use hubbub_runtime::grpc::Transport;
 
 use super::Process;
@@ -21,12 +22,16 @@ impl Process {
         let history = self.local_history(Arc::clone(&bus), &history_stage).await?;
         let beside = history.services_until(self.lifecycle.drain.clone());
         let history = Transport::local(history.services().into());
-        let rooms = self.local_rooms(Arc::clone(&bus), history.clone(), &room_stage).await?;
+        // Room and identity call each other.
+        let (identity_way, awaited) = Transport::awaited();
+        let peers = Peers { history: history.clone(), identity: Some(identity_way) };
+        let rooms = self.local_rooms(Arc::clone(&bus), peers, &room_stage).await?;
         let beside = beside.and(rooms.services());
         let room = Transport::local(rooms.services().into());
         let identity_stage = self.lifecycle.behind();
         let identity = self.local_identity(Arc::clone(&bus), room.clone(), &identity_stage).await?;
         let beside = beside.and(identity.services());
+        awaited.arrive(identity.services().into());
         let identity = Grants::new(Transport::local(identity.services().into()));
         let dependencies = Dependencies {
             bus,

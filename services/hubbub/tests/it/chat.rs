@@ -75,16 +75,24 @@ impl Terminal {
     }
 }
 
+/// Who may see whom is asked again soon.
+pub(crate) const SOON: [(&str, &str); 2] = [
+    ("HUBBUB_GATEWAY__PRESENCE__ACQUAINTANCE_INTERVAL", "1s"),
+    ("HUBBUB_GATEWAY__PRESENCE__LOOK_INTERVAL", "1s"),
+];
+
 #[tokio::test]
 async fn two_terminals_talk_and_history_is_there_on_opening() {
-    let standalone = Standalone::start(&[]).await;
+    let standalone = Standalone::start(&SOON).await;
     let mut alice = Terminal::open(&standalone, "alice", "bob");
     alice.write("are you there?").await;
+    alice.sees("-- there is no bob yet; waiting for them to come").await;
     let mut bob = Terminal::open(&standalone, "bob", "alice");
-    alice.sees("-- bob is online").await;
     bob.sees("alice: are you there?").await;
     bob.write("I am").await;
     alice.sees("bob: I am").await;
+    // Bob shows himself to those he has written to.
+    alice.sees("-- bob is online").await;
     alice.end().await;
     bob.end().await;
     let mut again = Terminal::open(&standalone, "alice", "bob");
@@ -119,11 +127,13 @@ async fn a_newcomer_registers_and_a_guest_drops_by_with_one_command_each() {
 
 #[tokio::test]
 async fn a_terminal_shows_who_is_there_who_types_and_how_far_its_words_have_come() {
-    let standalone = Standalone::start(&[]).await;
-    let mut alice = Terminal::enter(&standalone, "alice", "bob", &["--stay"]);
+    let standalone = Standalone::start(&SOON).await;
     let mut bob = standalone.line("bob").await;
-    let open = json!({"type": "open_direct", "peer": "alice"});
-    let room = bob.ask(open).await["ok"]["room"].clone();
+    let show = json!({"type": "update_me", "presence_to": "everyone"});
+    assert!(bob.ask(show).await["ok"].is_object());
+    let mut alice = Terminal::enter(&standalone, "alice", "bob", &["--stay"]);
+    // She opens it as soon as she is there.
+    let room = bob.event("joined").await["room"].clone();
     alice.sees("-- bob is online").await;
     alice.write("are you there?").await;
     let seq = bob.event("message").await["seq"].clone();

@@ -31,7 +31,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    chat::Terminal,
+    chat::{SOON, Terminal},
     line::Standalone,
     process::{hubbub, output, text},
 };
@@ -113,6 +113,7 @@ async fn addresses_are_taken_as_people_write_them() {
 #[tokio::test]
 async fn commands_are_not_sent_and_times_are_local() {
     let standalone = Standalone::start(&[]).await;
+    standalone.known(&["bob"]).await;
     let mut alice = Terminal::open(&standalone, "alice", "bob");
     for line in ["/help", "/frobnicate now", "//usr is a folder"] {
         alice.write(line).await;
@@ -191,6 +192,7 @@ impl Door {
 #[tokio::test]
 async fn a_lost_connection_is_one_line_and_its_return_another() {
     let standalone = Standalone::start(&[]).await;
+    standalone.shown(&["bob"]).await;
     let door = Door::before(standalone.address()).await;
     let mut alice = Terminal::at(&standalone, &door.address, &["--as", "alice", "--with", "bob"]);
     let mut bob = Terminal::enter(&standalone, "bob", "alice", &["--stay"]);
@@ -265,15 +267,15 @@ impl Pty {
 
 #[tokio::test]
 async fn what_comes_in_does_not_break_the_line_that_is_typed() {
-    let standalone = Standalone::start(&[]).await;
+    let standalone = Standalone::start(&SOON).await;
     let url = format!("ws://{}", standalone.address());
     let arguments = ["chat", "--as", "alice", "--with", "bob", "--url", &url];
     let mut alice = Pty::open(hubbub(standalone.dir(), &arguments));
     let mut bob = standalone.line("bob").await;
-    let opened = bob.ask(json!({"type": "open_direct", "peer": "alice"})).await;
-    let room = opened["ok"]["room"]
-        .as_str()
-        .map_or_else(|| opened["ok"]["room"]["room"].clone(), |room| json!(room));
+    let show = json!({"type": "update_me", "presence_to": "everyone"});
+    assert!(bob.ask(show).await["ok"].is_object());
+    // She waits for him to exist, and opens their room then.
+    let room = bob.event("joined").await["room"].clone();
     alice.sees("bob is online").await;
     alice.types("hallo");
     alice.sees("hallo").await;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
+use hubbub_auth::{Minter, NewToken, Secret};
+use hubbub_domain::{Clock as _, SystemClock, UserId};
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 use tokio::net::TcpStream;
@@ -23,12 +25,22 @@ pub(crate) struct Standalone {
 
 impl Standalone {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let dir = tempdir().expect("a directory");
+        Self::start_in(tempdir().expect("a directory"), settings).await
+    }
+
+    /// The same in a directory that may have data.
+    pub(crate) async fn start_in(dir: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = hubbub(dir.path(), &[]);
         command.envs(settings.iter().copied());
         let serving = Serving::start(&mut command, "client").await;
         serving.ready().await;
         Self { serving, dir }
+    }
+
+    /// Ends it; its directory.
+    pub(crate) async fn stop(self) -> TempDir {
+        self.serving.stop().await;
+        self.dir
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {
@@ -43,6 +55,32 @@ impl Standalone {
     pub(crate) async fn token(&self, user: &str) -> String {
         let made = output(&mut hubbub(self.dir(), &["token", "--sub", user])).await;
         text(&made.stdout).trim().to_owned()
+    }
+
+    /// Has the gateway see a token for each of these users: they exist from then on.
+    pub(crate) async fn known(&self, users: &[&str]) {
+        let secret = std::fs::read_to_string(self.dir().join("data/dev-secret")).expect("a secret");
+        let minter = Minter::hs256(&Secret::new(secret.trim()), "hubbub", "hubbub").expect("long");
+        let client = reqwest::Client::new();
+        for user in users {
+            let user = UserId::parse(user).expect("a user id");
+            let token = NewToken::new(&user, SystemClock.now(), Duration::from_mins(5));
+            let token = minter.mint(&token).expect("signed");
+            let url = format!("http://{}/v1/me", self.address());
+            let answer = client.get(url).bearer_auth(token).send().await.expect("answered");
+            assert_eq!(answer.status(), 200, "{user}");
+        }
+    }
+
+    /// Has these users exist, and show themselves to everybody who shares a room with them.
+    pub(crate) async fn shown(&self, users: &[&str]) {
+        self.known(users).await;
+        for user in users {
+            let request = reqwest::Client::new().patch(format!("http://{}/v1/me", self.address()));
+            let request = request.bearer_auth(self.token(user).await);
+            let shown = request.body(r#"{"presence_to": "everyone"}"#).send().await;
+            assert_eq!(shown.expect("answered").status(), 200, "{user}");
+        }
     }
 
     pub(crate) async fn connect(&self) -> Line {

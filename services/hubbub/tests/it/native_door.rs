@@ -97,6 +97,7 @@ async fn a_group_and_its_rules() {
 async fn what_is_wrong_is_named_and_the_connection_lives_on() {
     let hubbub = Standalone::start(&[]).await;
     let mut alice = hubbub.line("alice").await;
+    hubbub.known(&["bob"]).await;
     let room = alice.ask(json!({"type": "open_direct", "peer": "bob"})).await["ok"]["room"].clone();
     let long = "x".repeat(4_001);
     let send = |client_id: &str, body: Value| json!({"type": "send", "room": room, "client_id": client_id, "body": body});
@@ -182,6 +183,7 @@ async fn a_page_that_sees_no_pings_hears_events_instead() {
 async fn what_breaks_the_protocol_is_closed_with_its_code() {
     let hubbub = Standalone::start(&[("HUBBUB_GATEWAY__SESSION__HELLO_TIMEOUT", "300ms")]).await;
     let mut witness = hubbub.line("witness").await;
+    hubbub.known(&["bob"]).await;
     let room =
         witness.ask(json!({"type": "open_direct", "peer": "bob"})).await["ok"]["room"].clone();
 
@@ -242,6 +244,7 @@ async fn limits_hold_and_say_when_to_come_back() {
     third.say(&hello.to_string()).await;
     assert_eq!(third.closed().await.0, 4509);
 
+    hubbub.known(&["bob"]).await;
     let room = alice.ask(json!({"type": "open_direct", "peer": "bob"})).await["ok"]["room"].clone();
     let mut refused = None;
     for number in 0..10 {

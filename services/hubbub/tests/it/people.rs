@@ -200,6 +200,10 @@ async fn a_block_hides_who_is_online_from_both(house: &House) {
     let (gil, hal) = (house.register("gil").await, house.register("hal").await);
     let mut gils = house.line(0, &gil).await;
     let mut hals = house.line(1, &hal).await;
+    for line in [&mut gils, &mut hals] {
+        let show = json!({"type": "update_me", "presence_to": "everyone"});
+        assert!(line.ask(show).await["ok"].is_object());
+    }
     let create = json!({"type": "create_room", "name": "tea", "members": ["hal"]});
     assert!(gils.ask(create).await["ok"]["room"].is_string());
     let state = |answer: &Value| answer["ok"]["users"][0]["state"].clone();

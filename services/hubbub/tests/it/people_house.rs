@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::line::{Line, Standalone};
 
 /// Passwords of tests are worth little, and their machine is busy.
-const CHEAP: [(&str, &str); 7] = [
+const CHEAP: [(&str, &str); 9] = [
     ("HUBBUB_IDENTITY__PASSWORD__MEMORY_KIB", "64"),
     ("HUBBUB_IDENTITY__PASSWORD__PASSES", "1"),
     ("HUBBUB_IDENTITY__PASSWORD__HASHES_MAX", "8"),
@@ -16,6 +16,8 @@ const CHEAP: [(&str, &str); 7] = [
     ("HUBBUB_IDENTITY__ATTEMPTS__ADDRESS_BURST", "1000000"),
     ("HUBBUB_IDENTITY__ATTEMPTS__NEW_BURST", "1000000"),
     ("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "1000000"),
+    ("HUBBUB_GATEWAY__USERS__ROOMS_MADE_BURST", "1000000"),
+    ("HUBBUB_GATEWAY__USERS__PEOPLE_ADDED_BURST", "1000000"),
 ];
 
 /// A running hubbub, and how to talk to it.
@@ -156,3 +158,28 @@ impl Person {
         }
     }
 }
+
+/// Runs each scenario in one process on SQLite, and all of them in one cluster on Postgres, with these
+/// settings.
+macro_rules! in_both_houses {
+    ($settings:expr, $($scenario:ident,)+) => {
+        mod in_one_process {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                let house = crate::people_house::House::alone(&$settings).await;
+                super::$scenario(&house).await;
+                house.stop().await;
+            })+
+        }
+
+        mod in_a_cluster {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn all_scenarios() {
+                let house = crate::people_house::House::cluster(&$settings).await;
+                $(super::$scenario(&house).await;)+
+                house.stop().await;
+            }
+        }
+    };
+}
+pub(crate) use in_both_houses;

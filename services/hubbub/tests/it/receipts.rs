@@ -51,6 +51,7 @@ async fn markers_are_told_and_receipts_tell_of_everybody(world: &World) {
     let mut alice = world.line("alice", 0).await;
     let (mut bob, mut phone) = (world.line("bob", 1).await, world.line("bob", 0).await);
     let mut carol = world.line("carol", 1).await;
+    world.known(&["dave", "erin"]).await;
     let room = group(&mut alice, &["bob", "carol", "dave"]).await;
     for line in [&mut bob, &mut phone, &mut carol] {
         line.event("joined").await;

@@ -34,6 +34,7 @@ async fn rooms_messages_and_chats_without_a_socket() {
     let hubbub = Standalone::start(&[]).await;
     let alice = Caller::new(&hubbub, "alice").await;
     let bob = Caller::new(&hubbub, "bob").await;
+    hubbub.known(&["bob"]).await;
     let (status, opened) =
         alice.ask(Method::POST, "/v1/rooms/direct", json!({"peer": "bob"})).await;
     assert_eq!(status, StatusCode::OK, "{opened}");

@@ -78,7 +78,7 @@ fn commands() -> BTreeMap<&'static str, (About, Value)> {
         ("receipts", (Room, json!({"seq": 1}))),
         ("edits", (Room, json!({"seq": 1}))),
         ("typing", (Room, json!({"on": true}))),
-        ("watch", (Somebody, json!({"users": ["alice", "nobody-here"]}))),
+        ("watch", (Somebody, json!({"users": ["alice", "bob"]}))),
         ("open_direct", (Somebody, json!({"peer": "bob"}))),
         ("create_room", (Oneself, json!({"name": "mine"}))),
         ("update_room", (Room, json!({"name": "taken over"}))),
@@ -232,6 +232,7 @@ const METHODS: [(&str, &[&str]); 5] = [
             "ListEdits",
             "ListSenders",
             "GetSurvived",
+            "CheckSenders",
         ],
     ),
     (
@@ -259,6 +260,9 @@ const METHODS: [(&str, &[&str]); 5] = [
             "SetBlock",
             "ListBlocks",
             "CheckBlocks",
+            "GetMe",
+            "CheckAdding",
+            "CheckVisibility",
         ],
     ),
     (

@@ -51,9 +51,10 @@ impl Roles {
             database: file("room.db"),
             ..hubbub_room::Config::default()
         };
-        let (to_bus, to_history) = (Arc::clone(&bus), history.clone());
+        let to_bus = Arc::clone(&bus);
+        let peers = hubbub_room::Peers { history: history.clone(), identity: None };
         let room =
-            hubbub_room::Server::bind(&config, to_bus, to_history, Arc::clone(&clock), &lifecycle)
+            hubbub_room::Server::bind(&config, to_bus, peers, Arc::clone(&clock), &lifecycle)
                 .await
                 .expect("room");
         let room = connect(room.local_addr().to_string()).await;

@@ -27,6 +27,13 @@ impl World {
         Self::Cluster(Box::new(Cluster::start(unlimited()).await.expect("a cluster")))
     }
 
+    /// Has these users exist. Where no identity service runs they need not.
+    pub(crate) async fn known(&self, users: &[&str]) {
+        if let Self::Alone(standalone) = self {
+            standalone.known(users).await;
+        }
+    }
+
     /// A connection of a user through the first or the second gateway; alone they are the same.
     pub(crate) async fn line(&self, user: &str, gateway: usize) -> Line {
         self.welcomed(user, gateway, Value::Null).await.0

@@ -14,7 +14,7 @@ use hubbub_proto::{
 
 use crate::{
     attempts::Origin,
-    identity::{Claim, Identity, NewAccount},
+    identity::{Claim, Identity, NewAccount, Verdict},
     input,
     store::Ban,
 };
@@ -113,8 +113,12 @@ impl Identity {
         let known: Vec<Claim> = claims.iter().flatten().cloned().collect();
         let mut held = self.check_grants(&known).await?.into_iter();
         let states = claims.iter().map(|claim| {
-            let holds = claim.is_some() && held.next().unwrap_or_default();
-            let state = if holds { GrantState::Holds } else { GrantState::Revoked };
+            let verdict = claim.as_ref().and_then(|_| held.next());
+            let state = match verdict {
+                Some(Verdict::Holds) => GrantState::Holds,
+                Some(Verdict::Banned) => GrantState::Banned,
+                Some(Verdict::Revoked) | None => GrantState::Revoked,
+            };
             state.into()
         });
         Ok(CheckGrantsResponse { states: states.collect() })

@@ -1,6 +1,6 @@
 //! Calls about people and how they stand to each other.
 
-use hubbub_domain::{Fault, UserId};
+use hubbub_domain::{Fault, UserId, names};
 use hubbub_proto::{
     identity::v1::{
         AcceptContactRequest, AcceptContactResponse, CheckBlocksRequest, CheckBlocksResponse,
@@ -16,7 +16,7 @@ use hubbub_proto::{
 use crate::{
     contacts::Wish,
     identity::Identity,
-    input, names, profile,
+    input, profile,
     store::{Page, ProfileChange},
     wire::contact_state,
 };
@@ -43,13 +43,16 @@ impl Identity {
         request: UpdateProfileRequest,
     ) -> Result<UpdateProfileResponse, Fault> {
         let user = input::user("actor_id", &request.actor_id)?;
+        let display_name = |text| profile::display_name(text, self.reserved());
         let change = ProfileChange {
-            display_name: request.display_name.as_deref().map(profile::display_name).transpose()?,
+            display_name: request.display_name.as_deref().map(display_name).transpose()?,
             colour: request.colour.as_deref().map(profile::colour).transpose()?,
             avatar_url: request.avatar_url.as_deref().map(profile::avatar_url).transpose()?,
+            groups_from: input::audience("groups_from", request.groups_from)?,
+            presence_to: input::audience("presence_to", request.presence_to)?,
         };
-        let user = self.update_profile(&user, &change).await?;
-        Ok(UpdateProfileResponse { user: Some((&user).into()) })
+        let (user, settings) = self.update_profile(&user, &change).await?;
+        Ok(UpdateProfileResponse { user: Some((&user).into()), settings: Some(settings.into()) })
     }
 
     pub(super) async fn do_search_users(
@@ -95,7 +98,8 @@ impl Identity {
         &self,
         request: DeclineContactRequest,
     ) -> Result<DeclineContactResponse, Fault> {
-        self.wish(input::pair(&request.actor_id, &request.peer_id)?, Wish::Decline).await?;
+        let wish = if request.for_good { Wish::DeclineForGood } else { Wish::Decline };
+        self.wish(input::pair(&request.actor_id, &request.peer_id)?, wish).await?;
         Ok(DeclineContactResponse {})
     }
 

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hubbub_domain::{Code, Fault, Timestamp, UserId};
+use hubbub_domain::{
+    Code, Fault, Timestamp, UserId,
+    names::{self, GUEST_PREFIX, Name, Reserved},
+};
 use rand::RngExt as _;
 
 use super::Identity;
@@ -13,7 +16,6 @@ use crate::{
     keys::{earlier, later},
     metrics,
     model::{RefreshToken, SessionId, User, UserKind},
-    names::{self, GUEST_PREFIX, Name, Reserved},
     profile,
     store::{Ban, Exchange, Made, NewUser, Opened, Spent, Standing, nobody},
 };
@@ -42,13 +44,21 @@ pub(crate) struct Claim {
     pub(crate) avatar_url: String,
 }
 
+/// Whether a token still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Holds,
+    Revoked,
+    Banned,
+}
+
 impl Identity {
     pub(crate) async fn register(&self, wish: &NewAccount<'_>) -> Result<Grant, Fault> {
         self.keeps_accounts()?;
         let name = Name::parse(wish.name, &self.inner.reserved)?;
         let display_name = match wish.display_name {
             "" => name.shown.clone(),
-            chosen => profile::display_name(chosen)?,
+            chosen => profile::display_name(chosen, self.reserved())?,
         };
         let password = self.inner.passwords.judge("password", wish.password)?;
         self.attempts().newcomer(wish.origin.as_ref()).await?;
@@ -87,10 +97,11 @@ impl Identity {
         };
         let kept = known.as_ref().and_then(|known| known.password.as_deref());
         let right = self.inner.passwords.verify(password, kept).await?;
-        let Some(known) = known.filter(|known| right && !known.banned) else {
-            return Err(wrong());
-        };
+        let Some(known) = known.filter(|_| right) else { return Err(wrong()) };
         self.attempts().logged_in(&folded).await?;
+        if known.banned {
+            return Err(Fault::banned());
+        }
         self.begin_session(known.user, known.password).await
     }
 
@@ -145,9 +156,11 @@ impl Identity {
     async fn begin_session(&self, user: User, proof: Option<String>) -> Result<Grant, Fault> {
         let now = self.now();
         let (new, token) = grants::begin(self.config(), &user, proof, now);
-        let Opened::Open { ended } = self.store().open_session(&new).await? else {
-            // Shut out, or another password, since it was proven.
-            return Err(wrong());
+        let ended = match self.store().open_session(&new).await? {
+            Opened::Open { ended } => ended,
+            Opened::Banned => return Err(Fault::banned()),
+            // The password was changed since it was proven.
+            Opened::Refused => return Err(wrong()),
         };
         if !ended.is_empty() {
             self.tell_revoked(&user.id, Ended::These(&ended), now).await;
@@ -179,6 +192,7 @@ impl Identity {
                 self.tell_revoked(&user, Ended::These(&[session]), now).await;
                 Err(spent())
             }
+            Spent::Banned => Err(Fault::banned()),
             Spent::Unknown => Err(spent()),
         }
     }
@@ -221,8 +235,12 @@ impl Identity {
         let now = self.now();
         let (session, token) = grants::begin(self.config(), &known.user, known.password, now);
         let changed = self.store().change_password(&session, &password).await?;
-        if changed == Opened::Refused {
-            return Err(Fault::new(Code::Conflict, "the password was changed meanwhile"));
+        match changed {
+            Opened::Open { .. } => {}
+            Opened::Banned => return Err(Fault::banned()),
+            Opened::Refused => {
+                return Err(Fault::new(Code::Conflict, "the password was changed meanwhile"));
+            }
         }
         self.tell_revoked(user, Ended::All { but: Some(session.id) }, now).await;
         let expires_at = session.expires_at;
@@ -237,14 +255,14 @@ impl Identity {
         }
         tracing::info!(%user, ?ban, "a ban was set or lifted");
         if ban == Ban::Banned {
-            self.tell_revoked(user, Ended::All { but: None }, now).await;
+            self.tell_revoked(user, Ended::Banned, now).await;
         }
         Ok(())
     }
 
     /// Whether each of the claims still holds. People nobody has heard of are made: their names are
     /// theirs from then on, whoever registers later.
-    pub(crate) async fn check_grants(&self, claims: &[Claim]) -> Result<Vec<bool>, Fault> {
+    pub(crate) async fn check_grants(&self, claims: &[Claim]) -> Result<Vec<Verdict>, Fault> {
         let now = self.now();
         let users: HashSet<UserId> = claims.iter().map(|claim| claim.user.clone()).collect();
         let users: Vec<UserId> = users.into_iter().collect();
@@ -260,22 +278,46 @@ impl Identity {
         let unknown =
             |claim: &&Claim| claim.session.is_none() && !standings.contains_key(&claim.user);
         let newcomers: Vec<NewUser> =
-            claims.iter().filter(unknown).map(|claim| external(claim, now)).collect();
+            claims.iter().filter(unknown).map(|claim| self.external(claim, now)).collect();
         if !newcomers.is_empty() {
             self.store().meet(&newcomers).await?;
         }
         let judged = claims.iter().map(|claim| {
             let standing = standings.get(&claim.user).copied();
-            let gone = standing.is_some_and(|standing| {
-                standing.banned || standing.expires_at.is_some_and(|end| end <= now)
-            });
+            if standing.is_some_and(|standing| standing.banned) {
+                return Verdict::Banned;
+            }
+            let gone =
+                standing.is_some_and(|standing| standing.expires_at.is_some_and(|end| end <= now));
             let opened = match claim.session {
                 Some(session) => open.get(&session) == Some(&claim.user),
                 None => young_enough(claim, standing),
             };
-            opened && !gone
+            if opened && !gone { Verdict::Holds } else { Verdict::Revoked }
         });
         Ok(judged.collect())
+    }
+
+    /// Somebody as another issuer describes them; what does not hold is left out.
+    fn external(&self, claim: &Claim, now: Timestamp) -> NewUser {
+        let id = claim.user.clone();
+        let preferred = match claim.preferred_name.as_str() {
+            "" => id.as_str(),
+            preferred => preferred,
+        };
+        let name: String = names::fold(preferred).chars().take(64).collect();
+        let user = User {
+            kind: UserKind::External,
+            display_name: profile::claimed_display_name(&claim.display_name, &id, self.reserved()),
+            colour: profile::colour_of(&id),
+            avatar_url: profile::avatar_url(&claim.avatar_url).unwrap_or_default(),
+            created_at: now,
+            expires_at: None,
+            name,
+            id,
+        };
+        let skeleton = names::look(&names::fold(user.id.as_str()));
+        NewUser { user, skeleton, password: None }
     }
 }
 
@@ -289,33 +331,11 @@ fn young_enough(claim: &Claim, standing: Option<&Standing>) -> bool {
     })
 }
 
-/// Somebody as another issuer describes them; what does not hold is left out.
-fn external(claim: &Claim, now: Timestamp) -> NewUser {
-    let id = claim.user.clone();
-    let preferred = match claim.preferred_name.as_str() {
-        "" => id.as_str(),
-        preferred => preferred,
-    };
-    let name: String = names::fold(preferred).chars().take(64).collect();
-    let user = User {
-        kind: UserKind::External,
-        display_name: profile::claimed_display_name(&claim.display_name, &id),
-        colour: profile::colour_of(&id),
-        avatar_url: profile::avatar_url(&claim.avatar_url).unwrap_or_default(),
-        created_at: now,
-        expires_at: None,
-        name,
-        id,
-    };
-    let skeleton = names::look(&names::fold(user.id.as_str()));
-    NewUser { user, skeleton, password: None }
-}
-
 fn taken() -> Fault {
     Fault::new(Code::Conflict, "name is taken, or looks like one that is")
 }
 
-/// The one answer for a wrong password, an unknown name, and somebody who is shut out.
+/// The one answer for a wrong password and an unknown name.
 fn wrong() -> Fault {
     Fault::new(Code::Unauthenticated, "the name or the password is wrong")
 }

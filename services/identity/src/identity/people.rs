@@ -8,6 +8,7 @@ use super::{Identity, PATIENCE};
 use crate::{
     contacts::{Link, Wish},
     model::User,
+    policy::{self, Adding, Settings, Tie, Visibility},
     store::{ContactPage, ContactWish, Page, ProfileChange, Search, nobody},
 };
 
@@ -24,8 +25,50 @@ impl Identity {
         &self,
         user: &UserId,
         change: &ProfileChange,
-    ) -> Result<User, Fault> {
+    ) -> Result<(User, Settings), Fault> {
         self.store().update_profile(user, change).await?.ok_or_else(nobody)
+    }
+
+    /// A user with what they have decided for themself.
+    pub(crate) async fn me(&self, user: &UserId) -> Result<(User, Settings), Fault> {
+        self.store().me(user).await?.ok_or_else(nobody)
+    }
+
+    /// Whether the actor exists, and whether each of the users may be added by them.
+    pub(crate) async fn check_adding(
+        &self,
+        actor: &UserId,
+        users: &[UserId],
+    ) -> Result<(bool, Vec<Adding>), Fault> {
+        let pairs: Vec<_> =
+            users.iter().chain([actor]).map(|user| (actor.clone(), user.clone())).collect();
+        let mut ties = self.ties(&pairs).await?;
+        let kind = ties.pop().flatten().map(|actor| actor.kind);
+        let verdict = |tie: &Option<Tie>| match (tie, kind) {
+            (Some(tie), Some(kind)) => policy::may_add(kind, tie),
+            (Some(_), None) => Adding::Refused,
+            (None, _) => Adding::Unknown,
+        };
+        Ok((kind.is_some(), ties.iter().map(verdict).collect()))
+    }
+
+    /// What the first of each pair may see of the second.
+    pub(crate) async fn check_visibility(
+        &self,
+        pairs: &[(UserId, UserId)],
+    ) -> Result<Vec<Visibility>, Fault> {
+        let ties = self.ties(pairs).await?;
+        let seen = |tie: &Option<Tie>| tie.as_ref().map_or(Visibility::Never, policy::may_see);
+        Ok(ties.iter().map(seen).collect())
+    }
+
+    /// In the order of the pairs.
+    async fn ties(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<Option<Tie>>, Fault> {
+        let mut ties = vec![None; pairs.len()];
+        for (place, tie) in self.store().ties(pairs).await? {
+            ties[place] = Some(tie);
+        }
+        Ok(ties)
     }
 
     pub(crate) async fn search(

@@ -94,6 +94,8 @@ on_every_adapter! {
     keys::keys_are_turned_by_one_at_a_time,
     contacts::two_who_ask_at_once_are_contacts,
     contacts::requests_and_their_ends_show_on_both_sides,
+    contacts::a_request_declined_for_good_is_not_made_again,
+    contacts::how_people_stand_to_each_other,
     contacts::lists_come_page_by_page_and_have_a_bound,
     contacts::blocks_are_counted_until_they_are_told,
 }

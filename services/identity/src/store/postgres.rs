@@ -17,6 +17,18 @@ macro_rules! listed {
     };
 }
 
+/// The pairs of texts of a JSON parameter as rows.
+macro_rules! paired {
+    ($list:literal) => {
+        concat!(
+            "(SELECT place - 1 AS place, value ->> 0 AS one, value ->> 1 AS other
+              FROM json_array_elements(",
+            $list,
+            "::json) WITH ORDINALITY pairs (value, place))"
+        )
+    };
+}
+
 #[path = "statements/adapter.rs"]
 mod adapter;
 #[path = "statements/attempts.rs"]

@@ -12,6 +12,7 @@ use crate::{
     error::StoreError,
     keys::StoredKey,
     model::{BlockNotice, Credentials, SessionId, User},
+    policy::{Settings, Tie},
 };
 
 /// A stored text as a typed value.
@@ -97,6 +98,57 @@ impl TryFrom<CredentialsRow> for Credentials {
             banned: row.banned_at_us.is_some(),
         })
     }
+}
+
+#[derive(FromRow)]
+pub(super) struct MeRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    groups_from: String,
+    presence_to: String,
+}
+
+impl TryFrom<MeRow> for (User, Settings) {
+    type Error = StoreError;
+
+    fn try_from(row: MeRow) -> Result<Self> {
+        Ok((row.user.try_into()?, settings(&row.groups_from, &row.presence_to)?))
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct TieRow {
+    place: i64,
+    user_id: String,
+    kind: String,
+    groups_from: String,
+    presence_to: String,
+    contact: bool,
+    blocked: bool,
+}
+
+impl TryFrom<TieRow> for (usize, Tie) {
+    type Error = StoreError;
+
+    fn try_from(row: TieRow) -> Result<Self> {
+        let place = usize::try_from(row.place);
+        let place = place.map_err(|_| StoreError::Corrupt("a negative place"))?;
+        let tie = Tie {
+            user: user_id(&row.user_id)?,
+            kind: parse_kind(&row.kind)?,
+            settings: settings(&row.groups_from, &row.presence_to)?,
+            contact: row.contact,
+            blocked: row.blocked,
+        };
+        Ok((place, tie))
+    }
+}
+
+fn settings(groups_from: &str, presence_to: &str) -> Result<Settings> {
+    Ok(Settings {
+        groups_from: parse(groups_from, "an audience")?,
+        presence_to: parse(presence_to, "an audience")?,
+    })
 }
 
 #[derive(FromRow)]

@@ -19,6 +19,17 @@ macro_rules! listed {
     };
 }
 
+/// The pairs of texts of a JSON parameter as rows.
+macro_rules! paired {
+    ($list:literal) => {
+        concat!(
+            "(SELECT key AS place, value ->> 0 AS one, value ->> 1 AS other FROM json_each(",
+            $list,
+            "))"
+        )
+    };
+}
+
 #[path = "statements/adapter.rs"]
 mod adapter;
 #[path = "statements/attempts.rs"]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hubbub_domain::Fault;
+use hubbub_domain::{Fault, UserId};
 use hubbub_proto::room::v1::{
     CreateRoomRequest, CreateRoomResponse, InviteRequest, InviteResponse, JoinRequest,
     JoinResponse, LeaveRequest, LeaveResponse, MarkReadRequest, MarkReadResponse,
@@ -31,7 +31,11 @@ impl Rooms {
     ) -> Result<OpenDirectResponse, Fault> {
         let actor = input::user("actor_id", &request.actor_id)?;
         let peer = input::user("peer_id", &request.peer_id)?;
-        let made = self.open_direct(actor, peer).await?;
+        let made = if request.find_only {
+            self.find_direct(&actor, &peer).await?.ok_or_else(Fault::no_such_room)?
+        } else {
+            self.open_direct(actor, peer).await?
+        };
         Ok(OpenDirectResponse { room: Some((&made.room).into()), created: made.created })
     }
 
@@ -48,8 +52,8 @@ impl Rooms {
             members: input::users("member_ids", &request.member_ids, INVITED_MAX)?,
             request: named.then(|| input::request_id(&request.request_id)).transpose()?,
         };
-        let room = self.create_room(wish).await?;
-        Ok(CreateRoomResponse { room: Some((&room).into()) })
+        let (room, refused) = self.create_room(wish).await?;
+        Ok(CreateRoomResponse { room: Some((&room).into()), refused_user_ids: texts(refused) })
     }
 
     pub(super) async fn do_update_room(
@@ -82,7 +86,7 @@ impl Rooms {
 
     pub(super) async fn do_leave(&self, request: LeaveRequest) -> Result<LeaveResponse, Fault> {
         let actor = input::user("actor_id", &request.actor_id)?;
-        self.leave(actor, input::room(&request.room_id)?).await?;
+        self.leave(actor, input::room(&request.room_id)?, request.for_good).await?;
         Ok(LeaveResponse {})
     }
 
@@ -93,7 +97,8 @@ impl Rooms {
         let changed = self.invite(actor, room, users).await?;
         Ok(InviteResponse {
             room: Some((&changed.room).into()),
-            added_user_ids: changed.added.into_iter().map(String::from).collect(),
+            added_user_ids: texts(changed.added),
+            refused_user_ids: texts(changed.refused),
         })
     }
 
@@ -168,4 +173,8 @@ impl Rooms {
             .map(|marker| wire::marker(marker, stands.get(&(&marker.user, marker.room)).copied()));
         Ok(MarkReadResponse { markers: markers.collect() })
     }
+}
+
+fn texts(users: Vec<UserId>) -> Vec<String> {
+    users.into_iter().map(String::from).collect()
 }

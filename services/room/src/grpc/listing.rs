@@ -121,11 +121,7 @@ impl Rooms {
             Ok((input::user("user_id", &pair.user_id)?, input::user("other_id", &pair.other_id)?))
         };
         let pairs = request.pairs.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
-        let mut acquainted = vec![false; pairs.len()];
-        for place in self.store().acquainted(&pairs).await? {
-            acquainted[place] = true;
-        }
-        Ok(CheckAcquaintanceResponse { acquainted })
+        Ok(CheckAcquaintanceResponse { acquainted: self.acquainted(&pairs).await? })
     }
 
     pub(super) async fn do_list_chats(

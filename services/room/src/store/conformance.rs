@@ -2,6 +2,7 @@
 
 mod blocks;
 mod changes;
+mod departures;
 mod finding;
 mod notices;
 mod reads;
@@ -92,6 +93,9 @@ on_every_adapter! {
     changes::slow_mode_is_the_rooms,
     changes::a_refused_change_leaves_no_trace,
     changes::counts_hold_under_concurrency,
+    departures::people_who_left_are_added_by_contacts_alone,
+    departures::a_ghost_is_taken_out_of_a_direct_room,
+    departures::direct_rooms_of_pairs_and_users_in_order,
     reads::members_come_in_order_page_by_page,
     reads::memberships_come_last_joined_first,
     reads::versions_of_many,
@@ -162,7 +166,8 @@ fn join() -> Command {
 }
 
 fn invite<'a>(names: impl IntoIterator<Item = &'a str>) -> Command {
-    Command::Invite { users: users(names), head: Seq::ZERO }
+    let users = users(names);
+    Command::Invite { contacts: users.clone(), users, head: Seq::ZERO }
 }
 
 /// The names of the members in order, with `!` for the owner and `+` for admins.

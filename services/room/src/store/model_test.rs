@@ -152,10 +152,10 @@ impl Room<'_> {
         let update = |name, state| Command::Update { name, topic: None, state, slow_mode: None };
         match step {
             Step::Join => Command::Join { head: Seq::ZERO },
-            Step::Leave => Command::Leave,
+            Step::Leave => Command::LEAVE,
             Step::Invite(who) => {
-                let users = who.iter().map(|who| self.user(*who)).collect();
-                Command::Invite { users, head: Seq::ZERO }
+                let users: Vec<_> = who.iter().map(|who| self.user(*who)).collect();
+                Command::Invite { contacts: users.clone(), users, head: Seq::ZERO }
             }
             Step::Remove(who) => Command::Remove { user: self.user(*who) },
             Step::SetRole(who, role) => Command::SetRole { user: self.user(*who), role: *role },

@@ -4,6 +4,7 @@
 mod block;
 mod change;
 mod create;
+mod depart;
 mod notices;
 mod reads;
 mod write;
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     blocking::{Block, Shut},
-    change::Change,
+    change::{Change, Departed},
     config::PostgresConfig,
     error::StoreError,
     metrics,
@@ -124,6 +125,22 @@ impl Store for PostgresStore {
 
     async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>> {
         reads::acquainted(&self.pool, pairs).await
+    }
+
+    async fn direct_rooms(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<(usize, RoomId)>> {
+        reads::direct_rooms(&self.pool, pairs).await
+    }
+
+    async fn set_departure(&self, room: RoomId, departed: &Departed) -> Result<()> {
+        depart::set(&self.pool, room, departed).await
+    }
+
+    async fn users_after(&self, page: &Page<UserId>) -> Result<Vec<UserId>> {
+        reads::users_after(&self.pool, page).await
+    }
+
+    async fn part(&self, ghost: &UserId, room: RoomId) -> Result<()> {
+        depart::part(&self.pool, ghost, room).await
     }
 
     async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>> {

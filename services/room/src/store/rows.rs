@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Marked, Moved, Progress, Result};
 use crate::{
+    change::Departed,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, PendingNotice, Room},
 };
@@ -39,6 +40,26 @@ where
     T: TryFrom<R, Error = StoreError>,
 {
     rows.into_iter().map(T::try_from).collect()
+}
+
+#[derive(FromRow)]
+pub(super) struct DepartedRow {
+    user_id: String,
+    for_good: bool,
+}
+
+impl TryFrom<DepartedRow> for Departed {
+    type Error = StoreError;
+
+    fn try_from(row: DepartedRow) -> Result<Self> {
+        Ok(Self { user: parse(&row.user_id, "a user id")?, for_good: row.for_good })
+    }
+}
+
+/// Rooms with their places in the list that was asked about.
+pub(super) fn placed(rows: Vec<(i64, Uuid)>) -> Vec<(usize, RoomId)> {
+    let placed = |(place, room)| Some((usize::try_from(place).ok()?, RoomId::from_uuid(room)));
+    rows.into_iter().filter_map(placed).collect()
 }
 
 /// What a [`RoomRow`] reads, of a table named `r`.

@@ -5,6 +5,7 @@
 mod block;
 mod change;
 mod create;
+mod depart;
 mod notices;
 mod reads;
 mod write;
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     blocking::{Block, Shut},
-    change::Change,
+    change::{Change, Departed},
     config::SqliteConfig,
     error::StoreError,
     model::{ChatFlags, ChatRecord, Member, Membership, Room},
@@ -120,6 +121,22 @@ impl Store for SqliteStore {
 
     async fn acquainted(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<usize>> {
         reads::acquainted(&self.readers, pairs).await
+    }
+
+    async fn direct_rooms(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<(usize, RoomId)>> {
+        reads::direct_rooms(&self.readers, pairs).await
+    }
+
+    async fn set_departure(&self, room: RoomId, departed: &Departed) -> Result<()> {
+        depart::set(&self.writer, room, departed).await
+    }
+
+    async fn users_after(&self, page: &Page<UserId>) -> Result<Vec<UserId>> {
+        reads::users_after(&self.readers, page).await
+    }
+
+    async fn part(&self, ghost: &UserId, room: RoomId) -> Result<()> {
+        depart::part(&self.writer, ghost, room).await
     }
 
     async fn chat_records(&self, wish: &ChatWish) -> Result<Vec<ChatRecord>> {

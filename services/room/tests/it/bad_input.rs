@@ -31,14 +31,14 @@ async fn ids_are_checked() {
     let join = |actor: &str, room: &str| JoinRequest { actor_id: text(actor), room_id: text(room) };
     let long = "x".repeat(129);
     refused! { c;
-        open_direct(OpenDirectRequest { actor_id: text("alice"), peer_id: text("") }) => BadRequest,
-        open_direct(OpenDirectRequest { actor_id: text(""), peer_id: text("bob") }) => BadRequest,
-        open_direct(OpenDirectRequest { actor_id: text("a"), peer_id: long.clone() }) => BadRequest,
-        open_direct(OpenDirectRequest { actor_id: text("a"), peer_id: text("b\0") }) => BadRequest,
+        open_direct(OpenDirectRequest { actor_id: text("alice"), peer_id: text(""), find_only: false }) => BadRequest,
+        open_direct(OpenDirectRequest { actor_id: text(""), peer_id: text("bob"), find_only: false }) => BadRequest,
+        open_direct(OpenDirectRequest { actor_id: text("a"), peer_id: long.clone(), find_only: false }) => BadRequest,
+        open_direct(OpenDirectRequest { actor_id: text("a"), peer_id: text("b\0"), find_only: false }) => BadRequest,
         join(join("bob", "")) => BadRequest,
         join(join("bob", "7")) => BadRequest,
         join(join("", &room)) => BadRequest,
-        leave(LeaveRequest { actor_id: text("bob"), room_id: text("no") }) => BadRequest,
+        leave(LeaveRequest { actor_id: text("bob"), room_id: text("no"), for_good: None }) => BadRequest,
         get_membership(GetMembershipRequest { user_id: text("a"), room_id: text("x") }) => BadRequest,
         stream_memberships(StreamMembershipsRequest { user_id: text("") }) => BadRequest,
         remove(RemoveRequest { actor_id: text("alice"), room_id: room.clone(), user_id: text("") })

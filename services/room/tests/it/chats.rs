@@ -26,7 +26,8 @@ async fn pages_hold_every_chat_once() {
     for _ in 0..6 {
         made.push(cluster.make(RoomKind::Group, "alice", &["bob"]).await.room_id);
     }
-    let open = OpenDirectRequest { actor_id: "carol".into(), peer_id: "alice".into() };
+    let open =
+        OpenDirectRequest { actor_id: "carol".into(), peer_id: "alice".into(), find_only: false };
     let direct = cluster.client().open_direct(open).await.expect("made").into_inner();
     made.push(direct.room.expect("a room").room_id);
     made.reverse();

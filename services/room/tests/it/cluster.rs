@@ -11,7 +11,7 @@ use hubbub_proto::{
         room_service_client::RoomServiceClient,
     },
 };
-use hubbub_room::{Config, PostgresConfig, Server};
+use hubbub_room::{Config, Peers, PostgresConfig, Server};
 use hubbub_runtime::{
     config::Secret,
     grpc::{Channel, GrpcClientConfig, Transport},
@@ -87,7 +87,7 @@ impl Cluster {
             let server = Server::bind(
                 &config,
                 bus.clone(),
-                Transport::local(routes),
+                Peers { history: Transport::local(routes), identity: None },
                 clock.clone(),
                 &lifecycle,
             );
@@ -120,7 +120,11 @@ impl Cluster {
     }
 
     pub(crate) async fn leave(&self, actor: &str, room: &Room) -> Result<(), Status> {
-        let request = LeaveRequest { actor_id: actor.to_owned(), room_id: room.room_id.clone() };
+        let request = LeaveRequest {
+            actor_id: actor.to_owned(),
+            room_id: room.room_id.clone(),
+            for_good: None,
+        };
         self.client().leave(request).await.map(drop)
     }
 }

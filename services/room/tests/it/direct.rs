@@ -10,7 +10,11 @@ use hubbub_testkit::eventually;
 use crate::cluster::{Client, Cluster, SOON, refusal};
 
 fn open(mut client: Client, actor: &str, peer: &str) -> impl Future<Output = OpenDirectResponse> {
-    let request = OpenDirectRequest { actor_id: actor.to_owned(), peer_id: peer.to_owned() };
+    let request = OpenDirectRequest {
+        actor_id: actor.to_owned(),
+        peer_id: peer.to_owned(),
+        find_only: false,
+    };
     async move { client.open_direct(request).await.expect("found or made").into_inner() }
 }
 
@@ -46,7 +50,8 @@ async fn five_hundred_ask_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_talks_with_themselves_and_an_empty_chat_is_empty() {
     let cluster = Cluster::start().await;
-    let request = OpenDirectRequest { actor_id: "alice".into(), peer_id: "alice".into() };
+    let request =
+        OpenDirectRequest { actor_id: "alice".into(), peer_id: "alice".into(), find_only: false };
     assert_eq!(refusal(cluster.client().open_direct(request).await), Code::BadRequest);
     let room = open(cluster.client(), "alice", "bob").await.room.expect("a room");
     // A notice of a later room has arrived: one of this room would have come before it.

@@ -14,13 +14,13 @@ use hubbub_domain::{Code, Fault};
 use hubbub_proto::{
     history::v1::{
         AppendRequest, AppendResponse, AppendResult, AppendStreamRequest, AppendStreamResponse,
-        Appended, DeleteRequest, DeleteResponse, EditRequest, EditResponse, GetHeadsRequest,
-        GetHeadsResponse, GetPageRequest, GetPageResponse, GetSurvivedRequest, GetSurvivedResponse,
-        Head, ListChangesRequest, ListChangesResponse, ListEditsRequest, ListEditsResponse,
-        ListSendersRequest, ListSendersResponse, NewMessage, Rank, RankRoomsRequest,
-        RankRoomsResponse, RankedRoom, ReactRequest, ReactResponse, RoomHead, RoomMarker,
-        append_result, history_service_server::HistoryService, new_message::Content,
-        system_notice::Event,
+        Appended, CheckSendersRequest, CheckSendersResponse, DeleteRequest, DeleteResponse,
+        EditRequest, EditResponse, GetHeadsRequest, GetHeadsResponse, GetPageRequest,
+        GetPageResponse, GetSurvivedRequest, GetSurvivedResponse, Head, ListChangesRequest,
+        ListChangesResponse, ListEditsRequest, ListEditsResponse, ListSendersRequest,
+        ListSendersResponse, NewMessage, Rank, RankRoomsRequest, RankRoomsResponse, RankedRoom,
+        ReactRequest, ReactResponse, RoomHead, RoomMarker, append_result,
+        history_service_server::HistoryService, new_message::Content, system_notice::Event,
     },
     status_from_fault,
 };
@@ -230,5 +230,16 @@ impl HistoryService for Notebook {
         let asked = request.into_inner().rooms.into_iter();
         let rooms = asked.map(|marker| self.head(marker.room_id)).collect();
         Ok(Response::new(GetHeadsResponse { rooms, epoch: String::new() }))
+    }
+
+    async fn check_senders(
+        &self,
+        request: Request<CheckSendersRequest>,
+    ) -> Result<Response<CheckSendersResponse>, Status> {
+        self.answers()?;
+        let speakers = self.inner.speakers.lock();
+        let asked = request.into_inner().senders;
+        let wrote = asked.iter().map(|sender| speakers.contains(&sender.user_id)).collect();
+        Ok(Response::new(CheckSendersResponse { wrote }))
     }
 }

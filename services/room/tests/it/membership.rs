@@ -120,6 +120,7 @@ async fn everything(cluster: &Cluster, room_id: &str) -> Vec<String> {
     let leave = hubbub_proto::room::v1::LeaveRequest {
         actor_id: actor_id.clone(),
         room_id: room_id.clone(),
+        for_good: Some(true),
     };
     let update = UpdateRoomRequest {
         actor_id: actor_id.clone(),

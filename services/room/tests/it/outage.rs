@@ -65,7 +65,7 @@ async fn everything_is_unavailable(cluster: &Cluster, room: &Room) {
     let (user_id, room_id) = (alice(), room.room_id.clone());
     let marker = ReadMarker { user_id, room_id, seq: 1, ..ReadMarker::default() };
     let version = UserVersion { user_id: alice(), version: 1 };
-    let open = OpenDirectRequest { actor_id: alice(), peer_id: "bob".into() };
+    let open = OpenDirectRequest { actor_id: alice(), peer_id: "bob".into(), find_only: false };
     let get = GetMembershipRequest { user_id: alice(), room_id: room.room_id.clone() };
     let codes = [
         refusal(cluster.join("carol", room).await),

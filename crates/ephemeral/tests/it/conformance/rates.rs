@@ -50,3 +50,22 @@ pub(crate) async fn many_are_counted_at_once_and_a_debt_has_a_bound(state: State
     assert_eq!(balances[999].over, DEBT_MAX);
     assert_eq!(state.spend(&[]).await, Ok(vec![]));
 }
+
+pub(crate) async fn a_claim_is_all_or_nothing_and_can_be_given_back(state: State) {
+    const SLOW: Rate = Rate { burst: 10, interval: Duration::from_mins(1) };
+
+    let of = |amount| Spending { key: "alice".to_owned(), amount, rate: SLOW };
+    assert_eq!(state.claim_rate(&of(6)).await, Ok(None));
+    let wait = state.claim_rate(&of(5)).await.unwrap().expect("6 of 10 are taken");
+    assert!(wait <= SLOW.interval && wait > SLOW.interval / 2, "{wait:?}");
+    assert_eq!(state.claim_rate(&of(4)).await, Ok(None), "nothing was written");
+    assert!(state.claim_rate(&of(1)).await.unwrap().is_some());
+    assert_eq!(state.give_rate_back(&of(3)).await, Ok(()));
+    assert_eq!(state.claim_rate(&of(3)).await, Ok(None));
+    assert!(state.claim_rate(&of(1)).await.unwrap().is_some());
+    assert_eq!(state.give_rate_back(&of(100)).await, Ok(()));
+    assert_eq!(state.claim_rate(&of(10)).await, Ok(None), "never more than the burst");
+    assert!(state.claim_rate(&of(1)).await.unwrap().is_some());
+    let other = Spending { key: "bob".to_owned(), ..of(10) };
+    assert_eq!(state.claim_rate(&other).await, Ok(None));
+}

@@ -187,6 +187,13 @@ impl HistoryService for History {
     ) -> Answer<wire::ListSendersResponse> {
         Err(Status::unimplemented("the gateway does not call it"))
     }
+
+    async fn check_senders(
+        &self,
+        _: Request<wire::CheckSendersRequest>,
+    ) -> Answer<wire::CheckSendersResponse> {
+        Err(Status::unimplemented("the gateway does not call it"))
+    }
 }
 
 impl History {

@@ -122,7 +122,11 @@ impl RoomService for Rooms {
             }
         }
         self.0.faults.answer().await?;
-        Ok(Response::new(wire::InviteResponse { room: Some(view(room)), added_user_ids }))
+        Ok(Response::new(wire::InviteResponse {
+            room: Some(view(room)),
+            added_user_ids,
+            ..wire::InviteResponse::default()
+        }))
     }
 
     async fn remove(&self, request: Request<wire::RemoveRequest>) -> Answer<wire::RemoveResponse> {

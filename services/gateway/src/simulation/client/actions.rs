@@ -18,7 +18,7 @@ impl Client {
             50..58 => return Err(Broken),
             58..63 => self.stall().await,
             63..70 => self.ask(talk, Command::Join(Join { room })),
-            70..75 => self.ask(talk, Command::Leave(Leave { room })),
+            70..75 => self.ask(talk, Command::Leave(Leave { room, for_good: None })),
             75..79 => {
                 let users = vec![self.dice.pick(&self.around.users).clone()];
                 self.ask(talk, Command::Invite(Invite { room, users }));

@@ -216,6 +216,23 @@ pub(super) async fn an_edit_may_keep_its_reply(store: Arc<dyn Store>) {
     assert_eq!(refusal(store.edit(&edit(2)).await), ChangeRefused::ReplyDeleted);
 }
 
+pub(super) async fn an_edit_may_keep_what_was_valid_when_it_was_sent(store: Arc<dyn Store>) {
+    let room = RoomId::generate();
+    // Sent when other attachments were allowed.
+    let attachment = Attachment { url: "ftp://old.example/a".into(), ..Attachment::default() };
+    let body = Body { attachments: vec![attachment.clone()], ..Body::text("look") };
+    let message = Post { content: Content::User(body.clone()), ..post(room, "alice", "") };
+    stored(append(&*store, &[message]).await[0]);
+    let edit = |body| Edit { body, ..edit(room, 1, "alice", "") };
+    let kept = Body { text: "look here".into(), ..body };
+    store.edit(&edit(kept.clone())).await.expect("it had that attachment before");
+    let other = Attachment { url: "ftp://new.example/a".into(), ..attachment };
+    let refused = store.edit(&edit(Body { attachments: vec![other], ..kept })).await;
+    assert!(matches!(refused, Err(ChangeError::Body(_))), "{refused:?}");
+    let long = Body::text("x".repeat(limits::TEXT_CHARS_MAX + 1));
+    assert!(matches!(store.edit(&edit(long)).await, Err(ChangeError::Body(_))));
+}
+
 /// Random mixes of everything: pages and every replay say what the model says.
 pub(super) async fn changes_follow_a_model(store: Arc<dyn Store>) {
     let runtime = tokio::runtime::Handle::current();

@@ -142,6 +142,43 @@ pub(super) async fn senders_since_a_message(store: Arc<dyn Store>) {
     assert_eq!(since(6).await, None);
 }
 
+pub(super) async fn notices_are_not_what_was_said(store: Arc<dyn Store>) {
+    let [said, noticed] = [RoomId::generate(), RoomId::generate()];
+    let notice = |room| {
+        let content = Content::System(SystemNotice::Joined { user: user("dave") });
+        Post { content, ..post(room, "system", "") }
+    };
+    append(&*store, &[notice(said), notice(noticed)]).await;
+    append(&*store, &[post(said, "alice", "x")]).await;
+    let last_said = async |room| {
+        let heads = store.heads(&[marker(room, 0)], Some(&user("bob"))).await.expect("heads");
+        (heads.rooms[0].last_said_at, heads.rooms[0].last_at)
+    };
+    let (said_at, last_at) = last_said(said).await;
+    assert!(said_at.is_some() && said_at == last_at);
+    append(&*store, &[notice(said)]).await;
+    let (still, last_at) = last_said(said).await;
+    assert!(still == said_at && last_at > said_at);
+    let (none, some) = last_said(noticed).await;
+    assert!(none.is_none() && some.is_some());
+    for _ in 0..20 {
+        append(&*store, &[notice(said)]).await;
+    }
+    assert_eq!(last_said(said).await.0, None, "that is too long ago");
+}
+
+pub(super) async fn who_has_written_where(store: Arc<dyn Store>) {
+    let [room, other] = [RoomId::generate(), RoomId::generate()];
+    stored(append(&*store, &[post(room, "alice", "x")]).await[0]);
+    stored(append(&*store, &[post(other, "bob", "x")]).await[0]);
+    let asked = [(room, "bob"), (room, "alice"), (other, "alice"), (other, "bob"), (room, "alice")];
+    let asked = asked.map(|(room, who)| (room, user(who)));
+    let mut places = store.wrote(&asked).await.expect("an answer");
+    places.sort_unstable();
+    assert_eq!(places, [1, 3, 4]);
+    assert!(store.wrote(&[]).await.expect("an answer").is_empty());
+}
+
 fn ranking(who: &str, markers: Vec<Marker>, limit: u32) -> Ranking {
     Ranking { user: user(who), markers, after: None, limit }
 }

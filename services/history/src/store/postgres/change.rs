@@ -1,6 +1,6 @@
 //! Editing, deleting and reacting: one transaction each, under the lock of the room's head.
 
-use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
+use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp, limits};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ pub(super) async fn edit(pool: &PgPool, edit: &Edit) -> Result<Recorded, ChangeE
     let (target, _) = lock(&mut tx, edit.room, edit.seq).await?;
     rules::may_edit(&target, &edit.actor, edit.body.reply_to)?;
     let (now, before) = said(&mut tx, edit).await?;
+    edit.body.validate_edit(&now, limits::TEXT_CHARS_MAX)?;
     if edit.body.reply_to != now.reply_to {
         check_reply(&mut tx, edit).await?;
     }

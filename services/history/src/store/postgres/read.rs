@@ -98,7 +98,7 @@ pub(super) async fn heads(
     // Without a room there is one row, which says the epoch.
     let (_, epoch) = head_and_epoch(&rows)?;
     let rooms = rows.iter().filter_map(|row| match row.try_get("room_id") {
-        Ok(Some(room)) => Some(room_head(row, room)),
+        Ok(Some(room)) => Some(spoken_head(row, room)),
         Ok(None) => None,
         Err(error) => Some(Err(error.into())),
     });
@@ -174,6 +174,34 @@ pub(super) async fn senders(
     Ok(Some(Senders { sender, since }))
 }
 
+/// One statement, whatever the number of users.
+pub(super) async fn wrote(
+    kept: &Kept,
+    senders: &[(RoomId, UserId)],
+) -> Result<Vec<usize>, StoreError> {
+    let (rooms, users): (Vec<Uuid>, Vec<&str>) =
+        senders.iter().map(|(room, user)| (room.as_uuid(), user.as_str())).unzip();
+    let mut lease = kept.take().await?;
+    let places = sqlx::query_scalar(
+        "SELECT a.place - 1
+         FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY a (room_id, user_id, place)
+         JOIN history.senders s ON s.room_id = a.room_id AND s.user_id = a.user_id",
+    )
+    .bind(rooms)
+    .bind(users)
+    .fetch_all(lease.connection())
+    .await;
+    let places: Vec<i64> = lease.settle(places)?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
+/// With when somebody spoke last.
+fn spoken_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
+    let last_said_at = row.try_get::<Option<i64>, _>("last_said_at_us")?;
+    let last_said_at = last_said_at.map(Timestamp::from_micros);
+    Ok(RoomHead { last_said_at, ..room_head(row, room)? })
+}
+
 fn room_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
     Ok(RoomHead {
         room: RoomId::from_uuid(room),
@@ -182,6 +210,7 @@ fn room_head(row: &PgRow, room: Uuid) -> Result<RoomHead, StoreError> {
         mentions: unsigned(row.try_get("mentions")?)?,
         read: Seq(unsigned(row.try_get("read_seq")?)?),
         last_at: row.try_get::<Option<i64>, _>("last_at_us")?.map(Timestamp::from_micros),
+        last_said_at: None,
     })
 }
 

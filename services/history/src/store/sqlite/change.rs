@@ -1,6 +1,6 @@
 //! Editing, deleting and reacting: one transaction each, under the file's write lock.
 
-use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp};
+use hubbub_domain::{Body, Change, ChangeKind, Reaction, Rev, RoomId, Seq, Timestamp, limits};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{append, epochs, outbox};
@@ -20,6 +20,7 @@ pub(super) async fn edit(pool: &SqlitePool, edit: &Edit) -> Result<Recorded, Cha
     let (target, _) = look(&mut tx, edit.room, edit.seq).await?;
     rules::may_edit(&target, &edit.actor, edit.body.reply_to)?;
     let (now, before) = said(&mut tx, edit).await?;
+    edit.body.validate_edit(&now, limits::TEXT_CHARS_MAX)?;
     // A reply to another message than before needs one that is there.
     if let Some(reply) = edit.body.reply_to
         && edit.body.reply_to != now.reply_to

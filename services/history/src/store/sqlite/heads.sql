@@ -10,6 +10,13 @@ WITH asked AS (
 SELECT
     asked.room AS room_id, coalesce(h.seq, 0) AS head_seq, coalesce(h.rev, 0) AS head_rev,
     nullif(h.last_at_us, 0) AS last_at_us,
+    -- The newest of what people said. Only the last 20 places are looked at: a room with more notices than
+    -- that at its end is as quiet as one in which nothing was said.
+    CASE WHEN h.last_notice_seq < h.seq THEN h.last_at_us ELSE (
+        SELECT m.created_at_us FROM messages m
+        WHERE m.room_id = asked.room AND m.seq > h.seq - 20 AND m.system IS NULL
+        ORDER BY m.seq DESC LIMIT 1
+    ) END AS last_said_at_us,
     asked.read_seq,
     CASE WHEN $2 IS NULL OR coalesce(h.seq, 0) <= asked.read_seq THEN 0
         ELSE h.seq - asked.read_seq - CASE WHEN h.tombstones = 0 THEN 0 ELSE (

@@ -74,7 +74,7 @@ pub(super) async fn heads(
     // Without a room there is one row, which says the epoch.
     let (_, epoch) = head_and_epoch(&rows)?;
     let rooms = rows.iter().filter_map(|row| match row.try_get("room_id") {
-        Ok(Some(room)) => Some(room_head(row, room)),
+        Ok(Some(room)) => Some(spoken_head(row, room)),
         Ok(None) => None,
         Err(error) => Some(Err(error.into())),
     });
@@ -153,6 +153,30 @@ pub(super) async fn senders(
     Ok(Some(Senders { sender, since }))
 }
 
+/// One statement, whatever the number of users.
+pub(super) async fn wrote(
+    pool: &SqlitePool,
+    senders: &[(RoomId, UserId)],
+) -> Result<Vec<usize>, StoreError> {
+    let asked: Vec<(String, &UserId)> =
+        senders.iter().map(|(room, user)| (room.as_uuid().simple().to_string(), user)).collect();
+    let places: Vec<i64> = sqlx::query_scalar(
+        "SELECT a.key FROM json_each($1) a
+         JOIN senders s ON s.room_id = unhex(a.value ->> 0) AND s.user_id = a.value ->> 1",
+    )
+    .bind(to_json(&asked))
+    .fetch_all(pool)
+    .await?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
+/// With when somebody spoke last.
+fn spoken_head(row: &SqliteRow, room: Uuid) -> Result<RoomHead, StoreError> {
+    let last_said_at = row.try_get::<Option<i64>, _>("last_said_at_us")?;
+    let last_said_at = last_said_at.map(Timestamp::from_micros);
+    Ok(RoomHead { last_said_at, ..room_head(row, room)? })
+}
+
 fn room_head(row: &SqliteRow, room: Uuid) -> Result<RoomHead, StoreError> {
     Ok(RoomHead {
         room: RoomId::from_uuid(room),
@@ -161,6 +185,7 @@ fn room_head(row: &SqliteRow, room: Uuid) -> Result<RoomHead, StoreError> {
         mentions: unsigned(row.try_get("mentions")?)?,
         read: Seq(unsigned(row.try_get("read_seq")?)?),
         last_at: row.try_get::<Option<i64>, _>("last_at_us")?.map(Timestamp::from_micros),
+        last_said_at: None,
     })
 }
 

@@ -8,7 +8,8 @@ use super::{Result, Store, id, make, refusal, tick};
 use crate::{
     contacts::{Link, Wish},
     model::BlockNotice,
-    store::{ContactPage, ContactWish, Page, Wished},
+    policy::{Audience, Settings},
+    store::{ContactPage, ContactWish, Page, ProfileChange, Wished},
 };
 
 async fn wish(store: &dyn Store, actor: &str, wish: Wish, peer: &str) -> Result<Wished> {
@@ -71,6 +72,66 @@ pub(super) async fn requests_and_their_ends_show_on_both_sides(store: Arc<dyn St
     for (actor, peer) in [("alice", "nobody"), ("nobody", "alice")] {
         assert_eq!(refusal(wish(&*store, actor, Wish::Request, peer).await), Code::NotFound);
         assert_eq!(refusal(wish(&*store, actor, Wish::Block, peer).await), Code::NotFound);
+    }
+}
+
+pub(super) async fn a_request_declined_for_good_is_not_made_again(store: Arc<dyn Store>) {
+    make(&*store, "alice").await;
+    make(&*store, "bob").await;
+    for _ in 0..2 {
+        wish(&*store, "alice", Wish::Request, "bob").await.expect("asked");
+        wish(&*store, "bob", Wish::DeclineForGood, "alice").await.expect("declined");
+        assert_eq!(list(&*store, "alice").await, "");
+        assert_eq!(refusal(wish(&*store, "alice", Wish::Request, "bob").await), Code::Forbidden);
+        // Asking takes it back.
+        wish(&*store, "bob", Wish::Request, "alice").await.expect("asked");
+        wish(&*store, "bob", Wish::Remove, "alice").await.expect("taken back");
+    }
+}
+
+pub(super) async fn how_people_stand_to_each_other(store: Arc<dyn Store>) {
+    for name in ["alice", "bob", "carol", "dave"] {
+        make(&*store, name).await;
+    }
+    wish(&*store, "alice", Wish::Request, "bob").await.expect("asked");
+    wish(&*store, "bob", Wish::Accept, "alice").await.expect("accepted");
+    wish(&*store, "alice", Wish::Request, "dave").await.expect("asked");
+    wish(&*store, "carol", Wish::Block, "alice").await.expect("blocked");
+    let change = ProfileChange {
+        groups_from: Some(Audience::Nobody),
+        presence_to: Some(Audience::Everyone),
+        ..ProfileChange::default()
+    };
+    let (_, settings) =
+        store.update_profile(&id("dave"), &change).await.expect("done").expect("him");
+    assert_eq!(
+        (settings.groups_from, settings.presence_to),
+        (Audience::Nobody, Audience::Everyone)
+    );
+    assert_eq!(store.me(&id("dave")).await.expect("answers").expect("him").1, settings);
+    assert!(store.me(&id("nobody")).await.expect("answers").is_none());
+    let asked = ["alice", "bob", "carol", "dave", "nobody"].map(id);
+    for (from, expected) in [
+        ("alice", ["alice", "bob contact", "carol blocked", "dave nobody everyone"]),
+        ("carol", ["alice blocked", "bob", "carol", "dave nobody everyone"]),
+    ] {
+        let pairs: Vec<_> = asked.iter().map(|user| (id(from), user.clone())).collect();
+        let mut ties = store.ties(&pairs).await.expect("answers");
+        ties.sort_by_key(|(place, _)| *place);
+        assert!(ties.iter().all(|(place, tie)| asked[*place] == tie.user));
+        let shown = ties.iter().map(|(_, tie)| {
+            let mut words = vec![tie.user.to_string()];
+            let usual =
+                Settings { groups_from: Audience::Everyone, presence_to: Audience::Contacts };
+            if tie.settings != usual {
+                words.push(tie.settings.groups_from.as_str().to_owned());
+                words.push(tie.settings.presence_to.as_str().to_owned());
+            }
+            words.extend(tie.contact.then(|| "contact".to_owned()));
+            words.extend(tie.blocked.then(|| "blocked".to_owned()));
+            words.join(" ")
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), expected, "from {from}");
     }
 }
 

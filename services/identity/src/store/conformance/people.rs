@@ -8,6 +8,7 @@ use super::{Made, NewUser, Store, id, make, new_user, tick};
 use crate::{
     keys::later,
     model::{User, UserKind},
+    policy::{Audience, Settings},
     store::{Attempt, ProfileChange, Search},
 };
 
@@ -74,7 +75,8 @@ pub(super) async fn a_profile_changes_where_it_is_told_to(store: Arc<dyn Store>)
     let change = ProfileChange { colour: Some("#abcdef".to_owned()), ..Default::default() };
     let changed = store.update_profile(&alice.id, &change).await.expect("answers");
     let expected = User { colour: "#abcdef".to_owned(), ..alice };
-    assert_eq!(changed.as_ref(), Some(&expected));
+    let usual = Settings { groups_from: Audience::Everyone, presence_to: Audience::Contacts };
+    assert_eq!(changed, Some((expected.clone(), usual)));
     let nobody = store.update_profile(&id("nobody"), &change).await.expect("answers");
     assert_eq!(nobody, None);
     let users = store.users(&[id("nobody"), id("alice")]).await.expect("answers");

@@ -143,13 +143,14 @@ pub(super) async fn a_ban_shuts_out_until_it_is_lifted(store: Arc<dyn Store>) {
     assert!(ban("alice", Ban::Banned).await);
     assert!(!ban("nobody", Ban::Banned).await);
     assert!(!is_open(&*store, session).await);
-    assert_eq!(spend(&*store, &token).await.0, Spent::Unknown);
+    assert_eq!(spend(&*store, &token).await.0, Spent::Banned);
     let (new, _) = new_session(&alice);
-    assert_eq!(store.open_session(&new).await.expect("answers"), Opened::Refused);
+    assert_eq!(store.open_session(&new).await.expect("answers"), Opened::Banned);
     assert!(store.standings(&[id("alice")]).await.expect("answers")[0].banned);
     assert!(store.credentials(&id("alice")).await.expect("answers").expect("there").banned);
     assert!(ban("alice", Ban::Lifted).await);
     assert!(!is_open(&*store, session).await, "what has ended stays ended");
+    assert_eq!(spend(&*store, &token).await.0, Spent::Unknown);
     log_in(&*store, &alice).await;
 }
 

@@ -16,6 +16,7 @@ use crate::{
     contacts::Link,
     keys::StoredKey,
     model::{BlockNotice, Credentials, SessionId, User},
+    policy::{Settings, Tie},
 };
 
 #[async_trait]
@@ -56,7 +57,7 @@ impl Store for Adapter {
     async fn spend(&self, exchange: &Exchange) -> Result<Spent> {
         let mut tx = self.begin().await?;
         let spent = sessions::spend(&mut tx, exchange).await?;
-        if spent != Spent::Unknown {
+        if !matches!(spent, Spent::Unknown | Spent::Banned) {
             tx.commit().await?;
         }
         Ok(spent)
@@ -99,12 +100,24 @@ impl Store for Adapter {
         people::users(&mut *self.reader().await?, users).await
     }
 
-    async fn update_profile(&self, user: &UserId, change: &ProfileChange) -> Result<Option<User>> {
+    async fn update_profile(
+        &self,
+        user: &UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<(User, Settings)>> {
         let mut tx = self.begin().await?;
         people::update_profile(&mut tx, user, change).await?;
-        let changed = people::users(&mut tx, std::slice::from_ref(user)).await?.pop();
+        let changed = people::me(&mut tx, user).await?;
         tx.commit().await?;
         Ok(changed)
+    }
+
+    async fn me(&self, user: &UserId) -> Result<Option<(User, Settings)>> {
+        people::me(&mut *self.reader().await?, user).await
+    }
+
+    async fn ties(&self, pairs: &[(UserId, UserId)]) -> Result<Vec<(usize, Tie)>> {
+        contacts::ties(&mut *self.reader().await?, pairs).await
     }
 
     async fn search(&self, wish: &Search) -> Result<Vec<User>> {

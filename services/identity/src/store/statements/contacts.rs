@@ -6,13 +6,14 @@ use hubbub_domain::{Code, Fault, Timestamp, UserId};
 use super::{
     super::{
         ContactPage, ContactWish, Page, Result, Wished, nobody,
-        rows::{BlockRow, ContactRow, UserRow, convert, json_texts, parse, user_columns},
+        rows::{BlockRow, ContactRow, TieRow, UserRow, convert, json_texts, parse, user_columns},
     },
     Connection,
 };
 use crate::{
     contacts::{Link, Scene},
     model::{BlockNotice, User},
+    policy::Tie,
 };
 
 pub(super) async fn wish(connection: &mut Connection, wish: &ContactWish) -> Result<Wished> {
@@ -40,6 +41,9 @@ pub(super) async fn wish(connection: &mut Connection, wish: &ContactWish) -> Res
     if before.blocks != after.blocks {
         set_block(connection, wish, after.blocks).await?;
     }
+    if before.declines != after.declines {
+        set_decline(connection, wish, after.declines).await?;
+    }
     Ok(Wished { before, after })
 }
 
@@ -53,7 +57,63 @@ async fn look(connection: &mut Connection, actor: &UserId, peer: &UserId) -> Res
     let link = link.map(|(state,)| parse(&state, "a contact's state")).transpose()?;
     let blocks = is_blocked(connection, actor, peer).await?;
     let blocked_by = is_blocked(connection, peer, actor).await?;
-    Ok(Scene { link, blocks, blocked_by })
+    let declines = has_declined(connection, actor, peer).await?;
+    let declined_by = has_declined(connection, peer, actor).await?;
+    Ok(Scene { link, blocks, blocked_by, declines, declined_by })
+}
+
+/// Whether a user has declined a peer's requests for good.
+async fn has_declined(connection: &mut Connection, user: &UserId, peer: &UserId) -> Result<bool> {
+    let (declined,): (bool,) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM declines WHERE user_id = $1 AND peer_id = $2)",
+    )
+    .bind(user.as_str())
+    .bind(peer.as_str())
+    .fetch_one(connection)
+    .await?;
+    Ok(declined)
+}
+
+async fn set_decline(
+    connection: &mut Connection,
+    wish: &ContactWish,
+    declines: bool,
+) -> Result<()> {
+    let statement = if declines {
+        "INSERT INTO declines (user_id, peer_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    } else {
+        "DELETE FROM declines WHERE user_id = $1 AND peer_id = $2"
+    };
+    sqlx::query(statement)
+        .bind(wish.actor.as_str())
+        .bind(wish.peer.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// How the second of each pair stands to the first: their kind and settings, and what is between the two.
+pub(super) async fn ties(
+    connection: &mut Connection,
+    pairs: &[(UserId, UserId)],
+) -> Result<Vec<(usize, Tie)>> {
+    let rows: Vec<TieRow> = sqlx::query_as(concat!(
+        "SELECT p.place, u.user_id, u.kind, u.groups_from, u.presence_to,
+             EXISTS (SELECT 1 FROM contacts c
+                     WHERE c.user_id = p.one AND c.peer_id = u.user_id AND c.state = 'contact')
+                 AS contact,
+             EXISTS (SELECT 1 FROM blocks b
+                     WHERE b.blocked AND ((b.user_id = p.one AND b.peer_id = u.user_id)
+                                       OR (b.user_id = u.user_id AND b.peer_id = p.one)))
+                 AS blocked
+         FROM ",
+        paired!("$1"),
+        " p JOIN users u ON u.user_id = p.other"
+    ))
+    .bind(serde_json::json!(pairs).to_string())
+    .fetch_all(connection)
+    .await?;
+    convert(rows)
 }
 
 async fn is_blocked(connection: &mut Connection, user: &UserId, peer: &UserId) -> Result<bool> {

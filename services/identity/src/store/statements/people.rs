@@ -7,11 +7,14 @@ use hubbub_domain::{Timestamp, UserId};
 use super::{
     super::{
         Made, NewUser, ProfileChange, Result, Search, Standing, prefix_end,
-        rows::{CredentialsRow, StandingRow, UserRow, convert, json_texts, user_columns},
+        rows::{CredentialsRow, MeRow, StandingRow, UserRow, convert, json_texts, user_columns},
     },
     Connection,
 };
-use crate::model::{Credentials, User};
+use crate::{
+    model::{Credentials, User},
+    policy::{Audience, Settings},
+};
 
 /// To be committed only when it answers `New`.
 pub(super) async fn make_user(connection: &mut Connection, new: &NewUser) -> Result<Made> {
@@ -122,16 +125,35 @@ pub(super) async fn update_profile(
 ) -> Result<()> {
     sqlx::query(
         "UPDATE users SET display_name = COALESCE($2, display_name), colour = COALESCE($3, colour),
-                          avatar_url = COALESCE($4, avatar_url)
+                          avatar_url = COALESCE($4, avatar_url),
+                          groups_from = COALESCE($5, groups_from),
+                          presence_to = COALESCE($6, presence_to)
          WHERE user_id = $1",
     )
     .bind(user.as_str())
     .bind(change.display_name.as_deref())
     .bind(change.colour.as_deref())
     .bind(change.avatar_url.as_deref())
+    .bind(change.groups_from.map(Audience::as_str))
+    .bind(change.presence_to.map(Audience::as_str))
     .execute(connection)
     .await?;
     Ok(())
+}
+
+pub(super) async fn me(
+    connection: &mut Connection,
+    user: &UserId,
+) -> Result<Option<(User, Settings)>> {
+    let row: Option<MeRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        user_columns!(),
+        ", u.groups_from, u.presence_to FROM users u WHERE u.user_id = $1"
+    ))
+    .bind(user.as_str())
+    .fetch_optional(connection)
+    .await?;
+    row.map(TryInto::try_into).transpose()
 }
 
 pub(super) async fn search(connection: &mut Connection, wish: &Search) -> Result<Vec<User>> {

@@ -25,7 +25,7 @@ pub(super) async fn open(connection: &mut Connection, new: &NewSession) -> Resul
     .execute(&mut *connection)
     .await?;
     if proven.rows_affected() == 0 {
-        return Ok(Opened::Refused);
+        return refused(connection, &new.user).await;
     }
     insert(connection, new).await?;
     let rows: Vec<SessionRow> = sqlx::query_as(
@@ -42,6 +42,13 @@ pub(super) async fn open(connection: &mut Connection, new: &NewSession) -> Resul
     .await?;
     let ended: Vec<(SessionId, UserId)> = convert(rows)?;
     Ok(Opened::Open { ended: ended.into_iter().map(|(session, _)| session).collect() })
+}
+
+/// Why no session is opened.
+async fn refused(connection: &mut Connection, user: &UserId) -> Result<Opened> {
+    let known = people::credentials(connection, user).await?;
+    let banned = known.is_some_and(|known| known.banned);
+    Ok(if banned { Opened::Banned } else { Opened::Refused })
 }
 
 async fn insert(connection: &mut Connection, new: &NewSession) -> Result<()> {
@@ -86,14 +93,14 @@ pub(super) async fn change_password(
     .execute(&mut *connection)
     .await?;
     if changed.rows_affected() == 0 {
-        return Ok(Opened::Refused);
+        return refused(connection, &new.user).await;
     }
     end_all(connection, &new.user, new.at).await?;
     let new = NewSession { proof: Some(password.to_owned()), ..new.clone() };
     open(connection, &new).await
 }
 
-/// To be committed unless it answers `Unknown`.
+/// To be committed unless it answers `Unknown` or `Banned`.
 pub(super) async fn spend(connection: &mut Connection, exchange: &Exchange) -> Result<Spent> {
     let Some((session, first)) = take_token(connection, exchange).await? else {
         return Ok(Spent::Unknown);
@@ -107,7 +114,7 @@ pub(super) async fn spend(connection: &mut Connection, exchange: &Exchange) -> R
     .bind(exchange.at.as_micros())
     .fetch_optional(&mut *connection)
     .await?;
-    let Some((user,)) = user else { return Ok(Spent::Unknown) };
+    let Some((user,)) = user else { return ended(connection, session).await };
     let user: UserId = parse(&user, "a user id")?;
     if !first {
         end(connection, (&user, session), exchange.at).await?;
@@ -117,7 +124,10 @@ pub(super) async fn spend(connection: &mut Connection, exchange: &Exchange) -> R
         return Ok(Spent::Unknown);
     };
     let gone = known.user.expires_at.is_some_and(|expires_at| expires_at <= exchange.at);
-    if known.banned || gone {
+    if known.banned {
+        return Ok(Spent::Banned);
+    }
+    if gone {
         return Ok(Spent::Unknown);
     }
     let expires_at = exchange.expires_at.min(known.user.expires_at.unwrap_or(exchange.expires_at));
@@ -128,6 +138,18 @@ pub(super) async fn spend(connection: &mut Connection, exchange: &Exchange) -> R
         .await?;
     insert_token(connection, session, exchange.successor).await?;
     Ok(Spent::Renewed { user: known.user, session, expires_at })
+}
+
+/// Why the token of a session that has ended is refused.
+async fn ended(connection: &mut Connection, session: SessionId) -> Result<Spent> {
+    let banned: Option<(bool,)> = sqlx::query_as(
+        "SELECT u.banned_at_us IS NOT NULL FROM sessions s JOIN users u ON u.user_id = s.user_id
+         WHERE s.session_id = $1",
+    )
+    .bind(session.to_string())
+    .fetch_optional(connection)
+    .await?;
+    Ok(if banned == Some((true,)) { Spent::Banned } else { Spent::Unknown })
 }
 
 /// The token's session, and whether it may be spent: for the first time, or again within its grace.

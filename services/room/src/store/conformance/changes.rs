@@ -33,7 +33,7 @@ pub(super) async fn the_owner_role_passes_on(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Public, "olga", &["carol", "bob"]).await;
     act(&*store, room.id, "adam", join()).await.expect("joins later");
     // No admin: the longest-standing member, by id among those of one moment.
-    let left = act(&*store, room.id, "olga", Command::Leave).await.expect("leaves");
+    let left = act(&*store, room.id, "olga", Command::LEAVE).await.expect("leaves");
     assert_eq!(roll(&*store, room.id).await, "bob! adam carol");
     assert_eq!(left.actor, None);
     let told = |name: &str| left.changes.iter().find(|change| change.user == user(name));
@@ -46,16 +46,16 @@ pub(super) async fn the_owner_role_passes_on(store: Arc<dyn Store>) {
     // An admin, however new, comes before members.
     let set = Command::SetRole { user: user("adam"), role: Role::Admin };
     act(&*store, room.id, "bob", set).await.expect("is set");
-    act(&*store, room.id, "bob", Command::Leave).await.expect("leaves");
+    act(&*store, room.id, "bob", Command::LEAVE).await.expect("leaves");
     assert_eq!(roll(&*store, room.id).await, "adam! carol");
     // Somebody who is not the owner just goes.
-    act(&*store, room.id, "carol", Command::Leave).await.expect("leaves");
+    act(&*store, room.id, "carol", Command::LEAVE).await.expect("leaves");
     assert_eq!(roll(&*store, room.id).await, "adam!");
 }
 
 pub(super) async fn the_last_one_out_dissolves(store: Arc<dyn Store>) {
     let room = make(&*store, RoomKind::Public, "alice", &[]).await;
-    let left = act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
+    let left = act(&*store, room.id, "alice", Command::LEAVE).await.expect("leaves");
     assert_eq!((left.room.member_count, left.room.state), (0, RoomState::Dissolved));
     assert_eq!(roll(&*store, room.id).await, "");
     let late = act(&*store, room.id, "bob", join()).await;
@@ -132,12 +132,12 @@ pub(super) async fn a_dissolved_room_can_be_left(store: Arc<dyn Store>) {
     let dissolve = dissolved();
     act(&*store, room.id, "alice", dissolve).await.expect("dissolves");
     let told = store.backlog().await.expect("answers").pending;
-    let left = act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
+    let left = act(&*store, room.id, "alice", Command::LEAVE).await.expect("leaves");
     assert!(left.written);
     assert_eq!((left.room.member_count, left.room.state), (2, RoomState::Dissolved));
     assert_eq!((left.changes.len(), left.actor), (2, None), "the heir is told as well");
     assert_eq!(roll(&*store, room.id).await, "bob! carol", "members have an owner, here too");
-    assert_eq!(refusal(act(&*store, room.id, "alice", Command::Leave).await), Code::NotFound);
+    assert_eq!(refusal(act(&*store, room.id, "alice", Command::LEAVE).await), Code::NotFound);
     let records = crate::store::ChatWish {
         user: user("alice"),
         only: crate::store::ChatFilter::All,
@@ -145,7 +145,7 @@ pub(super) async fn a_dissolved_room_can_be_left(store: Arc<dyn Store>) {
     };
     assert_eq!(store.chat_records(&records).await.expect("answers"), []);
     for (name, count) in [("carol", 1), ("bob", 0)] {
-        let left = act(&*store, room.id, name, Command::Leave).await.expect("leaves");
+        let left = act(&*store, room.id, name, Command::LEAVE).await.expect("leaves");
         assert_eq!((left.room.member_count, left.room.state), (count, RoomState::Dissolved));
     }
     assert_eq!(store.backlog().await.expect("answers").pending, told, "nothing is added to it");
@@ -163,7 +163,8 @@ pub(super) async fn newcomers_have_read_up_to_the_head(store: Arc<dyn Store>) {
     assert_eq!(joined.actor.map(|actor| actor.last_read), Some(Seq(7)));
     let told = joined.changes[0].membership.as_ref().expect("a member");
     assert_eq!((told.last_read, read("carol").await), (Seq(7), Seq(7)));
-    let invite = Command::Invite { users: users(["bob", "carol", "dave"]), head: Seq(9) };
+    let invited = users(["bob", "carol", "dave"]);
+    let invite = Command::Invite { users: invited.clone(), contacts: invited, head: Seq(9) };
     act(&*store, room, "alice", invite).await.expect("invites");
     assert_eq!(
         [read("bob").await, read("carol").await, read("dave").await].map(|s| s.0),
@@ -171,7 +172,7 @@ pub(super) async fn newcomers_have_read_up_to_the_head(store: Arc<dyn Store>) {
     );
     act(&*store, room, "carol", join(10)).await.expect("is in");
     assert_eq!(read("carol").await, Seq(7), "nothing changes for a member");
-    act(&*store, room, "carol", Command::Leave).await.expect("leaves");
+    act(&*store, room, "carol", Command::LEAVE).await.expect("leaves");
     act(&*store, room, "carol", join(12)).await.expect("comes back");
     assert_eq!(read("carol").await, Seq(12));
 }
@@ -215,7 +216,7 @@ pub(super) async fn counts_hold_under_concurrency(store: Arc<dyn Store>) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let me = format!("u{:02}", n % 10);
-            for command in [join(), Command::Leave, join()] {
+            for command in [join(), Command::LEAVE, join()] {
                 let result = act(&*store, room, &me, command).await;
                 assert!(result.is_ok() || refusal(result) == Code::NotFound);
             }

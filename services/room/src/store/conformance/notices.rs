@@ -43,8 +43,8 @@ pub(super) async fn told_in_order_and_taken_away(store: Arc<dyn Store>) {
     assert_eq!(store.backlog().await.expect("answers").pending, 0, "an empty chat stays empty");
     let room = make(&*store, RoomKind::Group, "alice", &["bob", "carol"]).await;
     act(&*store, room.id, "alice", invite(["dave", "eve"])).await.expect("invites");
-    act(&*store, room.id, "bob", Command::Leave).await.expect("leaves");
-    act(&*store, room.id, "alice", Command::Leave).await.expect("leaves");
+    act(&*store, room.id, "bob", Command::LEAVE).await.expect("leaves");
+    act(&*store, room.id, "alice", Command::LEAVE).await.expect("leaves");
     let by = || user("alice");
     let wanted = [
         SystemNotice::Created { by: by() },

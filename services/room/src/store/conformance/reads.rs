@@ -71,7 +71,7 @@ pub(super) async fn who_shares_a_room(store: Arc<dyn Store>) {
         places
     };
     assert_eq!(shared().await, [0, 2, 4]);
-    act(&*store, room.id, "bob", Command::Leave).await.expect("left");
+    act(&*store, room.id, "bob", Command::LEAVE).await.expect("left");
     assert_eq!(shared().await, [2, 4], "whoever left shares it no longer");
     assert_eq!(store.acquainted(&[]).await.expect("an answer"), Vec::<usize>::new());
 }

@@ -11,7 +11,7 @@ use crate::{
         prefix_end,
         rows::{
             ChatRow, MemberRow, MembershipRow, ProgressRow, RoomRoleRow, RoomRow, VersionRow,
-            convert, membership_columns, parse, room_columns,
+            convert, membership_columns, parse, placed, room_columns,
         },
         standing,
     },
@@ -151,6 +151,35 @@ pub(super) async fn acquainted(pool: &PgPool, pairs: &[(UserId, UserId)]) -> Res
     .fetch_all(pool)
     .await?;
     Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
+pub(super) async fn direct_rooms(
+    pool: &PgPool,
+    pairs: &[(UserId, UserId)],
+) -> Result<Vec<(usize, RoomId)>> {
+    let (lows, highs): (Vec<&str>, Vec<&str>) =
+        pairs.iter().map(|(one, other)| (one.min(other).as_str(), one.max(other).as_str())).unzip();
+    let rows: Vec<(i64, uuid::Uuid)> = sqlx::query_as(
+        "SELECT p.place - 1, d.room_id
+         FROM UNNEST($1::text[], $2::text[]) WITH ORDINALITY p (low, high, place)
+         JOIN room.direct_rooms d ON d.user_low = p.low AND d.user_high = p.high",
+    )
+    .bind(lows)
+    .bind(highs)
+    .fetch_all(pool)
+    .await?;
+    Ok(placed(rows))
+}
+
+pub(super) async fn users_after(pool: &PgPool, page: &Page<UserId>) -> Result<Vec<UserId>> {
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT user_id FROM room.records WHERE user_id > $1 ORDER BY user_id LIMIT $2",
+    )
+    .bind(page.after.as_ref().map_or("", UserId::as_str))
+    .bind(i64::from(page.limit))
+    .fetch_all(pool)
+    .await?;
+    found.iter().map(|user| parse(user, "a user id")).collect()
 }
 
 pub(super) async fn chat_records(pool: &PgPool, wish: &ChatWish) -> Result<Vec<ChatRecord>> {

@@ -3,9 +3,9 @@
 use hubbub_domain::{Role, RoomId, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::{WRITE, json_texts, reads, write};
+use super::{WRITE, depart, json_texts, reads, write};
 use crate::{
-    change::{Change, Plan, View},
+    change::{Change, Command, Departed, Plan, View},
     model::{Member, MembershipChange, Room, fold},
     store::{
         Changed, Result,
@@ -24,7 +24,8 @@ pub(super) async fn change(pool: &SqlitePool, change: &Change) -> Result<Changed
     let actor = reads::memberships_in(&mut *tx, room.id, std::slice::from_ref(&change.actor));
     let actor = actor.await?.pop();
     tx.commit().await?;
-    Ok(Changed { room, written: !plan.is_empty(), added: plan.added, changes, actor })
+    let written = !plan.is_empty();
+    Ok(Changed { room, written, added: plan.added, refused: plan.refused, changes, actor })
 }
 
 async fn look(connection: &mut SqliteConnection, change: &Change) -> Result<View> {
@@ -43,7 +44,10 @@ async fn look(connection: &mut SqliteConnection, change: &Change) -> Result<View
     .fetch_all(&mut *connection)
     .await?;
     let members: Vec<Member> = convert(rows)?;
-    let mut view = View { room, members, heir: None };
+    let mut view = View { room, members, heir: None, departed: Vec::new() };
+    if let Command::Invite { users, .. } = &change.command {
+        view.departed = depart::among(connection, change.room, users).await?;
+    }
     if change.wants_heir(view.role_of(&change.actor)) {
         view.heir = find_heir(connection, change.room).await?;
     }
@@ -77,6 +81,11 @@ async fn write(
     if !plan.added.is_empty() {
         let people = Newcomer::added_by(plan);
         write::add_people(connection, room.id, &people, change.at).await?;
+        depart::forget(connection, room.id, &plan.added).await?;
+    }
+    if let Some(for_good) = plan.departs {
+        let departed = Departed { user: change.actor.clone(), for_good };
+        depart::note(connection, room.id, &departed).await?;
     }
     for (user, role) in &plan.roles {
         set_role(connection, room.id, user, *role).await?;

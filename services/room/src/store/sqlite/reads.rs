@@ -11,7 +11,7 @@ use crate::{
         prefix_end,
         rows::{
             ChatRow, MemberRow, MembershipRow, ProgressRow, RoomRoleRow, RoomRow, VersionRow,
-            convert, membership_columns, parse, room_columns,
+            convert, membership_columns, parse, placed, room_columns,
         },
         standing,
     },
@@ -153,6 +153,33 @@ pub(super) async fn acquainted(
     .fetch_all(pool)
     .await?;
     Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
+}
+
+pub(super) async fn direct_rooms(
+    pool: &SqlitePool,
+    pairs: &[(UserId, UserId)],
+) -> Result<Vec<(usize, RoomId)>> {
+    let ordered: Vec<(&UserId, &UserId)> =
+        pairs.iter().map(|(one, other)| (one.min(other), one.max(other))).collect();
+    let rows: Vec<(i64, uuid::Uuid)> = sqlx::query_as(
+        "SELECT p.key, d.room_id FROM json_each($1) p
+         JOIN direct_rooms d ON d.user_low = p.value ->> 0 AND d.user_high = p.value ->> 1",
+    )
+    .bind(serde_json::json!(ordered).to_string())
+    .fetch_all(pool)
+    .await?;
+    Ok(placed(rows))
+}
+
+pub(super) async fn users_after(pool: &SqlitePool, page: &Page<UserId>) -> Result<Vec<UserId>> {
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT user_id FROM records WHERE user_id > $1 ORDER BY user_id LIMIT $2",
+    )
+    .bind(page.after.as_ref().map_or("", UserId::as_str))
+    .bind(i64::from(page.limit))
+    .fetch_all(pool)
+    .await?;
+    found.iter().map(|user| parse(user, "a user id")).collect()
 }
 
 pub(super) async fn chat_records(pool: &SqlitePool, wish: &ChatWish) -> Result<Vec<ChatRecord>> {

@@ -1,16 +1,23 @@
-//! What somebody may be called. A name is unique under everything that makes two names look the
-//! same: Unicode normalisation and case (NFKC, full case folding), and confusable characters (the
-//! skeletons of Unicode TS 39, section 4), so that `paypa1` is taken where `PayPal` is.
+//! The one set of rules for every name that people see.
 //!
-//! The folded name is the user's id, which is why a name never changes.
+//! A [`Name`] names an account or a guest: it is unique under everything that makes two names look the
+//! same: Unicode normalisation and case (NFKC, full case folding), and confusable characters (the
+//! skeletons of Unicode TS 39, section 4), so that `paypa1` is taken where `PayPal` is. The folded name
+//! is the user's id, which is why a name never changes. A [`ShownName`] (display names, nicknames of
+//! the lobby) and the names and topics of rooms are freer, and held to the same rules about what hides,
+//! looks alike or is reserved.
+
+mod shown;
 
 use caseless::default_case_fold_str;
-use hubbub_domain::{Code, Fault, UserId};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_security::{
     GeneralSecurityProfile as _, RestrictionLevel, RestrictionLevelDetection as _,
     confusable_detection::skeleton,
 };
+
+pub use self::shown::{ShownName, room_name, room_topic};
+use crate::{Code, Fault, UserId, limits};
 
 /// Characters of a name.
 const CHARS_MIN: usize = 2;
@@ -66,7 +73,10 @@ pub struct Name {
     pub skeleton: String,
 }
 
-/// Which names nobody gets.
+/// What the machine itself is called: the sender of notices, and the product.
+const MACHINE: [&str; 2] = ["system", "hubbub"];
+
+/// Which names nobody gets, as skeletons of their letters and digits alone.
 #[derive(Clone, Debug)]
 pub struct Reserved(Vec<String>);
 
@@ -74,11 +84,26 @@ impl Reserved {
     /// Those that are reserved always, and some more.
     pub fn new(more: &[String]) -> Self {
         let all = RESERVED.iter().copied().chain(more.iter().map(String::as_str));
-        Self(all.map(|name| look(&fold(name))).collect())
+        Self::of(all)
     }
 
-    fn holds(&self, name: &Name) -> bool {
-        name.skeleton.starts_with(&look(GUEST_PREFIX)) || self.0.contains(&name.skeleton)
+    /// What not even a room is called.
+    fn machine() -> Self {
+        Self::of(MACHINE.into_iter())
+    }
+
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        Self(names.map(|name| bare(&look(&fold(name)))).collect())
+    }
+
+    /// Whether a name with this skeleton is reserved, or looks like the name of a guest.
+    pub fn holds(&self, skeleton: &str) -> bool {
+        skeleton.starts_with(&look(GUEST_PREFIX)) || self.holds_word(skeleton)
+    }
+
+    /// Signs, spaces and emoji around or within a reserved name do not make it another.
+    fn holds_word(&self, skeleton: &str) -> bool {
+        self.0.contains(&bare(skeleton))
     }
 }
 
@@ -86,7 +111,7 @@ impl Name {
     /// Judges a name as it was typed.
     pub fn parse(text: &str, reserved: &Reserved) -> Result<Self, Fault> {
         let name = Self::read(text)?;
-        if reserved.holds(&name) {
+        if reserved.holds(&name.skeleton) {
             return Err(Fault::new(Code::Conflict, "name is reserved"));
         }
         Ok(name)
@@ -125,7 +150,7 @@ impl Name {
             return Err(Fault::bad_request("name mixes scripts that look alike"));
         }
         let folded = fold(&shown);
-        if folded.len() > hubbub_domain::limits::USER_ID_BYTES_MAX {
+        if folded.len() > limits::USER_ID_BYTES_MAX {
             return Err(too_long());
         }
         let skeleton = look(&folded);
@@ -150,6 +175,11 @@ pub fn look(folded: &str) -> String {
     default_case_fold_str(&skeleton(folded).collect::<String>())
 }
 
+/// The letters and digits of a skeleton.
+fn bare(skeleton: &str) -> String {
+    skeleton.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 fn too_long() -> Fault {
     Fault::bad_request(format!("name has more than {CHARS_MAX} characters"))
 }
@@ -166,12 +196,12 @@ fn ends_well(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hubbub_domain::Code;
     use proptest::prelude::*;
 
     use super::{Name, Reserved, fold};
+    use crate::{Code, Fault};
 
-    fn parse(text: &str) -> Result<Name, hubbub_domain::Fault> {
+    fn parse(text: &str) -> Result<Name, Fault> {
         Name::parse(text, &Reserved::new(&["acme".to_owned()]))
     }
 
@@ -220,7 +250,8 @@ mod tests {
 
     #[test]
     fn nobody_is_called_like_the_machine_or_looks_like_it() {
-        for text in ["system", "SYSTEM", "sуsтем", "adrnin", "Root", "guest-1", "Acme"] {
+        for text in ["system", "SYSTEM", "sуsтем", "adrnin", "Root", "guest-1", "Acme", "sys.tem"]
+        {
             let fault = parse(text).expect_err(text);
             assert!(matches!(fault.code, Code::Conflict | Code::BadRequest), "{text}: {fault}");
         }
