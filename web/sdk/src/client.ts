@@ -190,6 +190,9 @@ export class HubbubClient implements Client {
 
   #event(event: ServerEvent): void {
     if ("room" in event && event.room) this.#windows.get(event.room)?.window.event(event);
+    if (event.type === "epoch") {
+      for (const { window } of this.#windows.values()) window.epoch(event.epoch);
+    }
     if (event.type === "presence") this.presence.told([event]);
     if (event.type === "room_online") this.rooms.crowd(event);
     this.#emitter.emit("event", event);

@@ -113,11 +113,14 @@ export class RoomWindow {
 
   /** There is a connection. `gap`: events were missed, and do not come. */
   welcome(epoch: string, gap: boolean): void {
-    const other = this.#epoch !== "" && this.#epoch !== epoch;
     this.#epoch = epoch;
     if (this.#wanted !== undefined) void this.#load(this.#wanted);
-    else if (other) void this.#load("latest");
     else if (gap) void this.again();
+  }
+
+  /** What is held belongs to another epoch now, which it survived. */
+  epoch(epoch: string): void {
+    this.#epoch = epoch;
   }
 
   sent(pending: PendingMessage): void {
@@ -307,6 +310,8 @@ export class RoomWindow {
     // Too much has come meanwhile: what is newest matters more than what was looked at.
     if (atLatest && pages.at(-1)?.has_more) return this.#fetch("latest", jump);
     const [head, ...rest] = pages as [HistoryPage, ...HistoryPage[]];
+    // The window lies beyond the end of what another epoch kept.
+    if (head.messages.length === 0) return this.#fetch("latest", jump);
     this.#replace(head, jump, !head.has_more);
     for (const page of rest) this.#window.append(page);
     return last;
@@ -321,8 +326,11 @@ export class RoomWindow {
     try {
       const limit = this.#options.page ?? PAGE;
       const anchor = way === "older" ? { before_seq: first } : { after_seq: last };
+      const epoch = this.#epoch;
       const page = await this.#page({ ...anchor, limit });
       if (jump !== this.#jump) return;
+      // The same places may hold other messages now.
+      if (page.epoch !== epoch) return void this.again();
       const max = this.#options.max ?? KEPT_MAX;
       if (way === "older") {
         this.#window.prepend(page);

@@ -108,6 +108,8 @@ export interface WelcomeRoom {
   readonly pinned: boolean;
   readonly muted: boolean;
   readonly slow_mode_seconds?: number;
+  /** What is held of the room means nothing: a `reset` comes. */
+  readonly reset?: boolean;
 }
 
 /** One of the user's conversations, as `chats` lists it. */
@@ -367,6 +369,7 @@ export interface ServerEvents {
     messages: readonly Message[];
     has_more: boolean;
   }>;
+  epoch: Readonly<{ epoch: string }>;
   contact: Readonly<{ user: UserId; state: ContactState }>;
   pushed: Readonly<{ name: string; payload: unknown; room?: RoomId; push_id?: string }>;
   moving: Readonly<{ after_ms: number }>;

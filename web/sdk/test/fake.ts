@@ -131,6 +131,8 @@ export class FakeWorld {
   opened = 0;
   /** Changes that can still be resumed from. */
   kept = 1_000;
+  /** Rooms that lost nothing to the new epoch go on in it. */
+  survived = new Set<string>();
   hello: Json = {};
   /** Answers to be given instead: by command name. */
   refuse: (user: string, frame: Json) => Json | undefined = () => undefined;
@@ -318,31 +320,41 @@ export class FakeSocket implements WebSocketLike {
     if (user === undefined) return this.cut(4501, "no valid token");
     this.user = user;
     const rooms = [...world.rooms.values()].filter(({ members }) => members.has(user));
+    const seen = resume as { epoch: string; rooms: Record<string, number> } | undefined;
+    const starts = rooms.map((room) => {
+      const from = seen?.rooms[room.room];
+      const holds = seen?.epoch === world.epoch || world.survived.has(room.room);
+      const reset =
+        from !== undefined && (!holds || from > room.rev || room.rev - from > world.kept);
+      return { room, from, reset };
+    });
     const welcome = {
       ...{ session: "s", user, epoch: world.epoch, expires_at: "2030-01-01T00:00:00Z" },
       heartbeat_ms: 25_000,
       limits: {
-        text_chars: 4000,
-        frame_bytes: 65_536,
-        sends_per_second: 10,
-        sends_burst: 20,
-        page: 100,
+        ...{
+          text_chars: 4000,
+          frame_bytes: 65_536,
+          sends_per_second: 10,
+          sends_burst: 20,
+          page: 100,
+        },
       },
-      rooms: rooms.map((room) => this.#welcomeRoom(room)),
+      rooms: starts.map(({ room, reset }) => ({
+        ...this.#welcomeRoom(room),
+        ...(reset ? { reset } : {}),
+      })),
       rooms_total: rooms.length,
       ...world.hello,
     };
     this.#push({ re: id, ok: welcome }, false);
-    const seen = resume as { epoch: string; rooms: Record<string, number> } | undefined;
-    for (const room of rooms) {
-      const from = seen?.rooms[room.room];
+    for (const { room, from, reset } of starts) {
       this.#followed.set(room.room, room.rev);
-      if (from === undefined) continue;
-      if (seen?.epoch !== world.epoch || from > room.rev || room.rev - from > world.kept) {
+      if (reset) {
         const { messages } = this.#history(room, {}) as unknown as { messages: Message[] };
         const page = { messages, has_more: room.seq > messages.length };
         this.say({ type: "reset", room: room.room, epoch: world.epoch, rev: room.rev, ...page });
-      } else {
+      } else if (from !== undefined) {
         this.#followed.set(room.room, from);
         this.follow(room);
       }

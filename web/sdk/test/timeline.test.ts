@@ -178,6 +178,42 @@ describe("a timeline", () => {
     expect(texts(timeline.snapshot.get()).at(-1)).toBe("restored");
   });
 
+  test("goes on in another epoch that it survived, on an open connection and after a break", async () => {
+    const world = new FakeWorld();
+    const room = filled(world, 50);
+    const client = await opened(world);
+    const timeline = client.timeline("tea");
+    await settle();
+    void timeline.loadOlder();
+    await settle();
+    const pages = () => world.heard.filter(({ frame }) => frame["type"] === "history").length;
+    const before = pages();
+    world.survived.add("tea");
+    world.epoch = "e2";
+    world.tell("ada", { type: "epoch", epoch: "e2" });
+    room.post("bob", "x", { text: "in e2" });
+    await settle();
+    world.epoch = "e3";
+    world.cutAll();
+    room.post("bob", "y", { text: "in e3" });
+    await settle(3_000);
+    expect(texts(timeline.snapshot.get()).slice(-2)).toEqual(["in e2", "in e3"]);
+    expect(timeline.snapshot.get().messages).toHaveLength(52);
+    expect(pages(), "nothing is read again").toBe(before);
+    // A page of another epoch may hold other messages in the same places: the window is read anew.
+    void timeline.jumpTo({ date: new Date(0) });
+    await settle();
+    expect(texts(timeline.snapshot.get())[5]).toBe("6");
+    room.messages[5] = {
+      ...(room.messages[5] as (typeof room.messages)[0]),
+      body: { text: "another" },
+    };
+    world.epoch = "e4";
+    void timeline.loadNewer();
+    await settle(1_000);
+    expect(texts(timeline.snapshot.get())[5]).toBe("another");
+  });
+
   test("opens at the first unread message, and at the end when there is none", async () => {
     const world = new FakeWorld();
     const room = filled(world, 100);

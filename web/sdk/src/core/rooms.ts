@@ -108,7 +108,7 @@ export class Rooms {
 
   /** Takes the welcome over; gives the rooms whose missed events do not come. */
   welcome(welcome: Welcome, resumed: ReadonlySet<string>): "all" | string[] {
-    const same = welcome.epoch === this.epoch;
+    const [fresh, same] = [this.epoch === "", welcome.epoch === this.epoch];
     const before = new Map(this.revs);
     const gaps: string[] = [];
     this.#user = welcome.user;
@@ -116,11 +116,12 @@ export class Rooms {
     this.revs.clear();
     for (const room of welcome.rooms) {
       const seen = before.get(room.room);
-      const follows = same && seen !== undefined && (resumed.has(room.room) || seen === room.rev);
+      const known = resumed.has(room.room) || (same && seen === room.rev);
+      const follows = known && seen !== undefined && !room.reset;
       // Of a resumed room the missed events come first; then it stands at the welcome's revision.
       this.revs.set(room.room, follows ? seen : room.rev);
       if (!follows && seen !== undefined) gaps.push(room.room);
-      this.#upsert(room, !same);
+      this.#upsert(room, !same || room.reset === true);
     }
     for (const room of before.keys()) if (!this.revs.has(room)) gaps.push(room);
     this.#total = welcome.rooms_total;
@@ -129,7 +130,7 @@ export class Rooms {
     }
     this.#status = "live";
     if (!same || gaps.length > 0 || !this.#loaded) this.#reload();
-    return same ? gaps : "all";
+    return fresh ? "all" : gaps;
   }
 
   turned(live: boolean): void {
@@ -155,6 +156,9 @@ export class Rooms {
       case "reset":
         this.revs.set(event.room, event.rev);
         this.#reset(event.room, event.rev, event.messages.at(-1));
+        break;
+      case "epoch":
+        this.epoch = event.epoch;
         break;
       case "joined":
         this.revs.set(event.room, event.rev);
