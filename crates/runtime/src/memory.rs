@@ -12,7 +12,9 @@ use std::{
 
 /// The shortest time between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_secs(15);
-/// The share of the time that may be spent with giving back: one part of so many.
+/// The longest: after a flood, memory is down within a minute.
+const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(25);
+/// In between, giving back takes one part of so many of the time.
 const SHARE: u32 = 1_000;
 /// Growth that is not worth a try.
 const SLACK_BYTES: u64 = 8 * 1024 * 1024;
@@ -30,7 +32,7 @@ pub async fn give_back() -> Infallible {
         }
         let took = tokio::task::spawn_blocking(trim).await.unwrap_or_default();
         // Trying costs a walk over what is free; a large process tries less often.
-        pause = (took * SHARE).max(LOOK_INTERVAL);
+        pause = (took * SHARE).clamp(LOOK_INTERVAL, LOOK_INTERVAL_MAX);
         if let Some(left) = self::resident() {
             tracing::debug!(resident, left, ?took, "free memory was given back");
             needed = needed.min(left);
