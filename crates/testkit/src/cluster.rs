@@ -20,7 +20,7 @@ pub use node::Node;
 use node::{INTERNAL_LISTEN, NodeCommand};
 use tempfile::TempDir;
 
-use crate::{Postgres, Redis, free_port, silence};
+use crate::{Postgres, Redis, Replicated, free_port, silence};
 
 /// What tokens of a cluster are signed with, HS256.
 pub const SECRET: &str = "a secret that only the tests of a cluster share";
@@ -42,6 +42,8 @@ pub struct ClusterOptions {
     /// Settings for every process, over the cluster's own: `HUBBUB_…` names and values.
     pub settings: Vec<(String, String)>,
     pub network: NetworkKind,
+    /// Postgres has a standby, behind an address that follows the primary: see [`Cluster::replicated`].
+    pub replicated: bool,
 }
 
 /// How the processes of a cluster reach each other.
@@ -67,7 +69,15 @@ impl ClusterOptions {
             spares: 0,
             settings,
             network,
+            replicated: false,
         }
+    }
+
+    /// Gives Postgres a standby.
+    #[must_use]
+    pub fn replicated(mut self) -> Self {
+        self.replicated = true;
+        self
     }
 
     /// Puts a chaos proxy on every way.
@@ -117,7 +127,10 @@ pub struct Cluster {
     pub rooms: Vec<Node>,
     pub histories: Vec<Node>,
     pub identities: Vec<Node>,
-    pub postgres: Postgres,
+    /// The first primary.
+    pub postgres: Arc<Postgres>,
+    /// The servers that fail over, if there is more than one.
+    pub replicated: Option<Replicated>,
     pub redis: Redis,
     pub network: Network,
     database: String,
@@ -129,9 +142,16 @@ pub struct Cluster {
 impl Cluster {
     pub async fn start(options: ClusterOptions) -> Result<Self> {
         let scratch = tempfile::Builder::new().prefix("hubbub-cluster-").tempdir()?;
-        let postgres = Postgres::start_durable().await?;
+        let postgres = Arc::new(Postgres::start_durable().await?);
         let redis = Redis::start().await?;
-        let database = postgres.database().await?;
+        let mut database = postgres.database().await?;
+        let mut postgres_port = postgres.port();
+        let mut replicated = None;
+        if options.replicated {
+            let servers = Replicated::behind(Arc::clone(&postgres)).await?;
+            (database, postgres_port) = (servers.following(&database), servers.port());
+            replicated = Some(servers);
+        }
         let mut settings = vec![
             ("HUBBUB_AUTH__SECRET".to_owned(), SECRET.to_owned()),
             ("HUBBUB_GRPC__TOKEN".to_owned(), GRPC_TOKEN.to_owned()),
@@ -141,7 +161,7 @@ impl Cluster {
             Store {
                 name: "postgres",
                 setting: "DATABASE_URL",
-                port: postgres.port(),
+                port: postgres_port,
                 url: &database,
             },
             Store { name: "redis", setting: "REDIS_URL", port: redis.port(), url: &redis.url() },
@@ -181,6 +201,7 @@ impl Cluster {
             histories,
             identities,
             postgres,
+            replicated,
             redis,
             network,
             database,

@@ -37,7 +37,7 @@ pub use cluster::{
 pub use eventually::eventually;
 pub use k6::{K6, K6Outcome, K6Runner};
 pub use port::free_port;
-pub use postgres::{Ending, Failover, Postgres, Replicated, Replication};
+pub use postgres::{Ending, Failover, Postgres, Replicated, Replication, promoted};
 pub use redis::{ClientKind, Redis};
 pub use redis_cluster::RedisCluster;
 pub use rollout::RolloutTimings;

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::{binary, free_port, process::Process};
 
+pub mod promoted;
 mod replicated;
 mod trouble;
 

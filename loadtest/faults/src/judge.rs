@@ -5,7 +5,7 @@
 //! nothing may have gone away or changed since.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub(crate) struct Verdict {
     pub(crate) acked: usize,
     pub(crate) delivered: usize,
     pub(crate) resets: usize,
+    /// Acknowledged, and lost in the failover.
+    pub(crate) lost: usize,
     /// From the repair to the moment when the last of what had been sent until then was acknowledged
     /// and seen by everybody.
     pub(crate) caught_up_after: Duration,
@@ -78,7 +80,18 @@ impl Ledger {
         repaired: Instant,
         patience: Duration,
     ) -> Result<Verdict> {
+        self.judge_failover(load, (repaired, HashMap::new()), patience).await
+    }
+
+    /// The same, after a failover that left each room with so many messages.
+    pub(crate) async fn judge_failover(
+        &mut self,
+        load: &Load,
+        (repaired, kept): (Instant, HashMap<RoomId, Seq>),
+        patience: Duration,
+    ) -> Result<Verdict> {
         let mut evidence = Evidence {
+            kept,
             logs: load.everybody().map(Client::take_log).collect(),
             must_be_current: members(load).collect(),
             absences: load.absences.lock().clone(),
@@ -99,6 +112,7 @@ impl Ledger {
         let mut verdict = count(&evidence.logs);
         verdict.caught_up_after = catch_up(&evidence.logs, repaired);
         verdict.breaches = check(&evidence);
+        verdict.lost = evidence.lost();
         Ok(verdict)
     }
 

@@ -117,6 +117,13 @@ impl Load {
         tokio::join!(others, self.come_and_go(round));
     }
 
+    /// Members talk until `enough`; nobody comes or goes, as a failover may lose that.
+    pub(crate) async fn chat(&self, enough: &CancellationToken) {
+        let talking = join_all((0..CLIENTS).map(|number| self.say(number)));
+        let looking = join_all(self.members.iter().map(|client| self.look_at_chats(client)));
+        let _over = enough.run_until_cancelled(async { tokio::join!(talking, looking) }).await;
+    }
+
     async fn say(&self, number: usize) {
         let client = &self.members[number];
         let rooms: Vec<RoomId> = self

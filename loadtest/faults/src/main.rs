@@ -6,6 +6,7 @@
 //! the cluster held must have been returned. Nothing it starts outlives it.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks")]
 
+mod failovers;
 mod injury;
 mod judge;
 mod kind;
@@ -74,6 +75,12 @@ struct Arguments {
     /// Plants a bug between clients and gateways instead of faults: the run must fail.
     #[arg(long)]
     spoil: Option<Spoil>,
+    /// Postgres fails over so many times instead, every second time to a standby that lacks a tail.
+    #[arg(long)]
+    failovers: Option<usize>,
+    /// Plants a bug: a promoted Postgres goes on in the old epoch. The run must fail.
+    #[arg(long, requires = "failovers")]
+    epoch_kept: bool,
     /// Two faults on Socket.IO (its folder, with its packages), and the same two on hubbub.
     #[arg(long)]
     peer: Option<PathBuf>,
@@ -95,6 +102,16 @@ async fn main() -> Result<ExitCode> {
     let here = std::env::current_exe().context("this program has no path")?;
     let hubbub = arguments.hubbub.unwrap_or_else(|| here.with_file_name("hubbub"));
     ensure!(hubbub.is_file(), "there is no {}", hubbub.display());
+    if let Some(failovers) = arguments.failovers {
+        let Arguments { rate, patience, epoch_kept, .. } = arguments;
+        let plan = failovers::Plan { failovers, hubbub, rate, patience, epoch_kept };
+        let report = plan.carry_out().await?;
+        println!("{report}");
+        let folder = arguments.out.parent().context("a folder")?;
+        fs::create_dir_all(folder)?;
+        fs::write(&arguments.out, serde_json::to_string_pretty(&report)?)?;
+        return Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let run = Run {
         seed,
         plan: match arguments.round {

@@ -9,8 +9,17 @@ use serde::Serialize;
 use crate::{judge::Verdict, kind::Kind, resources::Holdings};
 
 /// Every class of breach; all are in the report, those without one too.
-const CLASSES: [&str; 8] =
-    ["lost", "duplicated", "inverted", "leaked", "phantom", "altered", "stuck", "not returned"];
+const CLASSES: [&str; 9] = [
+    "lost",
+    "duplicated",
+    "inverted",
+    "leaked",
+    "phantom",
+    "altered",
+    "forked",
+    "stuck",
+    "not returned",
+];
 /// Breaches that are printed; all are in the JSON.
 const PRINTED_MAX: usize = 30;
 

@@ -1,6 +1,9 @@
 //! A run: warm-up, baseline, rounds of faults under load until the time is over, and the reckoning.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use hubbub_testkit::{Cluster, ClusterOptions};
@@ -53,7 +56,7 @@ pub(crate) enum Plan {
 
 impl Run {
     pub(crate) async fn carry_out(&self) -> Result<Report> {
-        let mut cluster = Cluster::start(self.options()).await?;
+        let mut cluster = Cluster::start(options(&self.hubbub).proxied()).await?;
         let begun = Instant::now();
         let mut urls = cluster.urls();
         let mut spoilers = Vec::new();
@@ -110,28 +113,28 @@ impl Run {
         }
         Ok(())
     }
+}
 
-    fn options(&self) -> ClusterOptions {
-        ClusterOptions::two_of_each(&self.hubbub)
-            .proxied()
-            .with("HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND", "100000")
-            .with("HUBBUB_GATEWAY__USERS__SENDS_BURST", "100000")
-            .with("HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND", "100000")
-            .with("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "100000")
-            .with("HUBBUB_GATEWAY__USERS__ROOMS_MADE_BURST", "100000")
-            .with("HUBBUB_GATEWAY__USERS__PEOPLE_ADDED_BURST", "100000")
-            .with("HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND", "100000")
-            .with("HUBBUB_GATEWAY__EDGE__HANDSHAKES_PER_ADDRESS_MAX", "100000")
-            .with("HUBBUB_GATEWAY__USERS__OPENINGS_BURST", "100000")
-            // One-way silence is noticed by nothing but pings.
-            .with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", "2s")
-            .with("HUBBUB_GATEWAY__SESSION__PING_TIMEOUT", "2s")
-            .with("HUBBUB_GATEWAY__DRAIN__NOTICE", "0s")
-            .with("HUBBUB_GATEWAY__DRAIN__WINDOW", "2s")
-            // So that subscriptions nobody needs are gone when they are counted.
-            .with("HUBBUB_GATEWAY__HUB__IDLE_ROOM_KEPT", "1s")
-            .with("HUBBUB_GATEWAY__USERS__IDLE_USER_KEPT", "1s")
-    }
+/// A cluster that slows nobody down, and lets go soon.
+pub(crate) fn options(hubbub: &Path) -> ClusterOptions {
+    ClusterOptions::two_of_each(hubbub)
+        .with("HUBBUB_GATEWAY__USERS__SENDS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__USERS__SENDS_BURST", "100000")
+        .with("HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "100000")
+        .with("HUBBUB_GATEWAY__USERS__ROOMS_MADE_BURST", "100000")
+        .with("HUBBUB_GATEWAY__USERS__PEOPLE_ADDED_BURST", "100000")
+        .with("HUBBUB_GATEWAY__EDGE__CONNECTS_PER_ADDRESS_PER_SECOND", "100000")
+        .with("HUBBUB_GATEWAY__EDGE__HANDSHAKES_PER_ADDRESS_MAX", "100000")
+        .with("HUBBUB_GATEWAY__USERS__OPENINGS_BURST", "100000")
+        // One-way silence is noticed by nothing but pings.
+        .with("HUBBUB_GATEWAY__SESSION__PING_INTERVAL", "2s")
+        .with("HUBBUB_GATEWAY__SESSION__PING_TIMEOUT", "2s")
+        .with("HUBBUB_GATEWAY__DRAIN__NOTICE", "0s")
+        .with("HUBBUB_GATEWAY__DRAIN__WINDOW", "2s")
+        // So that subscriptions nobody needs are gone when they are counted.
+        .with("HUBBUB_GATEWAY__HUB__IDLE_ROOM_KEPT", "1s")
+        .with("HUBBUB_GATEWAY__USERS__IDLE_USER_KEPT", "1s")
 }
 
 impl Plan {

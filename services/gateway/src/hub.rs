@@ -48,7 +48,6 @@ use encoded::Live;
 pub(crate) use epoch::Epoch;
 pub(crate) use feed::{Listeners, run as run_feed};
 use misses::Misses;
-use order::Offered;
 use room::{Attached, Room};
 use writers::Writers;
 
@@ -249,9 +248,9 @@ impl Hub {
     fn offer(self: &Arc<Self>, room: &Arc<Room>, changes: Vec<Live>) {
         let resettled = changes.iter().any(|live| run::resettling(&live.change));
         let offered = room.order().offer(changes);
-        match offered {
-            Offered::Placed(writers) => self.writers.name(room, &writers),
-            Offered::Elsewhere => self.agree_soon(),
+        self.writers.name(room, &offered.writers);
+        if offered.elsewhere {
+            self.agree_soon();
         }
         if resettled {
             self.look_into_settings(room.id());

@@ -11,6 +11,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::{Fsync, Postgres};
 use crate::{Blow, ChaosProxy, eventually};
 
+/// The first database that a server makes.
+const DATABASE: &str = "test_0";
 const STREAMING_WITHIN: Duration = Duration::from_secs(30);
 
 /// Whether a commit waits for the standby.
@@ -130,11 +132,12 @@ impl Replicated {
         self.fail_over_with(failover, async |_| Ok(())).await
     }
 
-    /// The same, with a look at the promoted server, given by its port, before anybody else reaches it.
+    /// The same, with a look at the promoted server, by the address of its database, before anybody else
+    /// reaches it.
     pub async fn fail_over_with(
         &self,
         failover: Failover,
-        look: impl AsyncFnOnce(u16) -> Result<()>,
+        look: impl AsyncFnOnce(String) -> Result<()>,
     ) -> Result<()> {
         let standby = self.standby.lock().await;
         if !failover.tail.is_zero() {
@@ -149,7 +152,7 @@ impl Replicated {
         standby.link.set(|faults| faults.refuse = true);
         standby.link.strike(Blow::Reset);
         promote(&standby.server).await?;
-        look(standby.server.port()).await?;
+        look(standby.server.url_of(DATABASE)).await?;
         self.front.lead_to(format!("127.0.0.1:{}", standby.server.port()));
         Ok(())
     }

@@ -29,6 +29,26 @@ async fn every_kind_of_fault_for_three_minutes_breaks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_failovers_lose_what_no_store_holds_and_nothing_else() {
+    let run = run(&["--failovers", "2", "--rate", "60"]).await;
+    assert!(run.passed, "{}", run.output);
+    let figure = |kind: &str, name: &str| run.report[kind][name].as_u64();
+    assert_eq!(figure("synchronous", "lost"), Some(0), "{}", run.output);
+    assert_eq!(figure("synchronous", "resets"), Some(0), "{}", run.output);
+    assert!(figure("asynchronous", "lost") > Some(0), "{}", run.output);
+    assert!(figure("asynchronous", "resets") > Some(0), "{}", run.output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_that_is_kept_after_a_failover_is_seen() {
+    let run = run(&["--failovers", "2", "--rate", "60", "--epoch-kept", "--patience", "20s"]).await;
+    assert!(!run.passed, "{}", run.output);
+    let breaches = run.report["breaches"].as_array().expect("breaches");
+    let forked = breaches.iter().any(|it| it.as_str().is_some_and(|it| it.contains("NotReset")));
+    assert!(forked, "{}", run.output);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deliveries_dropped_at_the_wire_are_seen() {
     spoiled("drop", &["lost"]).await;
 }

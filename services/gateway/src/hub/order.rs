@@ -59,12 +59,12 @@ pub(super) struct News {
 }
 
 /// What became of changes.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Offered {
-    /// They are where they belong; these writers are to be told that there is something to give.
-    Placed(Vec<usize>),
-    /// Some are of another epoch, and in none of the room's places.
-    Elsewhere,
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    /// These writers are to be told that there is something to give.
+    pub(super) writers: Vec<usize>,
+    /// Some changes are of another epoch, and have no place in the room.
+    pub(super) elsewhere: bool,
 }
 
 impl Order {
@@ -101,15 +101,16 @@ impl Order {
     }
 
     /// Puts changes in order, or keeps them until the room is live.
-    pub(super) fn offer(&mut self, changes: Vec<Live>) -> Offered {
-        let strange = |live: &&Live| !live.change.epoch().fits(self.epoch);
-        if let Some(live) = changes.iter().rev().find(strange)
-            && self.last().is_some()
-        {
-            self.elsewhere = Some((live.change.epoch(), live.change.rev()));
-            return Offered::Elsewhere;
+    pub(super) fn offer(&mut self, mut changes: Vec<Live>) -> Offered {
+        let epoch = self.epoch;
+        let strange = |live: &Live| !live.change.epoch().fits(epoch);
+        let elsewhere = self.last().is_some() && changes.iter().any(strange);
+        if elsewhere {
+            let last = changes.iter().rev().find(|live| strange(live));
+            self.elsewhere = last.map(|live| (live.change.epoch(), live.change.rev()));
+            changes.retain(|live| !strange(live));
         }
-        Offered::Placed(self.place(changes))
+        Offered { writers: self.place(changes), elsewhere }
     }
 
     fn place(&mut self, changes: Vec<Live>) -> Vec<usize> {

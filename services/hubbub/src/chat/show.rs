@@ -41,6 +41,11 @@ impl Talk {
                 }
                 self.seen = Some((epoch, rev));
             }
+            Event::Epoch { epoch } => {
+                if let Some((known, _)) = &mut self.seen {
+                    *known = epoch;
+                }
+            }
             Event::Typing { room, user, on: true } if Some(room) == self.room => {
                 self.screen.say(&format!("-- {} is typing", printable(user.as_str())));
             }

@@ -206,7 +206,9 @@ impl Talk {
             Ok(welcome) => welcome,
             Err(error) => return Ok(Err(error)),
         };
-        if let Some((epoch, _)) = &mut self.seen {
+        // What was lost keeps its epoch until the reset has come.
+        let lost = welcome.rooms.iter().any(|room| room.reset && Some(room.room) == self.room);
+        if let Some((epoch, _)) = self.seen.as_mut().filter(|_| !lost) {
             *epoch = welcome.epoch;
         }
         if first && let Err(error) = self.open(link).await? {

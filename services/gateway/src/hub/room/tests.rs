@@ -8,7 +8,7 @@ use super::{Attached, Epoch, Room, Start, TURN};
 use crate::{
     hub::{
         encoded::{Encoded, Live, sample::told},
-        order::{Offered, WAITING_MAX},
+        order::WAITING_MAX,
     },
     native::NativeCodec,
     session::{Manner, Outbox, Session, Sessions},
@@ -55,14 +55,18 @@ fn waiting(sessions: &[Arc<Session>]) -> Vec<usize> {
 fn a_writer_is_told_once_and_gives_all_there_is_to_everybody_of_its_own() {
     let room = Room::new(RoomId::generate(), 2, Epoch::UNKNOWN);
     let followers = live(&room);
-    assert_eq!(room.order().offer(said(&room, 1)), Offered::Placed(vec![0, 1]));
-    assert_eq!(room.order().offer(said(&room, 2)), Offered::Placed(vec![]), "they know already");
+    assert_eq!(room.order().offer(said(&room, 1)).writers, vec![0, 1]);
+    assert_eq!(
+        room.order().offer(said(&room, 2)).writers,
+        Vec::<usize>::new(),
+        "they know already"
+    );
 
     assert!(write(&room, 0) > 1, "others have a turn in between");
     assert_eq!(write(&room, 0), 0, "nothing is new");
     let given: usize = waiting(&followers).into_iter().sum();
     assert_eq!(given, followers.len(), "two each, to every second");
-    assert_eq!(room.order().offer(said(&room, 3)), Offered::Placed(vec![0]), "the other knows");
+    assert_eq!(room.order().offer(said(&room, 3)).writers, vec![0], "the other knows");
     write(&room, 0);
     write(&room, 1);
     let given = waiting(&followers);
@@ -149,8 +153,11 @@ fn told_eight() -> (Room, Vec<Arc<Session>>) {
 fn after_a_fork_who_was_given_less_continues_and_who_was_given_more_is_reset() {
     let (room, followers) = told_eight();
     // The new epoch is heard of first: nothing of it is taken for what the room has.
-    assert_eq!(room.order().offer(said_in(&room, NEW, 4)), Offered::Elsewhere);
-    assert_eq!(room.order().offer(said_in(&room, NEW, 9)), Offered::Elsewhere);
+    let mixed = [said_in(&room, OLD, 9), said_in(&room, NEW, 4)].concat();
+    assert!(room.order().offer(mixed).elsewhere);
+    assert_eq!(room.order().last(), Some(Rev(9)), "what belongs here has its place");
+    assert!(room.order().offer(said_in(&room, NEW, 4)).elsewhere);
+    assert!(room.order().offer(said_in(&room, NEW, 9)).elsewhere);
     room.fork(NEW, Some(Rev(3)));
     assert!(!anew(&room, &followers[0]));
     assert!(followers[1..].iter().all(|session| anew(&room, session)));
@@ -159,7 +166,7 @@ fn after_a_fork_who_was_given_less_continues_and_who_was_given_more_is_reset() {
     assert!(room.order().begin_repair(), "what was heard of early has to be fetched");
 
     // A straggler of the old epoch has no place any more.
-    assert_eq!(room.order().offer(said_in(&room, OLD, 4)), Offered::Elsewhere);
+    assert!(room.order().offer(said_in(&room, OLD, 4)).elsewhere);
     room.order().offer(said_in(&room, NEW, 4));
     write(&room, 0);
     write(&room, 1);
