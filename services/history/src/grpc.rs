@@ -6,7 +6,7 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
-use hubbub_domain::{Code, Fault};
+use hubbub_domain::{Code, Fault, Message, RoomId, Seq, Timestamp};
 use hubbub_proto::{
     history::v1::{self as wire, append_result, history_service_server::HistoryService},
     status_from_fault, timestamp,
@@ -192,9 +192,43 @@ impl Service {
         whole_failure(&answers).map_or_else(|| Ok(results(answers)), Err)
     }
 
+    /// The messages before `seq` that share its millisecond: at most 999, as times rise by microseconds.
+    async fn rest_of_millisecond(
+        &self,
+        room: RoomId,
+        mut seq: Seq,
+        at: Timestamp,
+    ) -> Result<Vec<Message>, Fault> {
+        const AT_ONCE: u32 = 50;
+
+        let mut rest = Vec::new();
+        loop {
+            let window = rules::window(rules::Anchor::Before(seq), AT_ONCE);
+            let mut older = self.store.page(room, window).await?.messages;
+            let share = |message: &Message| {
+                rules::millisecond(message.created_at) == rules::millisecond(at)
+            };
+            let others = older.iter().rposition(|message| !share(message));
+            older.drain(..others.map_or(0, |last| last + 1));
+            let Some(first) = older.first() else { return Ok(rest) };
+            seq = first.seq;
+            rest.splice(0..0, older);
+            if others.is_some() {
+                return Ok(rest);
+            }
+        }
+    }
+
     async fn page(&self, request: &wire::GetPageRequest) -> Result<wire::GetPageResponse, Fault> {
         let (room, anchor, limit) = validate::page(request)?;
-        let page = self.store.page(room, rules::window(anchor, limit)).await?;
+        let mut page = self.store.page(room, rules::window(anchor, limit)).await?;
+        if let Some(oldest) = page.messages.first()
+            && rules::may_split(anchor, oldest.created_at)
+        {
+            let (seq, at) = (oldest.seq, oldest.created_at);
+            let more = self.rest_of_millisecond(room, seq, at).await?;
+            page.messages.splice(0..0, more);
+        }
         let ends = page.messages.first().zip(page.messages.last());
         let ends = ends.map(|(first, last)| (first.seq, last.seq));
         let beyond = rules::beyond(anchor, ends, page.head);

@@ -28,7 +28,7 @@ pub struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Top {
     Seq(Seq),
-    /// The newest one older than this.
+    /// The newest one older than the millisecond of this.
     OlderThan(Timestamp),
 }
 
@@ -42,8 +42,40 @@ pub fn window(anchor: Anchor, limit: u32) -> Window {
         Anchor::After(seq) => Window { floor: seq, ..upto(seq.0.saturating_add(size)) },
         // Near the first message the page goes on to what is newer.
         Anchor::Around(seq) => upto(seq.0.saturating_add(size / 2).max(size)),
-        Anchor::BeforeTime(moment) => Window { top: Top::OlderThan(moment), ..upto(0) },
+        Anchor::BeforeTime(moment) => {
+            let begin = Timestamp::from_micros(millisecond(moment) * 1_000);
+            Window { top: Top::OlderThan(begin), ..upto(0) }
+        }
     }
+}
+
+/// How far a room's times may run ahead of the clock in whole milliseconds.
+const AHEAD_MAX_US: i64 = 1_000_000;
+/// By what they rise from there on: at most a hundred messages share a millisecond.
+const STEP_AHEAD_US: i64 = 10;
+
+/// The time of a room's next message; the rule of `history.append_v3`. Times of a room rise strictly, and
+/// by whole milliseconds, so that a client that reads them in milliseconds, as JavaScript does, can page by
+/// them.
+pub fn next_time(last: Timestamp, now: Timestamp) -> Timestamp {
+    let (last, now) = (last.as_micros(), now.as_micros());
+    Timestamp::from_micros(if last - now < AHEAD_MAX_US {
+        (now / 1_000).max(last / 1_000 + 1) * 1_000
+    } else {
+        last + STEP_AHEAD_US
+    })
+}
+
+/// The millisecond that a time lies in.
+pub const fn millisecond(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(1_000)
+}
+
+/// Whether messages of the page's oldest millisecond may be left out. A client that hands that time back
+/// in milliseconds would miss them. Only rooms from before [`next_time`], and those far ahead of the clock,
+/// have several messages in a millisecond.
+pub const fn may_split(anchor: Anchor, oldest: Timestamp) -> bool {
+    !matches!(anchor, Anchor::After(_)) && oldest.as_micros() % 1_000 != 0
 }
 
 /// What lies beyond a page.

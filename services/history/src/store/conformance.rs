@@ -167,6 +167,7 @@ mod on {
             replies_need_what_they_answer,
             content_reads_back,
             time_rises_strictly,
+            time_stays_near_the_clock,
             a_reply_needs_what_is_still_there,
             slow_mode_lets_one_pass,
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use hubbub_bus::{Bus, Delivery, Subscriber, Topic};
-use hubbub_domain::{Fault, RoomId, SystemClock};
+use hubbub_domain::{Clock, Fault, RoomId, SystemClock};
 use hubbub_history::{Config, Server};
 use hubbub_proto::{
     bus::v1::{Envelope, RoomChanges, envelope},
@@ -41,10 +41,17 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) async fn start(config: Config, bus: Arc<dyn Bus>) -> Self {
+        Self::start_at(Arc::new(SystemClock), config, bus).await
+    }
+
+    pub(crate) async fn start_at(
+        clock: Arc<dyn Clock>,
+        config: Config,
+        bus: Arc<dyn Bus>,
+    ) -> Self {
         let lifecycle = Lifecycle::new(Duration::from_secs(10));
-        let server = Server::bind(&config, bus, Arc::new(SystemClock), &lifecycle)
-            .await
-            .expect("the server binds");
+        let server =
+            Server::bind(&config, bus, clock, &lifecycle).await.expect("the server binds");
         let config = GrpcClientConfig {
             address: server.local_addr().to_string(),
             call_timeout: Duration::from_secs(15),

@@ -1,12 +1,14 @@
 //! Pages, changes, heads and rankings as callers see them.
 
-use hubbub_domain::RoomId;
+use std::sync::Arc;
+
+use hubbub_domain::{Clock, RoomId, Timestamp};
 use hubbub_proto::history::v1::{
     GetHeadsRequest, GetPageRequest, ListChangesRequest, Rank, RankRoomsRequest, RoomMarker,
     get_page_request::Anchor,
 };
 
-use crate::instance::{alone, append, message};
+use crate::instance::{Instance, alone, append, config, database, message};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_say_what_lies_beyond() {
@@ -38,6 +40,45 @@ async fn pages_say_what_lies_beyond() {
         assert_eq!(seqs, (ends.0..=ends.1).collect::<Vec<_>>(), "{anchor:?}");
         assert_eq!((page.has_more, page.has_newer), (more, newer), "{anchor:?}");
         assert_eq!(page.head.expect("a head").seq, 45);
+    }
+}
+
+/// A clock that stands still: all that is stored happens in one moment.
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_123_456)
+    }
+}
+
+/// As a front end that knows milliseconds pages back through a room in which many messages came at once:
+/// more than a second's worth, so that a part of them shares milliseconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paging_by_milliseconds_shows_every_message_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = format!("sqlite:{}", folder.path().join("history.db").display());
+    for database in [sqlite, database().await] {
+        let clock = Arc::new(Stopped);
+        let instance = Instance::start_at(clock, config(&database), hubbub_bus::local()).await;
+        let (client, room) = (instance.client(), RoomId::generate());
+        for _ in 0..15 {
+            let messages = (0..100).map(|_| message(room, "alice", "x")).collect();
+            append(&client, messages).await.expect("stored");
+        }
+        let mut seen = Vec::new();
+        let mut anchor = None;
+        loop {
+            let request = GetPageRequest { room_id: room.to_string(), anchor, limit: 7 };
+            let page = client.clone().get_page(request).await.expect("a page").into_inner();
+            let Some(first) = page.messages.first() else { break };
+            let mut time = first.created_at.expect("a time");
+            time.nanos -= time.nanos % 1_000_000;
+            anchor = Some(Anchor::BeforeTime(time));
+            seen.splice(0..0, page.messages.iter().map(|it| it.seq));
+        }
+        assert_eq!(seen, (1..=1_500).collect::<Vec<_>>(), "{database}");
+        instance.drain().await;
     }
 }
 

@@ -202,6 +202,24 @@ pub(super) async fn time_rises_strictly(store: Arc<dyn Store>) {
     let times: Vec<_> = newest(&*store, room).await.iter().map(|m| m.created_at).collect();
     assert!(times.is_sorted_by(|a, b| a < b));
     assert_eq!(times[0], at(5_000));
+    assert!(times.iter().all(|at| at.as_micros() % 1_000 == 0), "in whole milliseconds");
+}
+
+/// A flood cannot carry a room's times away from the clock.
+pub(super) async fn time_stays_near_the_clock(store: Arc<dyn Store>) {
+    let (room, now) = (RoomId::generate(), at(1_000_000_000));
+    for _ in 0..8 {
+        let posts: Vec<_> = (0..400).map(|_| post(room, "alice", "x")).collect();
+        append_at(&*store, &posts, now).await;
+    }
+    let last = append_at(&*store, &[post(room, "bob", "x")], now).await.fates;
+    let ahead = stored(last[0]).created_at.as_micros() - now.as_micros();
+    assert!((1_000_000..2_000_000).contains(&ahead), "{ahead} µs");
+    // And once the clock has caught up, a millisecond is one message's again.
+    let later = at(now.as_micros() + 3_000_000);
+    let fates = append_at(&*store, &[post(room, "bob", "x"), post(room, "bob", "y")], later).await;
+    let times = fates.fates.into_iter().map(|fate| stored(fate).created_at).collect::<Vec<_>>();
+    assert_eq!(times, [later, at(later.as_micros() + 1_000)]);
 }
 
 pub(super) async fn a_reply_needs_what_is_still_there(store: Arc<dyn Store>) {
@@ -254,7 +272,7 @@ pub(super) async fn slow_mode_lets_one_pass(store: Arc<dyn Store>) {
             if until == second(110)),
         "{again:?}"
     );
-    // A moment each, as bob's own place in the batch was a microsecond later.
+    // A moment each, as bob's own place in the batch was a millisecond later.
     let after = told(&[paced("alice"), paced("bob")], second(111)).await;
     assert!(after.iter().all(|fate| matches!(fate, Fate::Stored(_))), "{after:?}");
 

@@ -1,4 +1,4 @@
-//! Storing a batch: the same rules as `history.append_v2` in Postgres, in one transaction.
+//! Storing a batch: the same rules as `history.append_v3` in Postgres, in one transaction.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -7,9 +7,12 @@ use sqlx::{SqliteConnection, SqlitePool};
 use uuid::Uuid;
 
 use super::{epochs, outbox};
-use crate::store::{
+use crate::{
+    rules,
+    store::{
     Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
     record::{ContentColumns, pause_us, signed, unsigned},
+},
 };
 
 /// A room while the batch is stored.
@@ -112,8 +115,7 @@ impl Room {
 
     /// The place the next message of the room gets.
     fn next(&self, id: MessageId, now: Timestamp) -> Place {
-        let at_us = now.as_micros().max(self.last_at_us + 1);
-        let created_at = Timestamp::from_micros(at_us);
+        let created_at = rules::next_time(Timestamp::from_micros(self.last_at_us), now);
         Place { seq: self.seq.next(), rev: self.rev.next(), id, created_at }
     }
 
