@@ -2,10 +2,11 @@
 //! and the command's fields beside them. Fields nobody knows are ignored; what is missing or of
 //! the wrong type is refused with a text that names it.
 
+mod request;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use hubbub_domain::{
     Body, ClientId, Fault, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
@@ -16,32 +17,13 @@ use crate::people::{
     AcceptContact, Block, Blocks, Contacts, DeclineContact, Logout, LogoutEverywhere, Me, Profiles,
     RemoveContact, RequestContact, SearchUsers, Unblock, UpdateMe,
 };
-use crate::presence::{Typing, Watch};
+use crate::{
+    moment,
+    presence::{Typing, Watch},
+};
 
-/// A command with the id its answer will carry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    pub id: RequestId,
-    pub command: Command,
-}
-
-/// The client's own id for a request: a number, or a text of at most 64 bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum RequestId {
-    Number(u64),
-    Text(Box<str>),
-}
-
-/// Why a frame is not a request. With an id it can be answered; without one only the connection
-/// can be closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestError {
-    pub id: Option<RequestId>,
-    pub fault: Fault,
-}
-
-const REQUEST_ID_BYTES_MAX: usize = 64;
+use request::shortened;
+pub use request::{Request, RequestError, RequestId, parse_body, parse_fields};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
@@ -181,7 +163,8 @@ pub struct History {
     pub after_seq: Option<Seq>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub around_seq: Option<Seq>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// RFC 3339, or milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "moment::option")]
     pub before_time: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -334,66 +317,3 @@ pub struct Refresh {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ping {}
-
-impl Request {
-    /// Reads a frame in two passes: first who asks for what, then the fields of that command. So a
-    /// wrong field can still be answered with the request's id.
-    pub fn parse(text: &str) -> Result<Self, RequestError> {
-        #[derive(Deserialize)]
-        struct Outline<'a> {
-            id: Option<RequestId>,
-            #[serde(borrow, rename = "type")]
-            name: Option<Cow<'a, str>>,
-        }
-
-        let refuse = |id, message: String| RequestError { id, fault: Fault::bad_request(message) };
-        let outline: Outline<'_> = serde_json::from_str(text)
-            .map_err(|error| refuse(None, format!("not a request: {}", in_words(&error))))?;
-        let id = outline.id.ok_or_else(|| refuse(None, "id is missing".into()))?;
-        if matches!(&id, RequestId::Text(text) if text.len() > REQUEST_ID_BYTES_MAX) {
-            return Err(refuse(None, format!("id has more than {REQUEST_ID_BYTES_MAX} bytes")));
-        }
-        let Some(name) = outline.name else {
-            return Err(refuse(Some(id), "type is missing".into()));
-        };
-        match Command::parse(&name, text) {
-            Ok(command) => Ok(Self { id, command }),
-            Err(fault) => Err(RequestError { id: Some(id), fault }),
-        }
-    }
-
-    /// The frame a client sends.
-    pub fn encode(&self) -> String {
-        #[derive(Serialize)]
-        struct Frame<'a> {
-            id: &'a RequestId,
-            #[serde(flatten)]
-            command: &'a Command,
-        }
-
-        serde_json::to_string(&Frame { id: &self.id, command: &self.command })
-            .expect("commands have text keys only")
-    }
-}
-
-/// Reads a JSON object; the fault names what is missing or wrong.
-pub fn parse_fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
-    serde_json::from_str(text).map_err(|error| Fault::bad_request(in_words(&error)))
-}
-
-/// What serde_json says, without its place in the text when that is only the end of the object, and
-/// without our own code in front (a `Fault` displays as `code: message`).
-fn in_words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" at line ").next().unwrap_or(&text);
-    shortened(text.strip_prefix("bad_request: ").unwrap_or(text)).into_owned()
-}
-
-/// A client's own words are repeated to it only in part.
-fn shortened(text: &str) -> Cow<'_, str> {
-    const CHARS_MAX: usize = 120;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}

@@ -11,17 +11,20 @@ mod command;
 pub mod engineio;
 mod event;
 pub mod lobby;
+pub mod moment;
 mod people;
 mod presence;
 mod reply;
 pub mod socketio;
+pub mod unicode;
 mod view;
 
 pub use close::{CloseCode, ServiceCode};
 pub use command::{
     Chats, Command, CreateRoom, Delete, Delivered, Edit, Edits, Hello, History, Invite, Join,
     Leave, Members, OpenDirect, Ping, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
-    RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_fields,
+    RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_body,
+    parse_fields,
 };
 pub use event::Event;
 pub use people::{

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::{Fault, limits};
 
+/// Stands where a character could not be read (the SUBSTITUTE of ISO 646). No identifier holds it.
+pub const SUBSTITUTE: char = '\u{1a}';
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -86,6 +89,9 @@ macro_rules! text_id {
                 }
                 if text.len() > $max {
                     return Err(Fault::bad_request(format!("{} has more than {} bytes", $what, $max)));
+                }
+                if text.contains(SUBSTITUTE) {
+                    return Err(Fault::bad_request(concat!($what, " is not valid Unicode")));
                 }
                 if text.chars().any(char::is_control) {
                     return Err(Fault::bad_request(concat!($what, " has a control character")));

@@ -18,7 +18,7 @@ mod time;
 pub use body::{Attachment, Body};
 pub use change::{Change, ChangeKind, Message, MessageKind, Reaction, SystemNotice};
 pub use fault::{Code, Fault};
-pub use id::{ClientId, MessageId, RoomId, UserId};
+pub use id::{ClientId, MessageId, RoomId, SUBSTITUTE, UserId};
 pub use link::Link;
 pub use order::{Head, Rev, Seq};
 pub use room::{Role, RoomKind, RoomState, direct_pair};

@@ -22,7 +22,7 @@ pub(crate) struct Local {
     nodes: Mutex<Expiring<String, Node>>,
     /// By scope; a scope without names is forgotten.
     names: Mutex<HashMap<String, Expiring<String, String>>>,
-    typing: Mutex<HashMap<RoomId, Expiring<UserId, ()>>>,
+    typing: Mutex<HashMap<RoomId, Expiring<(UserId, String), ()>>>,
     crowds: Mutex<HashMap<RoomId, crowds::Ends>>,
     presence: Mutex<Book>,
     accounts: Mutex<Expiring<String, ()>>,

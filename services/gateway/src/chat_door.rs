@@ -30,7 +30,7 @@ use crate::{
     core::{Core, Opening, Welcomed},
     edge::ConnectionCaps,
     session::{Codec, Manner, Outbox, Scope},
-    socketio::{Admitted, Connect, Namespace, Refusal},
+    socketio::{Admitted, Connect, Namespace, Refusal, Socket},
 };
 
 pub(crate) use hubbub_client_protocol::chat::NAMESPACE;
@@ -70,22 +70,22 @@ impl ChatDoor {
         let claims = self.verifier.verify(token).await?;
         let counted = self.caps.enter(&claims.sub)?;
         connect.socket.vouch(token);
-        let begun = self.begin(&claims.sub, &wish, connect.socket.outbox()).await?;
+        let begun = self.begin(&claims.sub, &wish, &connect.socket).await?;
         begun.welcomed.session.stand_on(&claims);
+        let socket = match &begun.pid {
+            Some(pid) => connect.socket.known_as(pid.socket()),
+            None => connect.socket.clone(),
+        };
         let pid = begun.pid.map(|pid| pid.as_str().to_owned());
-        let seat = Seat::new(self, connect.socket.clone(), (begun.welcomed, begun.trail), &claims)
+        let seat = Seat::new(self, socket.clone(), (begun.welcomed, begun.trail), &claims)
             .echo(wish.echo)
             .counted(counted);
-        Ok(Admitted { participant: Arc::new(seat), pid })
+        Ok(Admitted { socket, participant: Arc::new(seat), pid })
     }
 
     /// Goes on where the client was, if it can; else begins anew.
-    async fn begin(
-        &self,
-        user: &UserId,
-        wish: &Wish,
-        outbox: &Arc<Outbox>,
-    ) -> Result<Begun, Fault> {
+    async fn begin(&self, user: &UserId, wish: &Wish, socket: &Socket) -> Result<Begun, Fault> {
+        let outbox = socket.outbox();
         if let Some(begun) = self.go_on(user, wish, outbox).await? {
             return Ok(begun);
         }
@@ -99,7 +99,7 @@ impl ChatDoor {
         for room in &welcomed.rooms {
             trail.enter(room.room, room.rev);
         }
-        let pid = wish.recovery.then(|| Pid::new(&welcomed.epoch, user));
+        let pid = wish.recovery.then(|| Pid::new(&welcomed.epoch, user, socket.id()));
         Ok(Begun { welcomed, trail, pid })
     }
 

@@ -153,6 +153,9 @@ pub struct SessionConfig {
     /// How long it may take nothing of what waits for it. Then: closed with 4008.
     #[serde(with = "duration")]
     pub write_timeout: Duration,
+    /// How long a message may take to arrive, from its first byte to its last. Then: closed with 4505.
+    #[serde(with = "duration")]
+    pub message_timeout: Duration,
     /// How long before a token expires the client is told.
     #[serde(with = "duration")]
     pub expiry_notice: Duration,
@@ -173,6 +176,7 @@ impl Default for SessionConfig {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(30),
+            message_timeout: Duration::from_mins(1),
             expiry_notice: Duration::from_mins(1),
             outbox_bytes_max: 1024 * 1024,
             requests_queued_max: 64,

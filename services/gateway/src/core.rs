@@ -32,7 +32,7 @@ use crate::{
     rates::Rates,
     receipts::Receipts,
     session::{Session, Sessions},
-    typing::Typing,
+    typing::{Device, Typing},
     users::{User, Users},
 };
 
@@ -69,6 +69,14 @@ impl Caller {
         match self {
             Self::Session { user, .. } => user.id(),
             Self::Request { user, .. } => user,
+        }
+    }
+
+    /// Where the caller types.
+    fn device(&self) -> Device {
+        match self {
+            Self::Session { session, .. } => Device(session.id().number()),
+            Self::Request { .. } => Device(0),
         }
     }
 

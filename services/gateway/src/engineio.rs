@@ -12,11 +12,13 @@
 //! time-out, counted from the handshake or from its last answer, whatever it asks meanwhile.
 
 mod answer;
+mod budget;
 mod config;
 mod connection;
 mod hand;
 mod heart;
 mod http;
+mod older;
 mod open;
 mod polling;
 mod probe;
@@ -30,5 +32,6 @@ pub use http::{Engine, Host};
 pub use protocol::{Broken, Message, Opening, Outgoing, Protocol, Reason, Request, Session};
 
 pub(crate) use answer::Refused;
+pub(crate) use budget::Share;
 pub(crate) use protocol::text_frame;
 pub(crate) use wire::Carrier;

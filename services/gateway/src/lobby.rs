@@ -30,8 +30,10 @@ pub(crate) use hubbub_client_protocol::lobby::NAMESPACE;
 
 use crate::socketio::{Args, Event, Socket};
 
-/// All nicknames of the cluster.
+/// All nicknames of the cluster: each guest has one.
 const SCOPE: &str = "lobby";
+/// Those that were chosen.
+const CHOSEN: &str = "lobby-chosen";
 /// Random names that are tried before a guest is sent away.
 const NAMES_TRIED: usize = 8;
 
@@ -67,7 +69,7 @@ impl Lobby {
         let guest = seat.guest();
         let data = format!("{} came in", guest.name);
         tell(&seat.socket, Told::InitUser(guest));
-        self.announce(|counts| Told::SysMessage { data, counts }).await;
+        self.announce(SCOPE, |counts| Told::SysMessage { data, counts }).await;
     }
 
     /// Carries out an event of a guest; what acknowledges it.
@@ -82,10 +84,12 @@ impl Lobby {
         match asked {
             Asked::Login(nickname) => return self.login(seat, nickname).await,
             Asked::ChatMessage(fields) => {
-                self.say(Told::MessageFromServer { guest, fields }, attachments, None).await?;
+                let told = Told::MessageFromServer { guest, fields };
+                self.speak(seat, (told, attachments), None).await?;
             }
             Asked::Chat(text) => {
-                self.say(Told::Chat { text, id: sender }, Vec::new(), None).await?;
+                let told = Told::Chat { text, id: sender };
+                self.speak(seat, (told, Vec::new()), None).await?;
             }
             Asked::SendMessage(text, room) => {
                 let audience = match room {
@@ -94,7 +98,8 @@ impl Lobby {
                         Audience::Room(LobbyRoom { name: room.as_str().to_owned(), sender })
                     }
                 };
-                self.say(Told::ReceiveMessage(text), Vec::new(), Some(audience)).await?;
+                let told = Told::ReceiveMessage(text);
+                self.speak(seat, (told, Vec::new()), Some(audience)).await?;
             }
             Asked::JoinRoom(room) => seat.join(room, self.config.rooms_per_guest_max)?,
             Asked::PrivateMessage(to, fields) => {
@@ -103,7 +108,8 @@ impl Lobby {
                     return Err(Fault::new(Code::NotFound, format!("nobody is called {to}")));
                 }
                 let told = Told::PrivateMessage { guest, fields };
-                self.say(told, attachments, Some(Audience::Nickname(folded))).await?;
+                let audience = Some(Audience::Nickname(folded));
+                self.speak(seat, (told, attachments), audience).await?;
             }
         }
         Ok(answer)
@@ -114,35 +120,47 @@ impl Lobby {
         self.guests.leave(seat.socket.id());
         self.allowances.end(seat.address(), seat.limiter());
         let nickname = seat.guest().name;
-        let held = Name { key: nickname.folded(), owner: seat.socket.id().to_owned() };
-        if let Err(error) = self.names.release(SCOPE, &[held]).await {
-            tracing::debug!(%error, "a name is left to expire");
+        let held = name(&nickname, seat);
+        let scopes: &[&str] = if seat.is_logged_in() { &[SCOPE, CHOSEN] } else { &[SCOPE] };
+        for scope in scopes {
+            if let Err(error) = self.names.release(scope, std::slice::from_ref(&held)).await {
+                tracing::debug!(%error, "a name is left to expire");
+            }
         }
         let data = format!("{nickname} went away");
-        self.announce(|counts| Told::SysMessage { data, counts }).await;
+        self.announce(SCOPE, |counts| Told::SysMessage { data, counts }).await;
         if seat.is_logged_in() {
-            self.announce(|size| Told::System { nickname, size, flag: "logout" }).await;
+            self.announce(CHOSEN, |size| Told::System { nickname, size, flag: false }).await;
         }
     }
 
     async fn login(&self, seat: &Seat, nickname: Nickname) -> Result<Value, Fault> {
-        let owner = seat.socket.id().to_owned();
-        let before = seat.guest().name.folded();
-        let wanted = Name { key: nickname.folded(), owner: owner.clone() };
+        let before = seat.guest().name;
+        let (held, wanted) = (name(&before, seat), name(&nickname, seat));
         // The name that was given out may be kept.
-        let reserved = nickname.is_reserved() && wanted.key != before;
-        if reserved || !self.claim(&wanted).await? {
+        let reserved = nickname.is_reserved() && wanted.key != held.key;
+        if reserved || !self.claim(SCOPE, &wanted).await? {
             let fault = Fault::new(Code::Conflict, format!("{nickname} is taken"));
             tell(&seat.socket, Told::Repeat(nickname));
             return Ok(json!(hubbub_client_protocol::chat::Refused::from(&fault)));
         }
+        let was_logged_in = seat.is_logged_in();
         seat.rename(nickname.clone(), true);
-        if before != wanted.key {
-            let freed = Name { key: before, owner };
-            self.names.release(SCOPE, &[freed]).await.map_err(unavailable)?;
+        let renamed = held.key != wanted.key;
+        if renamed {
+            self.names.release(SCOPE, std::slice::from_ref(&held)).await.map_err(unavailable)?;
+        }
+        if was_logged_in && renamed {
+            self.names.release(CHOSEN, &[held]).await.map_err(unavailable)?;
+            let told = |size| Told::System { nickname: before, size, flag: false };
+            self.announce(CHOSEN, told).await;
         }
         tell(&seat.socket, Told::LoginSuccess(nickname.clone()));
-        self.announce(|size| Told::System { nickname, size, flag: "login" }).await;
+        if renamed || !was_logged_in {
+            // The other scope says whose the name is.
+            self.claim(CHOSEN, &wanted).await?;
+            self.announce(CHOSEN, |size| Told::System { nickname, size, flag: true }).await;
+        }
         Ok(json!({"ok": true}))
     }
 
@@ -150,23 +168,23 @@ impl Lobby {
         for _ in 0..NAMES_TRIED {
             let nickname = Nickname::of_guest(rand::random_range(0..1_000_000));
             let wanted = Name { key: nickname.folded(), owner: socket.to_owned() };
-            if self.claim(&wanted).await? {
+            if self.claim(SCOPE, &wanted).await? {
                 return Ok(nickname);
             }
         }
         Err(Fault::unavailable("the lobby is full"))
     }
 
-    async fn claim(&self, name: &Name) -> Result<bool, Fault> {
+    async fn claim(&self, scope: &str, name: &Name) -> Result<bool, Fault> {
         let names = std::slice::from_ref(name);
-        let claims = self.names.claim(SCOPE, names, self.config.names_kept).await;
+        let claims = self.names.claim(scope, names, self.config.names_kept).await;
         Ok(claims.map_err(unavailable)?.first() == Some(&Claim::Held))
     }
 
     /// Tells all how many there are now. Where that cannot be known nothing is told.
-    async fn announce(&self, told: impl FnOnce(u64) -> Told) {
-        let told = match self.names.count(SCOPE).await {
-            Ok(count) => self.say(told(count), Vec::new(), None).await,
+    async fn announce(&self, scope: &str, told: impl FnOnce(u64) -> Told) {
+        let told = match self.names.count(scope).await {
+            Ok(count) => self.say(told(count)).await,
             Err(error) => Err(unavailable(error)),
         };
         if let Err(fault) = told {
@@ -179,6 +197,11 @@ impl Lobby {
 fn unavailable(error: EphemeralError) -> Fault {
     tracing::debug!(%error, "the lobby cannot reach its names");
     Fault::unavailable("the lobby cannot be reached for the moment")
+}
+
+/// A nickname as this guest claims it.
+fn name(nickname: &Nickname, seat: &Seat) -> Name {
+    Name { key: nickname.folded(), owner: seat.socket.id().to_owned() }
 }
 
 /// Tells one guest.

@@ -116,6 +116,8 @@ impl Rates {
     pub(crate) fn admit(&self, user: &UserId, command: &Command) -> Result<(), Fault> {
         match command {
             Command::Send(_) => self.admit_to(user, Class::Messages, NonZeroU32::MIN),
+            // Coalesced first: the core counts what is left of them.
+            Command::Typing(_) | Command::Delivered(_) => Ok(()),
             _ => self.admit_other(user),
         }
     }

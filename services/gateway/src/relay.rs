@@ -17,7 +17,7 @@ mod service;
 pub(crate) use far::FarSocket;
 pub use peers::Peers;
 pub(crate) use peers::{Peer, Upgrading};
-pub(crate) use pump::pump;
+pub(crate) use pump::{Allowance, pump};
 pub use service::Relay;
 
 /// Bytes on their way to one client, or from it, that the other side has not taken.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{Router, routing::get};
 use hubbub_auth::Verifier;
 use hubbub_bus::{Bus, BusError, Subscriber};
-use hubbub_domain::{Clock, RoomId, UserId};
+use hubbub_domain::Clock;
 use hubbub_ephemeral::Ephemeral;
 use hubbub_proto::{
     FILE_DESCRIPTOR_SET, presence::v1::presence_service_server::PresenceServiceServer,
@@ -104,7 +104,7 @@ pub(crate) struct Background {
     feed: mpsc::Receiver<hubbub_bus::Delivery>,
     asides: mpsc::Receiver<hub::Aside>,
     outgoing: Outgoing,
-    typing_ends: mpsc::Receiver<(RoomId, UserId)>,
+    typing_ends: mpsc::Receiver<crate::typing::End>,
     reads: Reads,
 }
 
@@ -296,7 +296,7 @@ pub(crate) fn assemble(
     );
     let (tidings, outgoing) = Tidings::new(bus);
     let grounds = Grounds {
-        node,
+        node: Arc::clone(&node),
         registry: config.registry.clone(),
         connections_max: config.edge.connections_per_user_max,
         state: Arc::clone(&state),
@@ -306,8 +306,13 @@ pub(crate) fn assemble(
         jitter,
     };
     let presences = Presences::new(config.presence.clone(), grounds);
-    let (typing, typing_ends) =
-        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings.clone());
+    let (typing, typing_ends) = Typing::new(
+        config.typing.clone(),
+        Arc::clone(&node),
+        Arc::clone(&state),
+        Arc::clone(&hub),
+        tidings.clone(),
+    );
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),

@@ -5,6 +5,8 @@
 //! at most once in a while. So however many words arrive about somebody, the others are told what it came
 //! to. The time of a typist ends in every gateway by itself: nobody has to say it for the dead.
 
+mod told;
+
 use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::Duration};
 
 use hubbub_bus::Topic;
@@ -13,10 +15,13 @@ use hubbub_domain::{Fault, RoomId, UserId};
 use hubbub_ephemeral::{Ephemeral, TYPISTS_MAX, Typist};
 use hubbub_proto::bus::v1::{self as wire, envelope};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
+pub(crate) use told::Device;
+use told::Told;
 
 use crate::{
     config::TypingConfig,
@@ -30,19 +35,24 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Ends that wait to be written down. One more is left to end by itself.
 const ENDS_MAX: usize = 4_096;
-/// Rooms one user is remembered to type in; beyond it the throttle forgets the oldest.
-const ROOMS_PER_TYPIST_MAX: usize = 16;
+/// Devices of one typist that are told apart. One more takes the place of the one that ends first.
+const DEVICES_MAX: usize = 32;
+/// Those who type again that are written down in one turn. The others wait for the next.
+const DUE_MAX: usize = 256;
 
 pub(crate) struct Typing {
     config: TypingConfig,
+    node: Arc<str>,
     state: Arc<dyn Ephemeral>,
     hub: Arc<Hub>,
     tidings: Tidings,
     rooms: Mutex<SteadyMap<RoomId, Room>>,
-    /// The users of this gateway who type: where, and when that was last told.
-    told: Mutex<HashMap<UserId, Vec<(RoomId, Instant)>>>,
-    ends: mpsc::Sender<(RoomId, UserId)>,
+    told: Mutex<Told>,
+    ends: mpsc::Sender<End>,
 }
+
+/// What is to be written down: a user types no longer on a device.
+pub(crate) type End = (RoomId, UserId, Device);
 
 #[derive(Default)]
 struct Room {
@@ -50,68 +60,101 @@ struct Room {
     told_at: Option<Instant>,
 }
 
+#[derive(Default)]
 struct Known {
-    /// When it ends without another word; none: it has ended.
-    ends: Option<Instant>,
+    /// Where they type, and when that ends without another word. None: they type no longer.
+    devices: SmallVec<[(String, Instant); 1]>,
     /// The room's followers believe that they type.
     shown: bool,
+}
+
+impl Known {
+    fn begin(&mut self, device: &str, ends: Instant) {
+        if let Some((_, known)) = self.devices.iter_mut().find(|(known, _)| known == device) {
+            *known = ends;
+            return;
+        }
+        if self.devices.len() >= DEVICES_MAX {
+            let first = self.devices.iter().enumerate().min_by_key(|(_, (_, ends))| *ends);
+            if let Some(first) = first.map(|(at, _)| at) {
+                self.devices.swap_remove(first);
+            }
+        }
+        self.devices.push((device.to_owned(), ends));
+    }
 }
 
 impl Typing {
     pub(crate) fn new(
         config: TypingConfig,
+        node: Arc<str>,
         state: Arc<dyn Ephemeral>,
         hub: Arc<Hub>,
         tidings: Tidings,
-    ) -> (Arc<Self>, mpsc::Receiver<(RoomId, UserId)>) {
+    ) -> (Arc<Self>, mpsc::Receiver<End>) {
         let (ends, waiting) = mpsc::channel(ENDS_MAX);
-        let (rooms, told) = (Mutex::default(), Mutex::default());
-        (Arc::new(Self { config, state, hub, tidings, rooms, told, ends }), waiting)
+        let told = Mutex::new(Told::new(config.ttl, config.told_every));
+        let rooms = Mutex::default();
+        (Arc::new(Self { config, node, state, hub, tidings, rooms, told, ends }), waiting)
     }
 
-    /// A member says that they type. Said again within a part of its time, it is known already.
-    pub(crate) async fn begin(&self, room: RoomId, user: &UserId) -> Result<(), Fault> {
-        if !self.is_news(room, user) {
-            return Ok(());
-        }
-        let written = self.state.typing(room, user, self.config.ttl);
-        if !matches!(timeout(PATIENCE, written).await, Ok(Ok(()))) {
-            self.forget(room, user);
-            return Err(Fault::unavailable("who types cannot be told just now"));
-        }
-        self.tell(room, user, whole_ms(self.config.ttl));
-        Ok(())
+    /// Whether it is news that a user types on a device. What is not is coalesced, and costs nothing more.
+    pub(crate) fn is_news(&self, room: RoomId, who: (&UserId, Device)) -> bool {
+        self.told.lock().is_news(room, who)
     }
 
-    /// A member says that they type no longer.
-    pub(crate) fn end(&self, room: RoomId, user: &UserId) {
-        if self.forget(room, user) {
-            self.wipe(room, user);
-            self.tell(room, user, 0);
+    /// A member says that they type, which is news.
+    pub(crate) async fn begin(&self, room: RoomId, who: (&UserId, Device)) -> Result<(), Fault> {
+        self.told.lock().note(room, who);
+        self.write(room, who).await
+    }
+
+    /// A member says that they type no longer on a device.
+    pub(crate) fn end(&self, room: RoomId, (user, device): (&UserId, Device)) {
+        if self.told.lock().end(room, (user, device)) {
+            self.wipe(room, user, device);
+            self.tell(room, (user, device), Duration::ZERO);
         }
     }
 
     /// A member of this gateway posts: they type no longer. The message tells the others.
     pub(crate) fn posts(&self, room: RoomId, user: &UserId) {
-        if self.forget(room, user) {
-            self.wipe(room, user);
+        let ended = self.told.lock().end_all(room, user);
+        for device in ended {
+            self.wipe(room, user, device);
         }
     }
 
-    /// The last session of a user here has ended.
-    pub(crate) fn gone(&self, user: &UserId) {
-        let Some(rooms) = self.told.lock().remove(user) else { return };
-        for (room, _) in rooms {
-            self.wipe(room, user);
-            self.tell(room, user, 0);
+    /// A session has ended. Where its user types on other devices, that goes on.
+    pub(crate) fn gone(&self, user: &UserId, device: Device) {
+        let rooms = self.told.lock().gone((user, device));
+        for room in rooms {
+            self.wipe(room, user, device);
+            self.tell(room, (user, device), Duration::ZERO);
         }
+    }
+
+    async fn write(&self, room: RoomId, (user, device): (&UserId, Device)) -> Result<(), Fault> {
+        let name = self.name(device);
+        let written = self.state.typing(room, (user, &name), self.config.ttl);
+        if !matches!(timeout(PATIENCE, written).await, Ok(Ok(()))) {
+            self.told.lock().end(room, (user, device));
+            let text = "typing indicators are temporarily unavailable";
+            return Err(Fault::unavailable(text));
+        }
+        self.tell(room, (user, device), self.config.ttl);
+        Ok(())
     }
 
     /// Who else types in a room that is being opened; none when nobody can say.
     pub(crate) async fn typists(&self, room: RoomId, me: &UserId) -> Option<Vec<UserId>> {
         let typists = timeout(PATIENCE, self.state.typists(room)).await.ok()?.ok()?;
-        let users = typists.iter().map(|typist| typist.user.clone());
-        let users = users.filter(|user| user != me).collect();
+        let mut users: Vec<UserId> = Vec::new();
+        for Typist { user, .. } in &typists {
+            if user != me && !users.contains(user) {
+                users.push(user.clone());
+            }
+        }
         self.learn(room, typists);
         Some(users)
     }
@@ -125,12 +168,13 @@ impl Typing {
         let mut rooms = self.rooms.lock();
         let entry = rooms.entry(room).or_default();
         let full = entry.typists.len() >= TYPISTS_MAX;
-        match entry.typists.get_mut(&user) {
-            Some(known) => known.ends = ends,
-            None if ends.is_some() && !full => {
-                entry.typists.insert(user, Known { ends, shown: false });
+        match (entry.typists.get_mut(&user), ends) {
+            (Some(known), Some(ends)) => known.begin(&typing.device, ends),
+            (Some(known), None) => known.devices.retain(|(device, _)| *device != typing.device),
+            (None, Some(ends)) if !full => {
+                entry.typists.entry(user).or_default().begin(&typing.device, ends);
             }
-            None => {}
+            (None, _) => {}
         }
         self.tell_room(room, entry, now);
         Ok(())
@@ -141,8 +185,13 @@ impl Typing {
         let mut rooms = self.rooms.lock();
         let Some(entry) = rooms.get_mut(&room) else { return };
         let typist = entry.typists.iter_mut().find(|(user, _)| user.as_str() == sender);
-        if let Some((_, known)) = typist {
-            known.ends = None;
+        if let Some((user, known)) = typist {
+            known.devices.clear();
+            // Their next word is news, on whatever device.
+            let ended = self.told.lock().end_all(room, user);
+            for device in ended {
+                self.wipe(room, user, device);
+            }
             // At once: what comes after the message must not say that they still type.
             entry.told_at = None;
             self.tell_room(room, entry, Instant::now());
@@ -158,25 +207,27 @@ impl Typing {
             let now = Instant::now();
             self.rooms.lock().retain(|room, entry| {
                 for known in entry.typists.values_mut() {
-                    known.ends = known.ends.filter(|ends| *ends > now);
+                    known.devices.retain(|(_, ends)| *ends > now);
                 }
                 self.tell_room(*room, entry, now);
                 !entry.typists.is_empty()
             });
-            self.told.lock().retain(|_, rooms| {
-                rooms.retain(|(_, at)| *at + self.config.ttl > now);
-                !rooms.is_empty()
-            });
+            let due = self.told.lock().due(DUE_MAX);
+            let written = due.iter().map(|(room, user, device)| self.write(*room, (user, *device)));
+            // What fails is said again by the client.
+            futures::future::join_all(written).await;
         }
     }
 
     /// Writes ends down. Runs for the life of the gateway.
-    pub(crate) async fn write_ends(self: Arc<Self>, mut ends: mpsc::Receiver<(RoomId, UserId)>) {
+    pub(crate) async fn write_ends(self: Arc<Self>, mut ends: mpsc::Receiver<End>) {
         const AT_ONCE: usize = 64;
 
         let mut batch = Vec::new();
         while ends.recv_many(&mut batch, AT_ONCE).await > 0 {
-            let written = batch.iter().map(|(room, user)| self.state.not_typing(*room, user));
+            let written = batch.iter().map(|(room, user, device)| async {
+                self.state.not_typing(*room, (user, &self.name(*device))).await
+            });
             if futures::future::join_all(written).await.iter().any(Result::is_err) {
                 tracing::debug!("some typists are forgotten a little later");
             }
@@ -189,10 +240,11 @@ impl Typing {
         let now = Instant::now();
         let mut rooms = self.rooms.lock();
         let entry = rooms.entry(room).or_default();
-        for Typist { user, remaining } in typists {
-            let ends = Some(now + remaining.min(self.config.ttl));
-            let known = entry.typists.entry(user).or_insert(Known { ends, shown: true });
-            known.ends = known.ends.max(ends);
+        for Typist { user, device, remaining } in typists {
+            let ends = now + remaining.min(self.config.ttl);
+            let unknown = || Known { shown: true, ..Known::default() };
+            let known = entry.typists.entry(user).or_insert_with(unknown);
+            known.begin(&device, ends);
         }
     }
 
@@ -204,7 +256,7 @@ impl Typing {
         }
         let followers = OnceCell::new();
         for (user, known) in &mut entry.typists {
-            let on = known.ends.is_some();
+            let on = !known.devices.is_empty();
             if on == known.shown {
                 continue;
             }
@@ -216,52 +268,26 @@ impl Typing {
             let about = Fleeting::Typing(room, user.clone());
             tell_all(others, &about, &event);
         }
-        entry.typists.retain(|_, known| known.ends.is_some());
+        entry.typists.retain(|_, known| !known.devices.is_empty());
     }
 
-    /// Notes that a user is about to say it; false when they did a moment ago.
-    fn is_news(&self, room: RoomId, user: &UserId) -> bool {
-        let now = Instant::now();
-        let mut told = self.told.lock();
-        let rooms = told.entry(user.clone()).or_default();
-        if let Some((_, at)) = rooms.iter_mut().find(|(known, _)| *known == room) {
-            let news = now >= *at + self.config.ttl / 3;
-            if news {
-                *at = now;
-            }
-            return news;
-        }
-        if rooms.len() >= ROOMS_PER_TYPIST_MAX {
-            rooms.remove(0);
-        }
-        rooms.push((room, now));
-        true
-    }
-
-    /// Whether the user was said to type in the room.
-    fn forget(&self, room: RoomId, user: &UserId) -> bool {
-        let mut told = self.told.lock();
-        let Some(rooms) = told.get_mut(user) else { return false };
-        let before = rooms.len();
-        rooms.retain(|(known, _)| *known != room);
-        let known = rooms.len() < before;
-        if rooms.is_empty() {
-            told.remove(user);
-        }
-        known
-    }
-
-    fn wipe(&self, room: RoomId, user: &UserId) {
+    fn wipe(&self, room: RoomId, user: &UserId, device: Device) {
         // At the bound it ends by itself.
-        let _full = self.ends.try_send((room, user.clone()));
+        let _full = self.ends.try_send((room, user.clone(), device));
     }
 
-    fn tell(&self, room: RoomId, user: &UserId, ttl_ms: u32) {
-        let typing = wire::Typing { room_id: room.to_string(), user_id: user.to_string(), ttl_ms };
+    fn tell(&self, room: RoomId, (user, device): (&UserId, Device), ttl: Duration) {
+        let typing = wire::Typing {
+            room_id: room.to_string(),
+            user_id: user.to_string(),
+            ttl_ms: u32::try_from(ttl.as_millis()).unwrap_or(u32::MAX),
+            device: self.name(device),
+        };
         self.tidings.tell(Topic::Room(room), envelope::Event::Typing(typing));
     }
-}
 
-fn whole_ms(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+    /// The device's name in the cluster. Single requests of a user are one device, wherever they come in.
+    fn name(&self, Device(number): Device) -> String {
+        if number == 0 { String::new() } else { format!("{}/{number}", self.node) }
+    }
 }

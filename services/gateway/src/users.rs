@@ -109,9 +109,11 @@ impl Users {
         }
     }
 
-    /// Ends a session's part in its user's entry. True when it was their last one here.
-    pub(crate) fn leave(&self, session: &Session) -> bool {
-        self.get(session.user()).is_some_and(|user| user.remove_session(session.id()))
+    /// Ends a session's part in its user's entry.
+    pub(crate) fn leave(&self, session: &Session) {
+        if let Some(user) = self.get(session.user()) {
+            user.remove_session(session.id());
+        }
     }
 
     /// The user's standing in a room: from the cache, or asked for when it is not there.

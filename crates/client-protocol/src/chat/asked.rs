@@ -3,9 +3,9 @@
 
 use hubbub_domain::{Attachment, Body, ClientId, Fault, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Chats, Delete, Edit, PublicRooms, React, Read, Refresh, Watch};
+use crate::{Chats, Delete, Edit, PublicRooms, React, Read, Refresh, Watch, moment, unicode};
 
 /// An event of a client, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,28 +96,22 @@ struct OpenRoom {
 }
 
 fn parse_history(argument: Option<Value>) -> Result<HistoryAsked, Fault> {
-    /// Apps hand back `createdAt` as they got it, or as the milliseconds of a `Date`.
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Moment {
-        Text(Timestamp),
-        Millis(i64),
-    }
-
     #[derive(Default, Deserialize)]
     #[serde(default, rename_all = "camelCase")]
     struct Fields {
         room: Option<RoomId>,
-        last_time: Option<Moment>,
+        #[serde(deserialize_with = "moment::option")]
+        last_time: Option<Timestamp>,
         before_seq: Option<Seq>,
         limit: Option<u32>,
     }
 
+    // The time alone is what it stands for.
+    let argument = match argument {
+        Some(time @ (Value::String(_) | Value::Number(_))) => Some(json!({ "lastTime": time })),
+        argument => argument,
+    };
     let Fields { room, last_time, before_seq, limit } = optional(argument)?;
-    let last_time = last_time.map(|moment| match moment {
-        Moment::Text(at) => at,
-        Moment::Millis(millis) => Timestamp::from_micros(millis.saturating_mul(1_000)),
-    });
     Ok(HistoryAsked { room, last_time, before_seq, limit })
 }
 
@@ -171,6 +165,12 @@ fn parse_edit(argument: Option<Value>) -> Result<Edit, Fault> {
 /// An argument that has to be there.
 fn fields<T: DeserializeOwned>(argument: Option<Value>) -> Result<T, Fault> {
     let argument = argument.ok_or_else(|| Fault::bad_request("the argument is missing"))?;
+    if unicode::is_mended(&argument) {
+        // A text may hold U+FFFD; an identifier with it is refused.
+        let substituted = unicode::substituted(&argument);
+        serde_json::from_value::<T>(substituted)
+            .map_err(|error| Fault::bad_request(error.to_string()))?;
+    }
     serde_json::from_value(argument).map_err(|error| Fault::bad_request(error.to_string()))
 }
 
@@ -215,6 +215,10 @@ mod tests {
             let expected =
                 HistoryAsked { last_time: Some(at), limit: Some(5), ..Default::default() };
             assert_eq!(asked, Asked::History(expected));
+        }
+        for bare in [json!("2026-11-20T10:00:00.25Z"), json!(at.as_micros() / 1_000)] {
+            let expected = HistoryAsked { last_time: Some(at), ..Default::default() };
+            assert_eq!(parse("history", bare), Asked::History(expected));
         }
         let newest = Asked::History(HistoryAsked::default());
         assert_eq!(Asked::parse("history", vec![]), Ok(newest.clone()));

@@ -103,8 +103,8 @@ fn write_base36(f: &mut impl fmt::Write, mut number: u64) -> fmt::Result {
     f.write_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"))
 }
 
-/// The private id by which a client comes back: which history it knows, whose it is, and a part of
-/// its own. It is no secret and gives no right: the token does.
+/// The private id by which a client comes back: which history it knows, whose it is, and the socket's id,
+/// which it keeps. It is no secret and gives no right: the token does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pid(String);
 
@@ -112,19 +112,27 @@ impl Pid {
     /// Bytes of what a client may hand back.
     const BYTES_MAX: usize = 256;
 
-    /// A client that begins anew.
-    pub fn new(epoch: &str, user: &UserId) -> Self {
-        let own = BASE64.encode(Uuid::new_v4().as_bytes());
-        Self(format!("{epoch}~{}{own}", Self::mark(user)))
+    /// Bytes of a socket's id.
+    const SOCKET_BYTES: std::ops::RangeInclusive<usize> = 16..=32;
+
+    /// A client that begins anew, in a socket with this id (letters, digits, `-` and `_`).
+    pub fn new(epoch: &str, user: &UserId, socket: &str) -> Self {
+        Self(format!("{epoch}~{}{socket}", Self::mark(user)))
     }
 
     /// What a client handed back, if it can be this user's.
     pub fn accept(text: &str, user: &UserId) -> Option<Self> {
         let (_, rest) = text.split_once('~').filter(|_| text.len() <= Self::BYTES_MAX)?;
-        let own = rest.strip_prefix(&Self::mark(user))?;
-        let well_formed =
-            own.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let socket = rest.strip_prefix(&Self::mark(user))?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let well_formed = Self::SOCKET_BYTES.contains(&socket.len()) && socket.bytes().all(plain);
         well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// The id of the socket that began it.
+    pub fn socket(&self) -> &str {
+        let own = self.0.split_once('~').and_then(|(_, rest)| rest.get(MARK_CHARS..));
+        own.unwrap_or_default()
     }
 
     /// The epoch whose revisions the client knows.
@@ -178,12 +186,13 @@ mod tests {
     #[test]
     fn a_pid_is_one_users_and_says_of_which_epoch() {
         let [alice, bob] = ["alice", "bob"].map(|name| UserId::parse(name).expect("valid"));
-        let pid = Pid::new("e1", &alice);
+        let pid = Pid::new("e1", &alice, "socket-of-20-letters");
         assert_eq!(Pid::accept(pid.as_str(), &alice), Some(pid.clone()));
+        assert_eq!(pid.socket(), "socket-of-20-letters");
+        assert_eq!(Pid::accept(&pid.as_str().replace("-letters", ""), &alice), None);
         assert_eq!(pid.epoch(), "e1");
         assert_eq!(Pid::accept(pid.as_str(), &bob), None);
         assert_eq!(Pid::accept(&format!("{}\"", pid.as_str()), &alice), None);
         assert_eq!(Pid::accept(&format!("{}{}", pid.as_str(), "x".repeat(256)), &alice), None);
-        assert_ne!(Pid::new("e1", &alice), pid);
     }
 }

@@ -8,6 +8,8 @@ use hubbub_domain::{
 };
 use serde::Serialize;
 
+use crate::unicode::REPLACEMENT;
+
 /// Characters of a nickname. Over it: `too_large`.
 const NICKNAME_CHARS_MAX: usize = 32;
 /// Bytes of the name of a lobby's room. Over it: `too_large`.
@@ -21,6 +23,9 @@ pub struct Nickname {
 
 impl Nickname {
     pub fn parse(text: &str) -> Result<Self, Fault> {
+        if text.contains(REPLACEMENT) {
+            return Err(Fault::bad_request("nickname is not valid Unicode"));
+        }
         let name = ShownName::parse("nickname", text, NICKNAME_CHARS_MAX)?;
         Ok(Self { shown: name.shown.into(), skeleton: name.skeleton.into() })
     }
@@ -60,6 +65,9 @@ impl RoomName {
         if text.len() > ROOM_BYTES_MAX {
             let range = format!("the room's name has more than {ROOM_BYTES_MAX} bytes");
             return Err(Fault::new(Code::TooLarge, range));
+        }
+        if text.contains(REPLACEMENT) {
+            return Err(Fault::bad_request("the room's name is not valid Unicode"));
         }
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(Fault::bad_request("the room's name is empty or has a control character"));

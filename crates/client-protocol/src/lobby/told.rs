@@ -19,11 +19,12 @@ pub enum Told {
     LoginSuccess(Nickname),
     /// The nickname is taken, or reserved.
     Repeat(Nickname),
-    /// Somebody has a nickname now (`login`), or has taken it away with them (`logout`).
+    /// A guest has chosen a nickname (`flag`), or gone away with it.
     System {
         nickname: Nickname,
+        /// Guests who have chosen a nickname.
         size: u64,
-        flag: &'static str,
+        flag: bool,
     },
     MessageFromServer {
         guest: Guest,
@@ -131,6 +132,9 @@ mod tests {
             Told::InitUser(guest()).into_args(),
             [json!({"name": "Ann", "color": "#102030"})]
         );
+        let nickname = Nickname::parse("Ann").expect("valid");
+        let left = Told::System { nickname, size: 2, flag: false };
+        assert_eq!(left.into_args(), [json!({"nickname": "Ann", "size": 2, "flag": false})]);
         let chat = Told::Chat { text: "hi".to_owned(), id: "x1".to_owned() };
         assert_eq!(chat.into_args(), [json!("hi-用户:x1")]);
         let join = Asked::parse("join-room", vec![json!("red")], 10).expect("valid");

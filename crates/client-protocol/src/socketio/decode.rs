@@ -1,12 +1,15 @@
 //! Messages in, packets out. A packet with attachments is kept until the last of them has come; what
 //! comes in between is a violation.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
     Args, Body, Event, MAIN_NAMESPACE, Packet, RESERVED_EVENTS, encode::Kind, placeholder,
 };
+use crate::unicode;
 
 /// The bounds on one packet. Over any of them the packet is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,32 +27,48 @@ impl Default for Limits {
 }
 
 /// Why a message cannot be understood. The connection ends with it, as with the reference server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    #[error("a packet of a type that does not exist, or not for a client to send")]
     Type,
-    #[error("the number of attachments cannot be read")]
     Attachments,
-    #[error("more attachments than are allowed")]
     TooManyAttachments,
-    #[error("a packet of too many bytes")]
     TooLarge,
-    #[error("a namespace of too many bytes")]
     Namespace,
-    #[error("the number of an answer cannot be read")]
     Id,
-    #[error("data that is not JSON, or nested too deeply")]
     Json,
-    #[error("data of a shape that the packet's type does not have")]
     Shape,
-    #[error("an event that only the libraries raise")]
     Reserved,
-    #[error("text where an attachment was to come")]
     TextForAttachment,
-    #[error("an attachment without a packet that announced it")]
     StrayAttachment,
-    #[error("a place for an attachment that is not there")]
     NoSuchAttachment,
+}
+
+impl std::error::Error for Malformed {}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl Malformed {
+    /// What is wrong, short enough for a close frame.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Type => "a packet of a type that does not exist, or not for a client to send",
+            Self::Attachments => "the number of attachments cannot be read",
+            Self::TooManyAttachments => "more attachments than are allowed",
+            Self::TooLarge => "a packet of too many bytes",
+            Self::Namespace => "a namespace of too many bytes",
+            Self::Id => "the number of an answer cannot be read",
+            Self::Json => "data that is not JSON, or nested too deeply",
+            Self::Shape => "data of a shape that the packet's type does not have",
+            Self::Reserved => "an event that only the libraries raise",
+            Self::TextForAttachment => "text where an attachment was to come",
+            Self::StrayAttachment => "an attachment without a packet that announced it",
+            Self::NoSuchAttachment => "a place for an attachment that is not there",
+        }
+    }
 }
 
 /// Puts one client's packets together.
@@ -59,9 +78,13 @@ pub struct Decoder {
     partial: Option<Box<Partial>>,
 }
 
+/// A packet whose attachments are still to come. Its text was read once, to refuse what is malformed at
+/// once, and is kept as it came: parsed JSON may take many times as much memory.
 #[derive(Debug)]
 struct Partial {
-    packet: Packet,
+    namespace: Box<str>,
+    text: Box<str>,
+    attachments: Vec<Bytes>,
     expected: usize,
     bytes: usize,
 }
@@ -84,7 +107,13 @@ impl Decoder {
             check_places(&packet)?;
             return Ok(Some(packet));
         }
-        self.partial = Some(Box::new(Partial { packet, expected, bytes: text.len() }));
+        self.partial = Some(Box::new(Partial {
+            namespace: packet.namespace,
+            text: text.into(),
+            attachments: Vec::new(),
+            expected,
+            bytes: text.len(),
+        }));
         Ok(None)
     }
 
@@ -95,19 +124,21 @@ impl Decoder {
         if partial.bytes > self.limits.bytes_max {
             return Err(Malformed::TooLarge);
         }
-        let args = partial.packet.args_mut().ok_or(Malformed::StrayAttachment)?;
-        args.attachments.push(bytes);
-        if args.attachments.len() < partial.expected {
+        partial.attachments.push(bytes);
+        if partial.attachments.len() < partial.expected {
             self.partial = Some(partial);
             return Ok(None);
         }
-        check_places(&partial.packet)?;
-        Ok(Some(partial.packet))
+        let (mut packet, _) = parse(&partial.text, &self.limits)?;
+        let args = packet.args_mut().ok_or(Malformed::StrayAttachment)?;
+        args.attachments = partial.attachments;
+        check_places(&packet)?;
+        Ok(Some(packet))
     }
 
-    /// The namespace of the packet whose attachments are still to come.
-    pub fn awaiting(&self) -> Option<&str> {
-        self.partial.as_ref().map(|partial| &*partial.packet.namespace)
+    /// The packet whose attachments are still to come: its namespace, and the bytes held of it.
+    pub fn awaiting(&self) -> Option<(&str, usize)> {
+        self.partial.as_ref().map(|partial| (&*partial.namespace, partial.bytes))
     }
 }
 
@@ -176,7 +207,7 @@ fn body(kind: Kind, id: Option<u64>, data: &str) -> Result<Body, Malformed> {
     // serde_json gives up at a depth of 128.
     let data = match data {
         "" => None,
-        data => Some(serde_json::from_str::<Value>(data).map_err(|_| Malformed::Json)?),
+        data => Some(unicode::value(data).map_err(|_| Malformed::Json)?),
     };
     match (kind, data) {
         (Kind::Connect, None) => Ok(Body::Connect(None)),

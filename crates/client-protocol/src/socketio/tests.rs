@@ -96,7 +96,7 @@ fn attachments_follow_their_packet() {
     assert_eq!(decoder.binary(Bytes::new()), Err(Malformed::StrayAttachment));
     let head = format!("52-/a,1[\"m\",{},[{}]]", place("0"), place("1"));
     assert_eq!(decoder.text(&head), Ok(None));
-    assert_eq!(decoder.awaiting(), Some("/a"));
+    assert_eq!(decoder.awaiting(), Some(("/a", head.len())));
     assert_eq!(decoder.binary(Bytes::from_static(&[1])), Ok(None));
     assert_eq!(decoder.text("1"), Err(Malformed::TextForAttachment));
     let packet = decoder.binary(Bytes::from_static(&[2])).unwrap().unwrap();

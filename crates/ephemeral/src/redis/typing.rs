@@ -1,4 +1,5 @@
-//! Typing in Redis: a sorted set for each room, by the time it ends.
+//! Typing in Redis: a sorted set for each room, by the time it ends. A member is a user, and behind a
+//! tab the device: no id has a control character.
 
 use std::time::Duration;
 
@@ -19,17 +20,17 @@ impl Typing for Redis {
     async fn typing(
         &self,
         room: RoomId,
-        user: &UserId,
+        who: (&UserId, &str),
         ttl: Duration,
     ) -> Result<(), EphemeralError> {
         let mut call = self.scripts.typing_begin.prepare_invoke();
-        call.key(self.typing_key(room)).arg(user.as_str()).arg(millis(ttl));
+        call.key(self.typing_key(room)).arg(member(who)).arg(millis(ttl));
         self.link.invoke(&call).await
     }
 
-    async fn not_typing(&self, room: RoomId, user: &UserId) -> Result<(), EphemeralError> {
+    async fn not_typing(&self, room: RoomId, who: (&UserId, &str)) -> Result<(), EphemeralError> {
         let mut call = self.scripts.typing_end.prepare_invoke();
-        call.key(self.typing_key(room)).arg(user.as_str());
+        call.key(self.typing_key(room)).arg(member(who));
         self.link.invoke(&call).await
     }
 
@@ -37,10 +38,17 @@ impl Typing for Redis {
         let mut call = self.scripts.typists.prepare_invoke();
         call.key(self.typing_key(room)).arg(TYPISTS_MAX);
         let found: Vec<(String, u64)> = self.link.invoke(&call).await?;
-        let typist = |(user, remaining_ms): (String, u64)| {
+        let typist = |(member, remaining_ms): (String, u64)| {
             let remaining = Duration::from_millis(remaining_ms);
-            Some(Typist { user: UserId::parse(&user).ok()?, remaining })
+            let (user, device) = member.split_once(DEVICE_BEHIND).unwrap_or((&member, ""));
+            Some(Typist { user: UserId::parse(user).ok()?, device: device.to_owned(), remaining })
         };
         Ok(found.into_iter().filter_map(typist).collect())
     }
+}
+
+const DEVICE_BEHIND: char = '\t';
+
+fn member((user, device): (&UserId, &str)) -> String {
+    if device.is_empty() { user.to_string() } else { format!("{user}{DEVICE_BEHIND}{device}") }
 }

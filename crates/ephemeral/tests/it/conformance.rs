@@ -55,6 +55,7 @@ macro_rules! suite {
             rates::many_are_counted_at_once_and_a_debt_has_a_bound
             typing::typing_ends_when_it_is_said_and_by_itself
             typing::of_many_typists_the_latest_are_told
+            typing::devices_of_one_user_type_each_for_itself
         }
     };
 }

@@ -81,7 +81,7 @@ async fn every_key_has_an_end() {
     let state = impatient(vec![redis.url()]);
     let alice = UserId::parse("alice").unwrap();
     state.claim("lobby", &blue(), LONG).await.unwrap();
-    state.typing(RoomId::generate(), &alice, LONG).await.unwrap();
+    state.typing(RoomId::generate(), (&alice, "a/1"), LONG).await.unwrap();
     let (id, address) = ("a".to_owned(), "a:1".to_owned());
     let (started_at, heard) = (Timestamp::default(), Duration::ZERO);
     let node = Node { id, address, connections: 1, closing: false, started_at, heard };

@@ -29,13 +29,10 @@ impl Seat {
     async fn carry_out(&self, asked: Asked) -> Result<Value, Fault> {
         match asked {
             Asked::Post(_) => Err(defect("a message is handed over")),
-            Asked::Typing(on) => {
-                let room = self.room(None)?;
-                self.done(Command::Typing(Typing { room, on })).await
-            }
+            Asked::Typing(on) => self.typing(on).await,
             Asked::Watch(watch) => self.watch(watch).await,
             Asked::Enter(room) => self.enter(room).await,
-            Asked::Leave(room) => Ok(self.leave(room)),
+            Asked::Leave(room) => self.leave(room),
             Asked::History(asked) => self.history(asked).await,
             Asked::OpenRoom(receiver) => self.open_room(receiver).await,
             Asked::ChatRecord(chats) => self.chat_record(chats).await,
@@ -133,6 +130,16 @@ impl Seat {
         Ok(json!({"unread": unread.unread, "lastReadSeq": unread.last_read_seq}))
     }
 
+    /// Tells the others in the room entered last. An indicator that cannot be told just now is no error
+    /// for the person who types: the client says it again.
+    async fn typing(&self, on: bool) -> Result<Value, Fault> {
+        let room = self.room(None)?;
+        match self.done(Command::Typing(Typing { room, on })).await {
+            Err(fault) if fault.code.retryable() => Ok(json!({})),
+            outcome => outcome,
+        }
+    }
+
     async fn watch(&self, watch: Watch) -> Result<Value, Fault> {
         let Reply::Watched(watched) = self.execute(Command::Watch(watch)).await? else {
             return Err(defect("watch was answered with something else"));
@@ -185,11 +192,12 @@ impl Seat {
         self.core.enter(&self.caller, &self.session, (room, begin)).await
     }
 
-    fn leave(&self, room: RoomId) -> Value {
+    fn leave(&self, room: RoomId) -> Result<Value, Fault> {
+        self.note_rate(self.core.rates.admit_other(self.caller.id()))?;
         self.core.hub.unfollow(&self.session, room);
         self.trail.retain(|known| known != room);
         self.tell_entered();
-        json!({"ok": true, "room": room})
+        Ok(json!({"ok": true, "room": room}))
     }
 
     /// The room that is meant: the one named, or else the one entered last.
@@ -200,6 +208,7 @@ impl Seat {
     }
 
     async fn refresh(&self, token: &str) -> Result<Value, Fault> {
+        self.note_rate(self.core.rates.admit_other(self.caller.id()))?;
         let claims = self.verifier.verify(token).await?;
         if claims.sub != *self.caller.id() {
             return Err(Fault::new(Code::Unauthenticated, "the token is another user's"));

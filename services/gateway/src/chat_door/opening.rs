@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn only_what_is_whole_can_be_continued() {
         let alice = UserId::parse("alice").expect("valid");
-        let pid = Pid::new("e", &alice);
+        let pid = Pid::new("e", &alice, "AAAAAAAAAAAAAAAAAAAA");
         let whole = wish(&json!({"pid": pid.as_str(), "offset": "@"}), &[]);
         assert_eq!(whole.continuation(&alice), Some((pid.clone(), Offset::default())));
         assert_eq!(whole.continuation(&UserId::parse("bob").expect("valid")), None);

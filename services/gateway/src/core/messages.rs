@@ -1,7 +1,7 @@
 //! Requests about messages.
 
 use hubbub_client_protocol::{
-    Appended, Delete, Edit, History, Page, React, Reacted, Reply, Revised, Send,
+    Appended, Delete, Edit, History, Page, React, Reacted, Reply, Revised, Send, unicode,
 };
 use hubbub_domain::{
     Body, Code, Fault, MessageKind, Reaction, Role, RoomId, RoomState, Seq, limits,
@@ -112,6 +112,9 @@ impl Core {
         if react.emoji.is_empty() || react.emoji.len() > limits::EMOJI_BYTES_MAX {
             let range = format!("emoji has not 1 to {} bytes", limits::EMOJI_BYTES_MAX);
             return Err(Fault::bad_request(range));
+        }
+        if react.emoji.contains(unicode::REPLACEMENT) {
+            return Err(Fault::bad_request("emoji is not valid Unicode"));
         }
         if react.emoji.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(Fault::bad_request("emoji has a space or a control character"));

@@ -19,6 +19,7 @@ use crate::{
     presence::Welcoming,
     session::{Codec, Expiry, Manner, Outbox, Scope, Session},
     steady::{SteadyMap, SteadySet},
+    typing::Device,
     users::User,
     views,
 };
@@ -136,9 +137,8 @@ impl Core {
         session.end();
         // First of all: a request that is still carried out finds it ended.
         self.hub.leave(session);
-        if self.users.leave(session) {
-            self.typing.gone(session.user());
-        }
+        self.users.leave(session);
+        self.typing.gone(session.user(), Device(session.id().number()));
         self.presences.leave(session.id());
         self.crowds.look_away(session.id());
     }

@@ -26,6 +26,12 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Bytes that may wait for one client. Over it nothing more is read from it.
     pub outbox_bytes_max: usize,
+    /// How long a message may take to arrive, from its first byte to its last. Then: closed.
+    #[serde(with = "duration")]
+    pub message_timeout: Duration,
+    /// Bytes that all clients of this node together have begun to say and not ended, or said ahead of
+    /// what is carried out. Over it: the client that says more is closed (4003).
+    pub held_bytes_max: usize,
     /// Sessions of this node, those that poll among them, which hold no connection. At the bound: 503.
     pub sessions_max: usize,
 }
@@ -39,6 +45,8 @@ impl Default for Config {
             upgrade_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             outbox_bytes_max: 1024 * 1024,
+            message_timeout: Duration::from_mins(1),
+            held_bytes_max: 32 * 1024 * 1024,
             sessions_max: 200_000,
         }
     }

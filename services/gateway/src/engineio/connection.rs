@@ -78,6 +78,14 @@ impl Transport {
         }
     }
 
+    /// Bytes kept of what has arrived and cannot be taken yet.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Polling(polling) => polling.post.as_ref().map_or(0, polling::Post::len),
+            Self::WebSocket(wire) => wire.held_bytes(),
+        }
+    }
+
     /// Lets what waits go as far as it can.
     pub(super) fn flush(&mut self, outbox: &Outbox) -> Result<(), End> {
         match self {

@@ -135,7 +135,12 @@ impl<P: Protocol> Engine<P> {
             return wire.close(Ending::Done).await;
         }
         let leaving = self.0.leaving.clone();
-        relay::pump(wire, upgrading.owner, config.write_timeout, leaving).await;
+        let allowance = relay::Allowance {
+            write_timeout: config.write_timeout,
+            message_timeout: config.message_timeout,
+            share: self.0.budget.share(),
+        };
+        relay::pump(wire, upgrading.owner, allowance, leaving).await;
     }
 
     pub(crate) async fn poll_here(&self, sid: &str, tokens: &[String]) -> Result<String, Refused> {

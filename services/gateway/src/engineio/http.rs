@@ -23,7 +23,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Config,
     answer::{self, Refused},
+    budget::Budget,
     hand::Owner,
+    older,
     protocol::Protocol,
     registry::Registry,
 };
@@ -51,6 +53,7 @@ pub(super) struct Inner<P> {
     pub(super) protocol: P,
     pub(super) host: Host,
     pub(super) registry: Arc<Registry>,
+    pub(super) budget: Arc<Budget>,
     /// Nothing is carried for other nodes any more.
     pub(super) leaving: CancellationToken,
 }
@@ -79,7 +82,9 @@ pub(super) struct Asked {
 impl<P: Protocol> Engine<P> {
     pub fn new(config: Config, host: Host, protocol: P) -> Self {
         let (registry, leaving) = (Arc::default(), host.abort.child_token());
-        Self(Arc::new(Inner { config: Arc::new(config), protocol, host, registry, leaving }))
+        let budget = Budget::new(config.held_bytes_max);
+        let config = Arc::new(config);
+        Self(Arc::new(Inner { config, protocol, host, registry, budget, leaving }))
     }
 
     /// Answers every request at `path`.
@@ -120,7 +125,12 @@ impl<P: Protocol> Engine<P> {
         let asked = asked(&parts).map_err(Refused::into_response)?;
         let upgrade = parts.headers.contains_key(UPGRADE);
         let Some(sid) = asked.sid.clone() else {
-            check_handshake(&parts, &asked, upgrade).map_err(Refused::into_response)?;
+            match check_handshake(&parts, &asked, upgrade) {
+                Err(Refused::ProtocolVersion) if asked.revision() == Some(older::REVISION) => {
+                    return self.refuse_older(&mut parts, asked.transport).await;
+                }
+                checked => checked.map_err(Refused::into_response)?,
+            }
             return match asked.transport {
                 WEBSOCKET => self.open_websocket(&mut parts, asked).await,
                 _ => Ok(self.open_polling(&parts, asked)),
@@ -171,7 +181,9 @@ impl<P: Protocol> Engine<P> {
             Untaken::TooLarge => Refused::TooLarge,
             Untaken::Broke => Refused::BadRequest,
         })?;
-        String::from_utf8(body).map_err(|_| Refused::BadRequest)
+        // As the reference server decodes it.
+        Ok(String::from_utf8(body)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 }
 
@@ -195,8 +207,14 @@ fn check_handshake(parts: &Parts, asked: &Asked, upgrade: bool) -> Result<(), Re
     if (asked.transport == WEBSOCKET) != upgrade {
         return Err(Refused::BadRequest);
     }
-    let version = asked.query.iter().find(|(name, _)| name == "EIO").map(|(_, it)| &**it);
-    if version == Some("4") { Ok(()) } else { Err(Refused::ProtocolVersion) }
+    if asked.revision() == Some("4") { Ok(()) } else { Err(Refused::ProtocolVersion) }
+}
+
+impl Asked {
+    /// Of Engine.IO.
+    fn revision(&self) -> Option<&str> {
+        self.query.iter().find(|(name, _)| name == "EIO").map(|(_, it)| &**it)
+    }
 }
 
 /// The tokens a request carries.

@@ -18,6 +18,7 @@ use super::{
     connection::Transport,
     heart::Heart,
     http::{Asked, Inner, WEBSOCKET, in_query},
+    older,
     polling::Polling,
     protocol::{Opening, Outgoing, Protocol, Request},
     registry::{Credentials, Entry, Way, new_sid},
@@ -80,6 +81,25 @@ impl<P: Protocol> Engine<P> {
         Ok(response)
     }
 
+    /// A client that knows Engine.IO 3 only: it is told in its own words.
+    pub(super) async fn refuse_older(
+        &self,
+        parts: &mut Parts,
+        transport: &str,
+    ) -> Result<Response, Response> {
+        if transport != WEBSOCKET {
+            return Ok(older::refused_poll());
+        }
+        let upgrade =
+            Upgrade::from_request_parts(parts, &()).await.map_err(IntoResponse::into_response)?;
+        let (response, pending) = upgrade.accept(&[]);
+        self.0.host.tasks.spawn(async move {
+            let Ok(socket) = pending.socket().await else { return };
+            older::refuse(socket).await;
+        });
+        Ok(response)
+    }
+
     /// The session is a task of its own: what the upgrade needed is given back before the long wait.
     fn begin_websocket(&self, socket: Socket, request: Request) {
         let at = Instant::now();
@@ -102,7 +122,7 @@ impl<P: Protocol> Engine<P> {
         transport: Transport,
         at: Instant,
     ) -> Result<Box<Task<P::Session>>, Fault> {
-        let Inner { config, protocol, host, registry, .. } = &*self.0;
+        let Inner { config, protocol, host, registry, budget, .. } = &*self.0;
         let outbox = Arc::new(Outbox::new(config.outbox_bytes_max));
         let tokens = request.bearer.as_deref().into_iter().chain(in_query(&request.query));
         let credentials = Arc::new(Credentials::new(tokens));
@@ -125,6 +145,7 @@ impl<P: Protocol> Engine<P> {
             protocol: protocol.open(opening),
             outgoing,
             transport,
+            share: budget.share(),
             heart: Heart::new(at, config.ping_interval, config.ping_timeout),
             place,
             of_address: None,

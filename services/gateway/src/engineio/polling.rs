@@ -131,6 +131,10 @@ impl Post {
         Self { body, at: 0, answer }
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// The next packet; `None` after the last.
     pub(super) fn next_packet(&mut self) -> Option<&str> {
         let rest = self.body.get(self.at..)?;

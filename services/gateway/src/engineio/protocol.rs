@@ -28,6 +28,11 @@ pub trait Session: Send + 'static {
     /// Enough waits to be done: nothing more is read until something was.
     fn is_full(&self) -> bool;
 
+    /// Bytes kept of messages that are not whole, or wait to be worked on.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
     /// Does what waits to be done, and waits itself where there is nothing. May be dropped while it
     /// waits, and goes on when it is called again.
     fn work(&mut self) -> impl Future<Output = ()> + Send;

@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Config,
     answer::Refused,
+    budget::{Exhausted, Share},
     connection::{End, Event, Transport, take_frame, take_posted},
     heart::{Beat, Heart},
     polling::{self, Ask, Polling, Post, Probe, ProbeState},
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     metrics,
-    session::{Asked, Ending, Incoming, Outbox, Reading, Wake},
+    session::{Asked, Closing, Ending, Incoming, Outbox, Reading, Wake},
     ws::encode::{self, Said},
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Task<S> {
     pub(super) outgoing: Outgoing,
     pub(super) protocol: S,
     pub(super) transport: Transport,
+    /// Of what the node holds for its clients.
+    pub(super) share: Share,
     pub(super) heart: Heart,
     pub(super) place: Place,
     /// Its place among those that began without a WebSocket from the same address.
@@ -116,7 +119,12 @@ impl<S: Session> Task<S> {
         }
         self.feed()?;
         self.protocol.look();
-        self.flush()
+        self.flush()?;
+        let held = self.transport.held_bytes() + self.protocol.held_bytes();
+        self.share.hold(held).map_err(|Exhausted| {
+            let reason = "this node holds too much of what its clients have begun to say".into();
+            End::Closing(Closing { code: CloseCode::TryAgain, reason })
+        })
     }
 
     /// While too much waits the client is not read from.
@@ -136,7 +144,8 @@ impl<S: Session> Task<S> {
         match &self.transport {
             Transport::WebSocket(wire) => {
                 let blocked = wire.blocked_since().map(|since| since + self.config.write_timeout);
-                blocked.map_or(due, |blocked| blocked.min(due))
+                let begun = wire.begun_at().map(|begun| begun + self.config.message_timeout);
+                blocked.into_iter().chain(begun).fold(due, Instant::min)
             }
             Transport::Polling(polling) => match &polling.probe {
                 Some(Probe { until, release_at, .. }) => {
@@ -162,6 +171,10 @@ impl<S: Session> Task<S> {
                 let blocked = |since| now >= since + self.config.write_timeout;
                 if wire.blocked_since().is_some_and(blocked) {
                     return Err(End::Silent);
+                }
+                let late = |begun| now >= begun + self.config.message_timeout;
+                if wire.begun_at().is_some_and(late) {
+                    return Err(Broken("a message did not arrive in time").into());
                 }
             }
             Transport::Polling(polling) => {
@@ -287,7 +300,9 @@ impl<S: Session> Task<S> {
                 drop(place);
                 let ending = match end {
                     End::Wire(ending) => ending,
-                    _ => Ending::Done,
+                    End::Broken(broken) => Ending::Code(CloseCode::Protocol, broken.0.into()),
+                    End::Closing(closing) => closing.into(),
+                    End::Goodbye | End::Silent | End::Gone => Ending::Done,
                 };
                 let ((), closed) = tokio::join!(wire.close(ending), closing);
                 note_slow(closed.is_err());

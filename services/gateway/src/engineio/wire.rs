@@ -83,6 +83,22 @@ impl Wire {
         }
     }
 
+    /// When the message began that has not arrived as a whole. A far one is watched by its own node.
+    pub(super) const fn begun_at(&self) -> Option<Instant> {
+        match self {
+            Self::Near(wire) => wire.begun_at,
+            Self::Far(_) => None,
+        }
+    }
+
+    /// Bytes kept of that message.
+    pub(super) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Near(wire) => wire.held_bytes(),
+            Self::Far(_) => 0,
+        }
+    }
+
     pub(super) fn flush(&mut self) -> Result<usize, Ending> {
         match self {
             Self::Near(wire) => wire.flush(),

@@ -24,6 +24,9 @@ pub struct Config {
     pub events_burst: NonZeroU32,
     /// Rooms one guest may join. Over it: `limit_reached`.
     pub rooms_per_guest_max: usize,
+    /// Bytes of what a guest says at once, attachments included, as all others are told it. Over it:
+    /// `too_large`. Each full 8 KiB count as one event more.
+    pub word_bytes_max: usize,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             events_per_second: NonZeroU32::new(10).expect("more than zero"),
             events_burst: NonZeroU32::new(20).expect("more than zero"),
             rooms_per_guest_max: 64,
+            word_bytes_max: 128 * 1024,
         }
     }
 }

@@ -30,9 +30,9 @@ impl Namespace for LobbyDoor {
         let name = self.0.random_name(socket.id()).await.map_err(|fault| refusal(&fault))?;
         let guest = Guest { name, color: Guest::color(rand::random()) };
         let limiter = self.0.allowances.begin(address);
-        let seat = Arc::new(Seat::new(socket, guest, (address, limiter)));
+        let seat = Arc::new(Seat::new(socket.clone(), guest, (address, limiter)));
         let visitor = Visitor { lobby: Arc::clone(&self.0), seat };
-        Ok(Admitted { participant: Arc::new(visitor), pid: None })
+        Ok(Admitted { socket, participant: Arc::new(visitor), pid: None })
     }
 }
 

@@ -1,9 +1,12 @@
 //! The guests of this gateway.
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use dashmap::DashMap;
-use governor::clock::{Clock as _, DefaultClock};
+use governor::{
+    NotUntil,
+    clock::{Clock as _, DefaultClock, QuantaInstant},
+};
 use hubbub_client_protocol::lobby::{Guest, Nickname, RoomName};
 use hubbub_domain::{Code, Fault};
 use hubbub_proto::bus::v1::lobby_word::Audience;
@@ -12,6 +15,9 @@ use tokio::time::Instant;
 
 use super::allowance::Limiter;
 use crate::socketio::Socket;
+
+/// What a guest may say for one event; more counts as several.
+const BYTES_PER_EVENT: usize = 8 * 1024;
 
 /// One guest's connection.
 pub(super) struct Seat {
@@ -62,10 +68,17 @@ impl Seat {
     /// Counts an event of the guest.
     pub(super) fn heard(&self) -> Result<(), Fault> {
         self.state.lock().last_heard = Instant::now();
-        self.limiter.check().map_err(|until| {
-            let delay = until.wait_time_from(DefaultClock::default().now());
-            Fault::new(Code::RateLimited, "too many events; slow down").retry_after(delay)
-        })
+        self.limiter.check().map_err(|until| too_fast(&until))
+    }
+
+    /// Counts what an event weighs beyond itself: never more than the burst, which no event could pass.
+    pub(super) fn weigh(&self, bytes: usize, burst: NonZeroU32) -> Result<(), Fault> {
+        let more = u32::try_from(bytes / BYTES_PER_EVENT).unwrap_or(u32::MAX).min(burst.get());
+        let Some(more) = NonZeroU32::new(more) else { return Ok(()) };
+        match self.limiter.check_n(more) {
+            Ok(admitted) => admitted.map_err(|until| too_fast(&until)),
+            Err(_beyond_the_burst) => Ok(()),
+        }
     }
 
     pub(super) fn is_silent_since(&self, before: Instant) -> bool {
@@ -95,6 +108,11 @@ impl Seat {
             Some(Audience::Nickname(folded)) => self.state.lock().guest.name.folded() == *folded,
         }
     }
+}
+
+fn too_fast(until: &NotUntil<QuantaInstant>) -> Fault {
+    let delay = until.wait_time_from(DefaultClock::default().now());
+    Fault::new(Code::RateLimited, "too many events; slow down").retry_after(delay)
 }
 
 /// By the id of their socket.

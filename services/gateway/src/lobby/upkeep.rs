@@ -6,7 +6,7 @@ use hubbub_client_protocol::lobby::Told;
 use hubbub_ephemeral::{Claim, Name};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{Lobby, SCOPE, guests::Seat, tell};
+use super::{CHOSEN, Lobby, SCOPE, guests::Seat, name, tell};
 
 /// Names renewed in one call.
 const NAMES_PER_CALL: usize = 1_000;
@@ -26,10 +26,7 @@ impl Lobby {
     }
 
     async fn renew(&self, seats: &[Arc<Seat>]) {
-        let held = |seat: &Arc<Seat>| Name {
-            key: seat.guest().name.folded(),
-            owner: seat.socket.id().to_owned(),
-        };
+        let held = |seat: &Arc<Seat>| name(&seat.guest().name, seat);
         let names: Vec<Name> = seats.iter().map(held).collect();
         match self.names.claim(SCOPE, &names, self.config.names_kept).await {
             Ok(claims) => {
@@ -42,7 +39,19 @@ impl Lobby {
                     }
                 }
             }
-            Err(error) => tracing::warn!(%error, "the names of guests could not be renewed"),
+            Err(error) => {
+                return tracing::warn!(%error, "the names of guests could not be renewed");
+            }
+        }
+        let chosen: Vec<&Arc<Seat>> = seats.iter().filter(|seat| seat.is_logged_in()).collect();
+        let names: Vec<Name> = chosen.iter().copied().map(held).collect();
+        if let Err(error) = self.names.claim(CHOSEN, &names, self.config.names_kept).await {
+            tracing::warn!(%error, "the chosen names of guests could not be renewed");
+        }
+        for (seat, name) in chosen.iter().zip(&names) {
+            if !self.guests.has(seat.socket.id()) || held(seat) != *name {
+                self.give_back(name).await;
+            }
         }
     }
 
@@ -59,8 +68,10 @@ impl Lobby {
     }
 
     async fn give_back(&self, name: &Name) {
-        if let Err(error) = self.names.release(SCOPE, std::slice::from_ref(name)).await {
-            tracing::debug!(%error, "a name is left to expire");
+        for scope in [SCOPE, CHOSEN] {
+            if let Err(error) = self.names.release(scope, std::slice::from_ref(name)).await {
+                tracing::debug!(%error, "a name is left to expire");
+            }
         }
     }
 

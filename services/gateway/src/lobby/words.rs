@@ -5,29 +5,41 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hubbub_bus::{Delivery, Publication, Topic};
 use hubbub_client_protocol::lobby::{NAMESPACE, Told};
-use hubbub_domain::Fault;
+use hubbub_domain::{Code, Fault};
 use hubbub_proto::bus::v1::{Envelope, LobbyWord, envelope::Event, lobby_word::Audience};
 use prost::Message as _;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::Lobby;
+use super::{Lobby, guests::Seat};
 use crate::socketio::{self, Args};
 
 impl Lobby {
-    /// Says something to all guests of the cluster, or to some.
-    pub(super) async fn say(
+    /// A guest says something to all guests of the cluster, or to some.
+    pub(super) async fn speak(
         &self,
-        told: Told,
-        attachments: Vec<Bytes>,
+        seat: &Seat,
+        (told, attachments): (Told, Vec<Bytes>),
         audience: Option<Audience>,
     ) -> Result<(), Fault> {
-        let word = LobbyWord {
-            event: told.name().to_owned(),
-            args: Value::from(told.into_args()).to_string(),
-            attachments: attachments.into_iter().map(Vec::from).collect(),
-            audience,
-        };
+        let word = word(told, attachments, audience);
+        let attached: usize = word.attachments.iter().map(Vec::len).sum();
+        let bytes = word.args.len() + attached;
+        let bytes_max = self.config.word_bytes_max;
+        if bytes > bytes_max {
+            let text = format!("the event has more than {bytes_max} bytes");
+            return Err(Fault::new(Code::TooLarge, text));
+        }
+        seat.weigh(bytes, self.config.events_burst)?;
+        self.publish(word).await
+    }
+
+    /// The lobby itself says something to all.
+    pub(super) async fn say(&self, told: Told) -> Result<(), Fault> {
+        self.publish(word(told, Vec::new(), None)).await
+    }
+
+    async fn publish(&self, word: LobbyWord) -> Result<(), Fault> {
         let envelope = Envelope { event: Some(Event::LobbyWord(word)) };
         let payload = Bytes::from(envelope.encode_to_vec());
         let publication = Publication { topic: Topic::Lobby, payload };
@@ -54,7 +66,8 @@ impl Lobby {
         }
     }
 
-    /// Encoded once for all guests of this gateway.
+    /// Encoded once for all guests of this gateway. A guest with too much waiting goes without: what is
+    /// said here is stored nowhere, and a loud guest must not disconnect the others.
     fn pass_on(&self, word: LobbyWord) {
         let args = serde_json::from_str::<Vec<Value>>(&word.args);
         let Ok(values) = args else {
@@ -65,9 +78,18 @@ impl Lobby {
         let packet = socketio::event_frames(NAMESPACE, &word.event, &values, &attachments);
         for seat in self.guests.all() {
             if seat.is_meant(word.audience.as_ref()) {
-                seat.socket.send(packet.clone());
+                seat.socket.offer(packet.clone());
             }
         }
+    }
+}
+
+fn word(told: Told, attachments: Vec<Bytes>, audience: Option<Audience>) -> LobbyWord {
+    LobbyWord {
+        event: told.name().to_owned(),
+        args: Value::from(told.into_args()).to_string(),
+        attachments: attachments.into_iter().map(Vec::from).collect(),
+        audience,
     }
 }
 

@@ -137,7 +137,8 @@ impl Connection {
                 timer.as_mut().reset(self.next_tick());
             }
         }
-        if self.wire.blocked_since.is_some() && self.next_tick() < timer.deadline() {
+        let hurried = self.wire.blocked_since.is_some() || self.wire.begun_at.is_some();
+        if hurried && self.next_tick() < timer.deadline() {
             timer.as_mut().reset(self.next_tick());
         }
         if self.session.is_behind() && self.session.outbox().has_drained() {
@@ -172,7 +173,8 @@ impl Connection {
         };
         let expiry = self.expiry.deadline();
         let write = self.wire.blocked_since.map(|since| since + config.write_timeout);
-        write.map_or(heartbeat.min(expiry), |write| write.min(heartbeat).min(expiry))
+        let message = self.wire.begun_at.map(|begun| begun + config.message_timeout);
+        write.into_iter().chain(message).fold(heartbeat.min(expiry), Instant::min)
     }
 
     fn tick(&mut self) -> Result<(), Ending> {
@@ -180,6 +182,10 @@ impl Connection {
         let now = Instant::now();
         if self.wire.blocked_since.is_some_and(|since| now >= since + config.write_timeout) {
             return Err(CloseCode::TooSlow.into());
+        }
+        if self.wire.begun_at.is_some_and(|begun| now >= begun + config.message_timeout) {
+            let reason = "a message did not arrive in time".into();
+            return self.close(Ending::Code(CloseCode::Protocol, reason));
         }
         match self.pinged_at {
             Some(pinged) if self.wire.last_heard > pinged => self.pinged_at = None,

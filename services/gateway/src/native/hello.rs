@@ -115,7 +115,13 @@ fn unauthenticated(reason: &'static str) -> Ending {
 
 async fn read_hello(wire: &mut Wire) -> Result<(RequestId, Hello), Ending> {
     loop {
-        wire.ready(Reading::Open).await?;
+        // One answer at a time: nothing more is read before the client has taken it.
+        let reading = if wire.has_pending() { Reading::Paused } else { Reading::Open };
+        wire.ready(reading).await?;
+        wire.flush()?;
+        if wire.has_pending() {
+            continue;
+        }
         let (mut text, mut pong) = (None, None);
         wire.read(|incoming| {
             match incoming {

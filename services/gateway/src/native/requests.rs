@@ -218,7 +218,14 @@ impl Requests {
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(RequestError { id: Some(id), fault }) => {
-                core.rates.admit_other(caller.id()).map_err(|_| Refused::TooFast)?;
+                let admitted = core.rates.admit_other(caller.id());
+                let fault = match admitted {
+                    Ok(()) => {
+                        self.refused_in_a_row = 0;
+                        fault
+                    }
+                    Err(too_fast) => self.refuse("malformed", too_fast, core)?,
+                };
                 return Ok(Some(codec::answer(&id, &Err(fault))));
             }
             Err(RequestError { id: None, fault }) => return Err(Refused::Broken(fault)),
@@ -230,15 +237,21 @@ impl Requests {
                 self.waiting.push_back(request);
                 Ok(None)
             }
-            Err(_) if self.refused_in_a_row >= core.config.session.rate_refusals_max => {
-                Err(Refused::TooFast)
-            }
-            Err(fault) => {
-                self.refused_in_a_row += 1;
-                metrics::request(name, fault.code.as_str());
+            Err(too_fast) => {
+                let fault = self.refuse(name, too_fast, core)?;
                 Ok(Some(codec::answer(&request.id, &Err(fault))))
             }
         }
+    }
+
+    /// Counts a refusal for speed. Too many in a row end the connection.
+    fn refuse(&mut self, name: &'static str, fault: Fault, core: &Core) -> Result<Fault, Refused> {
+        if self.refused_in_a_row >= core.config.session.rate_refusals_max {
+            return Err(Refused::TooFast);
+        }
+        self.refused_in_a_row += 1;
+        metrics::request(name, fault.code.as_str());
+        Ok(fault)
     }
 }
 

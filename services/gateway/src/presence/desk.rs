@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use hubbub_bus::{Bus, Publication, Topic};
-use hubbub_client_protocol::{CloseCode, ServiceCode};
+use hubbub_client_protocol::{CloseCode, ServiceCode, unicode};
 use hubbub_domain::{Code, Fault, RoomId, UserId};
 use hubbub_ephemeral::{Availability, Presence};
 use hubbub_proto::{
@@ -120,8 +120,14 @@ fn checked(push: Option<Push>) -> Result<Push, Fault> {
         "null".clone_into(&mut push.payload_json);
     }
     // As gateways read it: a depth beyond theirs is refused here.
-    serde_json::from_str::<Value>(&push.payload_json)
-        .map_err(|error| Fault::bad_request(format!("push.payload_json is not JSON: {error}")))?;
+    if serde_json::from_str::<Value>(&push.payload_json).is_err() {
+        let payload = unicode::value(&push.payload_json);
+        let payload = payload.map_err(|error| {
+            Fault::bad_request(format!("push.payload_json is not JSON: {error}"))
+        })?;
+        // Half a character became U+FFFD.
+        push.payload_json = payload.to_string();
+    }
     Ok(push)
 }
 
@@ -213,6 +219,8 @@ mod tests {
     fn a_push_is_something_clients_can_read() {
         let good = push("order.paid:2", r#"{"n":1}"#, "7");
         assert_eq!(checked(Some(good.clone())), Ok(good));
+        let half = checked(Some(push("x", r#"{"text":"\ud83d"}"#, ""))).expect("good");
+        assert_eq!(half.payload_json, "{\"text\":\"\u{fffd}\"}");
         let empty = checked(Some(push("x", "", ""))).expect("good");
         assert_eq!(empty.payload_json, "null");
         let long = format!("\"{}\"", "x".repeat(16 * 1024));

@@ -3,6 +3,7 @@
 
 use std::{ops::ControlFlow, time::Duration};
 
+use hubbub_client_protocol::CloseCode;
 use hubbub_proto::gateway::v1::{
     UpgradeRequest, UpgradeResponse, upgrade_request, upgrade_response,
 };
@@ -12,27 +13,39 @@ use tonic::{Status, Streaming};
 
 use super::{WINDOW_BYTES, weight};
 use crate::{
+    engineio::Share,
     session::{Ending, Incoming, Reading, Wire},
     ws::encode,
 };
+
+/// What the client may take of this node.
+pub(crate) struct Allowance {
+    /// How long it may take nothing.
+    pub(crate) write_timeout: Duration,
+    /// How long a message may take to arrive.
+    pub(crate) message_timeout: Duration,
+    pub(crate) share: Share,
+}
 
 /// Runs until either side ends, or this node does.
 pub(crate) async fn pump(
     mut wire: Wire,
     owner: (mpsc::Sender<UpgradeRequest>, Streaming<UpgradeResponse>),
-    write_timeout: Duration,
+    mut allowance: Allowance,
     leaving: CancellationToken,
 ) {
     let (up, mut down) = owner;
     let mut flow = Flow { up, under_way: 0, given: 0 };
     let ending = loop {
         let reading = flow.reading();
-        let stuck = wire.blocked_since.map(|since| since + write_timeout);
+        let stuck = wire.blocked_since.map(|since| since + allowance.write_timeout);
+        let late = wire.begun_at.map(|begun| begun + allowance.message_timeout);
+        let over = stuck.into_iter().chain(late).min();
         let event = tokio::select! {
             message = down.message() => Event::Owner(message),
             ready = wire.ready(reading) => Event::Client(ready),
             room = flow.room() => Event::Room(room),
-            () = tokio::time::sleep_until(stuck.unwrap_or_else(Instant::now)), if stuck.is_some() => {
+            () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now)), if over.is_some() => {
                 Event::Over
             }
             () = leaving.cancelled() => Event::Over,
@@ -52,6 +65,9 @@ pub(crate) async fn pump(
         if let Err(ending) = step.and_then(|()| flow.flush(&mut wire)) {
             break ending;
         }
+        if allowance.share.hold(wire.held_bytes()).is_err() {
+            break CloseCode::TryAgain.into();
+        }
     };
     drop((flow, down));
     // What came last is still to be written.
@@ -67,7 +83,7 @@ enum Event {
     Client(Result<(), Ending>),
     /// There is room for what is to be told to the owner.
     Room(Result<(), Ending>),
-    /// The client takes nothing, or this node ends.
+    /// The client takes nothing, or does not end what it says, or this node ends.
     Over,
 }
 

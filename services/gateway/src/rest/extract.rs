@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 use hubbub_auth::AuthError;
-use hubbub_client_protocol::parse_fields;
+use hubbub_client_protocol::parse_body;
 use hubbub_domain::{Code, Fault};
 use serde::de::DeserializeOwned;
 
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned> FromRequest<RestDoor> for Body<T> {
         })?;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Fault::bad_request("the body is not UTF-8"))?;
-        Ok(Self(parse_fields(text)?))
+        Ok(Self(parse_body(text)?))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Appended, Command, Delete, Edit, ErrorView, History, Page, React, Reacted, Reply, Revised, Send,
+    Appended, Command, Delete, Edit, ErrorView, History, Page, React, Reacted, Reply, Revised,
+    Send, moment,
 };
 use hubbub_domain::{Body as MessageBody, ClientId, RoomId, Seq, Timestamp};
 use serde::Deserialize;
@@ -29,6 +30,7 @@ struct PageQuery {
     before_seq: Option<Seq>,
     after_seq: Option<Seq>,
     around_seq: Option<Seq>,
+    #[serde(default, deserialize_with = "moment::option")]
     before_time: Option<Timestamp>,
     /// 1 to 100; 30 unless told.
     limit: Option<u32>,

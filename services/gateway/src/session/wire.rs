@@ -21,6 +21,8 @@ pub(crate) struct Wire {
     /// Taken from the outbox, not yet taken by the socket.
     pending: VecDeque<Frame>,
     pub(crate) last_heard: Instant,
+    /// When the message began of which only a part has arrived.
+    pub(crate) begun_at: Option<Instant>,
     /// Since when the socket has taken nothing of what is pending.
     pub(crate) blocked_since: Option<Instant>,
     /// What is delivered to many may be written past the connection's task.
@@ -100,6 +102,7 @@ impl Wire {
             decoder: Decoder::new(limits),
             pending: VecDeque::new(),
             last_heard: Instant::now(),
+            begun_at: None,
             blocked_since: None,
             line_open: false,
         }
@@ -139,10 +142,16 @@ impl Wire {
         mut handle: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
     ) -> Result<(), Ending> {
         let Self { socket, decoder, .. } = self;
-        let mut goodbye = None;
+        let (mut goodbye, mut whole) = (None, false);
         let hand_over = |message: Message<'_>| match message {
-            Message::Text(text) => handle(Incoming::Text(text)),
-            Message::Binary(bytes) => handle(Incoming::Binary(bytes)),
+            Message::Text(text) => {
+                whole = true;
+                handle(Incoming::Text(text))
+            }
+            Message::Binary(bytes) => {
+                whole = true;
+                handle(Incoming::Binary(bytes))
+            }
             Message::Ping(payload) => handle(Incoming::Ping(payload)),
             Message::Pong(_) => ControlFlow::Continue(()),
             Message::Close { code, .. } => {
@@ -154,6 +163,13 @@ impl Wire {
             Asked::WhenReady => socket.read_into(decoder, hand_over),
             Asked::Now => socket.read_unasked(decoder, hand_over),
         };
+        let amid = self.decoder.is_amid();
+        if whole || !amid {
+            self.begun_at = None;
+        }
+        if amid {
+            self.begun_at.get_or_insert_with(Instant::now);
+        }
         if let Some(code) = goodbye {
             return Err(Ending::Goodbye(code));
         }
@@ -171,6 +187,11 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// Bytes kept of what has arrived and cannot be handed over yet.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.decoder.held_bytes()
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {

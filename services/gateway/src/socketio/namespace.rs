@@ -78,6 +78,8 @@ impl Connect {
 
 /// A client that is let in.
 pub struct Admitted {
+    /// The client's, or the same by the id it had before ([`Socket::known_as`]).
+    pub socket: Socket,
     pub participant: Arc<dyn Participant>,
     /// The private id by which the client may come back and be told what it missed; `None` where that
     /// is not offered.

@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, VecDeque},
     pin::Pin,
     sync::Arc,
-    time::Duration,
 };
 
 use hubbub_client_protocol::{
@@ -30,14 +29,16 @@ pub struct SocketSession {
     request: Arc<engineio::Request>,
     admission: Arc<Admission>,
     decoder: Decoder,
-    packets_queued_max: usize,
-    calls_max: usize,
-    connect_timeout: Duration,
+    /// When the packet came whose attachments are still to come.
+    awaiting_since: Option<Instant>,
+    config: Config,
     /// None while the client is in some namespace, or asks for one.
     connect_by: Option<Instant>,
     /// One for each namespace it has ever asked for; there are as many as namespaces at most.
     places: SmallVec<[Place; 1]>,
     waiting: VecDeque<Job>,
+    /// Of the events that wait.
+    waiting_bytes: usize,
     running: Option<Running>,
 }
 
@@ -72,6 +73,7 @@ enum Job {
         namespace: &'static str,
         id: Option<u64>,
         event: Event,
+        bytes: usize,
     },
     /// Both sides of a departure wait for what was asked before.
     Disconnect {
@@ -82,7 +84,7 @@ enum Job {
 }
 
 enum Done {
-    Connected { socket: Socket, outcome: Result<Admitted, Refusal> },
+    Connected { namespace: &'static str, outcome: Result<Admitted, Refusal> },
     Nothing,
 }
 
@@ -103,17 +105,18 @@ impl SocketSession {
             request: opening.request,
             admission: opening.admission,
             decoder: Decoder::new(limits),
-            packets_queued_max: config.packets_queued_max,
-            calls_max: config.calls_max,
-            connect_timeout: config.connect_timeout,
+            awaiting_since: None,
+            config: config.clone(),
             connect_by: Some(opening.at + config.connect_timeout),
             places: SmallVec::new(),
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             running: None,
         }
     }
 
-    fn packet(&mut self, packet: Packet) -> Result<(), Broken> {
+    /// Takes a packet of so many bytes.
+    fn packet(&mut self, packet: Packet, bytes: usize) -> Result<(), Broken> {
         let Packet { namespace, body } = packet;
         let Some((&namespace, _)) = self.namespaces.get_key_value(&*namespace) else {
             return match body {
@@ -138,7 +141,8 @@ impl SocketSession {
             (_, None) => return Err(Broken("a packet for a namespace the client is not in")),
             (_, Some(Standing::Left)) | (Body::Ack { .. }, Some(Standing::Asked)) => {}
             (Body::Event { id, event }, Some(_)) => {
-                self.waiting.push_back(Job::Event { namespace, id, event });
+                self.waiting_bytes += bytes;
+                self.waiting.push_back(Job::Event { namespace, id, event, bytes });
             }
             (Body::Disconnect, Some(_)) => self.waiting.push_back(Job::Disconnect { namespace }),
             (Body::Ack { id, args }, Some(Standing::Inside(inside))) => {
@@ -158,6 +162,10 @@ impl SocketSession {
         let data = Refused::connect_data(&fault);
         self.outgoing.reply(frames::refused(namespace, &fault.message, Some(&data)));
         false
+    }
+
+    fn attachments_by(&self) -> Option<Instant> {
+        self.awaiting_since.map(|since| since + self.config.attachments_timeout)
     }
 
     fn standing(&self, namespace: &str) -> Option<&Standing> {
@@ -206,14 +214,15 @@ impl SocketSession {
         match job {
             Job::Connect { namespace, auth } => {
                 let door = Arc::clone(self.namespaces.get(namespace)?);
-                let socket = Socket::new(namespace, self.outgoing.clone(), self.calls_max);
+                let socket = Socket::new(namespace, self.outgoing.clone(), self.config.calls_max);
                 let request = Arc::clone(&self.request);
                 Some(Box::pin(async move {
-                    let connect = Connect { socket: socket.clone(), auth, request };
-                    Done::Connected { outcome: door.connect(connect).await, socket }
+                    let connect = Connect { socket, auth, request };
+                    Done::Connected { namespace, outcome: door.connect(connect).await }
                 }))
             }
-            Job::Event { namespace, id, event } => {
+            Job::Event { namespace, id, event, bytes } => {
+                self.waiting_bytes -= bytes;
                 let Some(Standing::Inside(inside)) = self.standing(namespace) else { return None };
                 let outgoing = inside.socket.outgoing().clone();
                 let ack = id.map(|id| Ack { outgoing, namespace, id });
@@ -239,10 +248,9 @@ impl SocketSession {
     }
 
     fn finish(&mut self, done: Done) {
-        let Done::Connected { socket, outcome } = done else { return };
-        let namespace = socket.namespace();
+        let Done::Connected { namespace, outcome } = done else { return };
         match outcome {
-            Ok(Admitted { participant, pid }) => {
+            Ok(Admitted { socket, participant, pid }) => {
                 let frame = frames::connected(namespace, socket.id(), pid.as_deref());
                 self.outgoing.reply(frame);
                 let inside = Inside { socket, participant };
@@ -260,7 +268,7 @@ impl SocketSession {
     /// Who is nowhere any more has as long as at first.
     fn note_outside(&mut self) {
         if self.places.iter().all(|place| matches!(place.standing, Standing::Left)) {
-            self.connect_by = Some(Instant::now() + self.connect_timeout);
+            self.connect_by = Some(Instant::now() + self.config.connect_timeout);
         }
     }
 
@@ -276,25 +284,34 @@ impl SocketSession {
 
 impl Session for SocketSession {
     fn message(&mut self, message: Message<'_>) -> Result<(), Broken> {
-        let packet = match message {
-            Message::Text(text) => self.decoder.text(text),
-            Message::Binary(bytes) => self.decoder.binary(bytes),
+        let before = self.decoder.awaiting().map_or(0, |(_, bytes)| bytes);
+        let (packet, bytes) = match message {
+            Message::Text(text) => (self.decoder.text(text), text.len()),
+            Message::Binary(bytes) => {
+                let more = bytes.len();
+                (self.decoder.binary(bytes), before + more)
+            }
         };
-        let packet = packet.map_err(|malformed| {
-            tracing::debug!(%malformed, "a packet was refused");
-            Broken("not a packet")
-        })?;
-        // Nobody gathers attachments who is nowhere.
-        if let Some(namespace) = self.decoder.awaiting()
-            && self.standing(namespace).is_none()
-        {
-            return Err(Broken("a packet for a namespace the client is not in"));
+        let packet = packet.map_err(|malformed| Broken(malformed.reason()))?;
+        // Attachments are gathered for clients that are somewhere.
+        if let Some((namespace, _)) = self.decoder.awaiting() {
+            if self.standing(namespace).is_none() {
+                return Err(Broken("a packet for a namespace the client is not in"));
+            }
+            self.awaiting_since.get_or_insert_with(Instant::now);
+        } else {
+            self.awaiting_since = None;
         }
-        packet.map_or(Ok(()), |packet| self.packet(packet))
+        packet.map_or(Ok(()), |packet| self.packet(packet, bytes))
     }
 
     fn is_full(&self) -> bool {
-        self.waiting.len() >= self.packets_queued_max
+        let Config { packets_queued_max, queued_bytes_max, .. } = self.config;
+        self.waiting.len() >= packets_queued_max || self.waiting_bytes >= queued_bytes_max
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.waiting_bytes + self.decoder.awaiting().map_or(0, |(_, bytes)| bytes)
     }
 
     async fn work(&mut self) {
@@ -320,12 +337,15 @@ impl Session for SocketSession {
 
     fn deadline(&self) -> Option<Instant> {
         let participants = self.inside().filter_map(|inside| inside.participant.deadline());
-        participants.chain(self.connect_by).min()
+        participants.chain(self.connect_by).chain(self.attachments_by()).min()
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), Broken> {
         if self.connect_by.is_some_and(|by| now >= by) {
             return Err(Broken("no namespace within the time allowed"));
+        }
+        if self.attachments_by().is_some_and(|by| now >= by) {
+            return Err(Broken("the attachments of a packet did not come in time"));
         }
         let due = |inside: &&Inside| inside.participant.deadline().is_some_and(|at| now >= at);
         self.inside().filter(due).for_each(|inside| inside.participant.due(now));

@@ -63,8 +63,16 @@ pub enum CallError {
 impl Socket {
     pub(super) fn new(namespace: &'static str, outgoing: Outgoing, calls_max: usize) -> Self {
         let random: [u8; ID_BYTES] = rand::random();
+        let id = URL_SAFE_NO_PAD.encode(random);
+        Self::with_id(id, (namespace, outgoing, calls_max))
+    }
+
+    fn with_id(
+        id: String,
+        (namespace, outgoing, calls_max): (&'static str, Outgoing, usize),
+    ) -> Self {
         Self(Arc::new(Inner {
-            id: URL_SAFE_NO_PAD.encode(random),
+            id,
             namespace,
             outgoing,
             inside: AtomicBool::new(true),
@@ -72,6 +80,12 @@ impl Socket {
             calls_max,
             calls: Mutex::default(),
         }))
+    }
+
+    /// The same client by the id of the socket that it continues. For a client that is not let in yet.
+    pub fn known_as(&self, id: &str) -> Self {
+        let Inner { namespace, outgoing, calls_max, .. } = &*self.0;
+        Self::with_id(id.to_owned(), (namespace, outgoing.clone(), *calls_max))
     }
 
     /// Public: other clients may be told it. It opens nothing.
@@ -99,6 +113,13 @@ impl Socket {
     pub fn send(&self, frames: Bytes) {
         if self.0.inside.load(Ordering::Acquire) {
             self.0.outgoing.send(frames);
+        }
+    }
+
+    /// As [`send`](Self::send), for what may be lost: a client with too much waiting goes without.
+    pub(crate) fn offer(&self, frames: Bytes) {
+        if self.0.inside.load(Ordering::Acquire) {
+            let _taken = self.outbox().offer(&[frames.into()]);
         }
     }
 

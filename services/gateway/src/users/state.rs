@@ -107,15 +107,12 @@ impl User {
         Some((joined, left))
     }
 
-    /// True when it was the last one.
-    pub(super) fn remove_session(&self, session: SessionId) -> bool {
+    pub(super) fn remove_session(&self, session: SessionId) {
         let mut state = self.state.lock();
         state.sessions.retain(|known| known.id() != session);
-        let last = state.sessions.is_empty();
-        if last {
+        if state.sessions.is_empty() {
             state.idle_since = Some(Instant::now());
         }
-        last
     }
 
     /// Tells all of the user's sessions here.

@@ -79,6 +79,11 @@ impl Decoder {
         self.partial.as_ref().is_some_and(|partial| !partial.unread.is_empty())
     }
 
+    /// Whether a message has begun to arrive and not ended.
+    pub fn is_amid(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.is_amid())
+    }
+
     /// Bytes held of a message that is not complete, and of input that was not looked at.
     pub fn held_bytes(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| partial.held_bytes())

@@ -54,6 +54,11 @@ impl Partial {
             && self.unread.is_empty()
     }
 
+    /// A frame or a message has begun.
+    pub(super) fn is_amid(&self) -> bool {
+        !self.head.is_empty() || self.frame.is_some() || self.message.is_some()
+    }
+
     pub(super) fn in_frame(&self) -> bool {
         self.frame.is_some()
     }

@@ -46,7 +46,7 @@ async fn bad_requests_are_told_apart() {
         ("EIO=4&transport=polling&sid=abc", 1, "Session ID unknown"),
         ("EIO=4&transport=websocket", 3, "Bad request"),
         ("transport=polling", 5, "Unsupported protocol version"),
-        ("EIO=3&transport=polling", 5, "Unsupported protocol version"),
+        ("EIO=2&transport=polling", 5, "Unsupported protocol version"),
         ("EIO=abc&transport=polling", 5, "Unsupported protocol version"),
     ] {
         let answer = get(&server, ECHO, query).await;
@@ -79,12 +79,10 @@ async fn a_poll_brings_all_that_waits() {
 #[tokio::test]
 async fn what_is_no_packet_ends_the_session() {
     let server = patient();
-    for body in [&b"abc"[..], b"", b"4ok\x1e", b"b*", b"4\xff", b"2"] {
+    for body in [&b"abc"[..], b"", b"4ok\x1e", b"b*", b"2"] {
         let poller = Poller::open(&server, ECHO).await;
         assert_eq!(poller.post(body).await.status(), StatusCode::BAD_REQUEST, "{body:?}");
-        if body != b"4\xff" {
-            poller.expect_gone().await;
-        }
+        poller.expect_gone().await;
     }
     for text in ["abc", "", "2"] {
         let mut socket = WebSocket::open(&server, ECHO).await;

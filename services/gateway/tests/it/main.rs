@@ -5,6 +5,7 @@ mod edge_bounds;
 mod engine_client;
 mod engineio;
 mod engineio_upgrade;
+mod held;
 mod relay;
 mod socketio;
 mod socketio_fixture;

@@ -137,8 +137,9 @@ struct Guest {
 impl Namespace for Greeter {
     async fn connect(&self, connect: Connect) -> Result<Admitted, Refusal> {
         let auth = Value::Object(connect.auth.unwrap_or_default());
-        let participant = Arc::new(Guest { socket: connect.socket, auth });
-        Ok(Admitted { participant, pid: None })
+        let socket = connect.socket;
+        let participant = Arc::new(Guest { socket: socket.clone(), auth });
+        Ok(Admitted { socket, participant, pid: None })
     }
 }
 
@@ -177,7 +178,8 @@ impl Namespace for Initiative {
         }
         let offset = connect.recovery().map(|(pid, offset)| format!("{pid}+{offset}"));
         let pid = offset.or_else(|| Some("private".to_owned()));
-        Ok(Admitted { participant: Arc::new(Asked(connect.socket)), pid })
+        let socket = connect.socket;
+        Ok(Admitted { participant: Arc::new(Asked(socket.clone())), socket, pid })
     }
 }
 

@@ -44,14 +44,9 @@ impl Instance {
         Self::start_at(Arc::new(SystemClock), config, bus).await
     }
 
-    pub(crate) async fn start_at(
-        clock: Arc<dyn Clock>,
-        config: Config,
-        bus: Arc<dyn Bus>,
-    ) -> Self {
+    pub(crate) async fn start_at(clock: Arc<dyn Clock>, config: Config, bus: Arc<dyn Bus>) -> Self {
         let lifecycle = Lifecycle::new(Duration::from_secs(10));
-        let server =
-            Server::bind(&config, bus, clock, &lifecycle).await.expect("the server binds");
+        let server = Server::bind(&config, bus, clock, &lifecycle).await.expect("the server binds");
         let config = GrpcClientConfig {
             address: server.local_addr().to_string(),
             call_timeout: Duration::from_secs(15),

@@ -141,11 +141,13 @@ async function recovery(alice, bob, room) {
   await hears(bob, "chatMessage", (it) => it.message === "before");
   bob.heard.length = 0;
   const reconnected = new Promise((resolve) => bob.once("connect", resolve));
+  const id = bob.id;
   bob.io.engine.close();
   for (let number = 0; number < 5; number++) await ask(alice, "chatMessage", { room, message: `missed ${number}` });
   await reconnected;
   await hears(bob, "chatMessage", (it) => it.message === "missed 4");
   assert.equal(bob.recovered, true);
+  assert.equal(bob.id, id, "a recovered socket keeps its id");
   await ask(alice, "chatMessage", { room, message: "after" });
   await hears(bob, "chatMessage", (it) => it.message === "after");
   assert.deepEqual(texts(bob, room), ["missed 0", "missed 1", "missed 2", "missed 3", "missed 4", "after"]);

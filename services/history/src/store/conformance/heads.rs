@@ -189,7 +189,8 @@ pub(super) async fn ranking_pages_through_all(store: Arc<dyn Store>) {
     for n in 0..23 {
         let room = RoomId::from_uuid(uuid::Uuid::new_v4());
         // Some were never spoken in, some at the same moment, some before they were made.
-        let (since, spoken) = (at(n % 5 * 100_000), (n % 3 > 0).then(|| at(n % 4 * 120_000 + 1_000)));
+        let (since, spoken) =
+            (at(n % 5 * 100_000), (n % 3 > 0).then(|| at(n % 4 * 120_000 + 1_000)));
         if let Some(moment) = spoken {
             append_at(&*store, &[post(room, "alice", &n.to_string())], moment).await;
         }

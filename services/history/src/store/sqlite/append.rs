@@ -10,9 +10,9 @@ use super::{epochs, outbox};
 use crate::{
     rules,
     store::{
-    Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
-    record::{ContentColumns, pause_us, signed, unsigned},
-},
+        Batch, Committed, Content, Fate, Place, Post, Range, StoreError,
+        record::{ContentColumns, pause_us, signed, unsigned},
+    },
 };
 
 /// A room while the batch is stored.
