@@ -10,7 +10,7 @@ mod typing;
 
 use std::{collections::HashMap, sync::Arc};
 
-use hubbub_domain::{Clock, RoomId, UserId};
+use hubbub_domain::{Clock, RoomId};
 use parking_lot::Mutex;
 
 use crate::Node;
@@ -22,7 +22,7 @@ pub(crate) struct Local {
     nodes: Mutex<Expiring<String, Node>>,
     /// By scope; a scope without names is forgotten.
     names: Mutex<HashMap<String, Expiring<String, String>>>,
-    typing: Mutex<HashMap<RoomId, Expiring<(UserId, String), ()>>>,
+    typing: Mutex<HashMap<RoomId, typing::Typists>>,
     crowds: Mutex<HashMap<RoomId, crowds::Ends>>,
     presence: Mutex<Book>,
     accounts: Mutex<Expiring<String, ()>>,

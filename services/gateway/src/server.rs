@@ -296,7 +296,7 @@ pub(crate) fn assemble(
     );
     let (tidings, outgoing) = Tidings::new(bus);
     let grounds = Grounds {
-        node: Arc::clone(&node),
+        node,
         registry: config.registry.clone(),
         connections_max: config.edge.connections_per_user_max,
         state: Arc::clone(&state),
@@ -306,13 +306,8 @@ pub(crate) fn assemble(
         jitter,
     };
     let presences = Presences::new(config.presence.clone(), grounds);
-    let (typing, typing_ends) = Typing::new(
-        config.typing.clone(),
-        Arc::clone(&node),
-        Arc::clone(&state),
-        Arc::clone(&hub),
-        tidings.clone(),
-    );
+    let (typing, typing_ends) =
+        Typing::new(config.typing.clone(), Arc::clone(&state), Arc::clone(&hub), tidings.clone());
     let rates = Arc::new(Rates::new(&config.users));
     let users = Users::new(
         config.users.clone(),

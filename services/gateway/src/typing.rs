@@ -42,7 +42,8 @@ const DUE_MAX: usize = 256;
 
 pub(crate) struct Typing {
     config: TypingConfig,
-    node: Arc<str>,
+    /// Tells this gateway's devices from those of the others.
+    gateway: u32,
     state: Arc<dyn Ephemeral>,
     hub: Arc<Hub>,
     tidings: Tidings,
@@ -87,7 +88,6 @@ impl Known {
 impl Typing {
     pub(crate) fn new(
         config: TypingConfig,
-        node: Arc<str>,
         state: Arc<dyn Ephemeral>,
         hub: Arc<Hub>,
         tidings: Tidings,
@@ -95,7 +95,8 @@ impl Typing {
         let (ends, waiting) = mpsc::channel(ENDS_MAX);
         let told = Mutex::new(Told::new(config.ttl, config.told_every));
         let rooms = Mutex::default();
-        (Arc::new(Self { config, node, state, hub, tidings, rooms, told, ends }), waiting)
+        let gateway = rand::random();
+        (Arc::new(Self { config, gateway, state, hub, tidings, rooms, told, ends }), waiting)
     }
 
     /// Whether it is news that a user types on a device. What is not is coalesced, and costs nothing more.
@@ -288,6 +289,6 @@ impl Typing {
 
     /// The device's name in the cluster. Single requests of a user are one device, wherever they come in.
     fn name(&self, Device(number): Device) -> String {
-        if number == 0 { String::new() } else { format!("{}/{number}", self.node) }
+        if number == 0 { String::new() } else { format!("{:x}/{number}", self.gateway) }
     }
 }

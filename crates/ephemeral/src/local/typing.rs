@@ -6,8 +6,11 @@ use async_trait::async_trait;
 use hubbub_domain::{RoomId, UserId};
 use tokio::time::Instant;
 
-use super::Local;
+use super::{Local, expiring::Expiring};
 use crate::{EphemeralError, TYPISTS_MAX, Typing, Typist};
+
+/// Of one room: users and their devices.
+pub(super) type Typists = Expiring<(UserId, String), ()>;
 
 #[async_trait]
 impl Typing for Local {

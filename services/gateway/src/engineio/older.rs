@@ -32,8 +32,11 @@ fn packets() -> Vec<String> {
 
 /// The body of a poll: each packet behind its length in UTF-16 units.
 pub(super) fn refused_poll() -> Response {
-    let packets = packets();
-    let body = packets.iter().map(|it| format!("{}:{it}", it.encode_utf16().count())).collect();
+    let mut body = String::new();
+    for packet in packets() {
+        let units = packet.encode_utf16().count().to_string();
+        body.extend([units.as_str(), ":", &packet]);
+    }
     answer::payload(body)
 }
 

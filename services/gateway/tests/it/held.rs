@@ -53,6 +53,7 @@ async fn attachments_that_do_not_come_end_the_connection() {
     let mut socket = connected(&server).await;
     for _ in 0..3 {
         socket.say(head).await;
+        // Time is the subject: a part of what it may take.
         tokio::time::sleep(SHORT / 2).await;
         socket.say_binary(&[1, 2, 3]).await;
         socket.say_binary(&[4]).await;
@@ -82,6 +83,7 @@ async fn a_message_that_does_not_arrive_as_a_whole_ends_the_connection() {
     let mut socket = WebSocket::open(&server, ECHO).await;
     for _ in 0..3 {
         socket.0.write(&whole[..8]).await;
+        // Time is the subject: a part of what it may take.
         tokio::time::sleep(SHORT / 2).await;
         socket.0.write(&whole[8..]).await;
         socket.expect("4hello").await;
@@ -96,19 +98,18 @@ async fn all_clients_together_have_a_bound() {
         "452-[\"message\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]";
     let mut first = connected(&server).await;
     first.say(head).await;
-    first.say_binary(&[1; 60_000]).await;
+    first.say_binary(&vec![1; 60_000]).await;
     // It has arrived: what comes behind an answer was read before.
     first.0.write(&frame(0x89, b"there?")).await;
     first.0.expect(0x8a, b"there?").await;
     let mut second = connected(&server).await;
     second.say(head).await;
-    second.say_binary(&[2; 60_000]).await;
+    second.say_binary(&vec![2; 60_000]).await;
     let reason = closed(second, TRY_AGAIN).await;
     assert!(reason.contains("holds too much"), "{reason}");
     // A frame that is not whole counts too.
-    let third = connected(&server).await;
-    let mut third = third;
-    let long = frame(TEXT, &[b'4'; 70_000]);
+    let mut third = connected(&server).await;
+    let long = frame(TEXT, &vec![b'4'; 70_000]);
     third.0.write(&long[..60_000]).await;
     closed(third, TRY_AGAIN).await;
     first.say_binary(&[1]).await;
@@ -117,7 +118,7 @@ async fn all_clients_together_have_a_bound() {
     hubbub_testkit::eventually(ws_client::DEADLINE, async || {
         let mut socket = connected(&server).await;
         socket.say(head).await;
-        socket.say_binary(&[3; 90_000]).await;
+        socket.say_binary(&vec![3; 90_000]).await;
         socket.say_binary(&[3]).await;
         socket.0.frame().await.first == TEXT
     })

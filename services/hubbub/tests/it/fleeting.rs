@@ -69,6 +69,7 @@ async fn a_device_that_leaves_ends_its_own_typing_only() {
         let mut third = place.line("tim", 1).await;
         for _ in 0..4 {
             phone.ask(typing(true)).await;
+            // As somebody types: their words come over a while, in which nothing may end.
             sleep(Duration::from_millis(500)).await;
         }
         let page = json!({"type": "history", "room": room});
