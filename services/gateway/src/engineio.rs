@@ -32,6 +32,6 @@ pub use http::{Engine, Host};
 pub use protocol::{Broken, Message, Opening, Outgoing, Protocol, Reason, Request, Session};
 
 pub(crate) use answer::Refused;
-pub(crate) use budget::Share;
+pub(crate) use budget::Held;
 pub(crate) use protocol::text_frame;
 pub(crate) use wire::Carrier;

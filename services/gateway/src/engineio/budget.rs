@@ -19,14 +19,14 @@ impl Budget {
     }
 
     /// A session's part, empty at first.
-    pub(super) fn share(self: &Arc<Self>) -> Share {
-        Share { budget: Arc::clone(self), bytes: 0 }
+    pub(super) fn share(self: &Arc<Self>) -> Held {
+        Held { budget: Arc::clone(self), bytes: 0 }
     }
 }
 
 /// One session's part of the budget; given back with it.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct Held {
     budget: Arc<Budget>,
     bytes: usize,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Share {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exhausted;
 
-impl Share {
+impl Held {
     /// Says how many bytes the session holds now. Beyond the bound it may only hold less than before.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
         if bytes > self.bytes {
@@ -53,7 +53,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for Held {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }

@@ -138,7 +138,7 @@ impl<P: Protocol> Engine<P> {
         let allowance = relay::Allowance {
             write_timeout: config.write_timeout,
             message_timeout: config.message_timeout,
-            share: self.0.budget.share(),
+            held: self.0.budget.share(),
         };
         relay::pump(wire, upgrading.owner, allowance, leaving).await;
     }

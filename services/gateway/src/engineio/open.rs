@@ -145,7 +145,7 @@ impl<P: Protocol> Engine<P> {
             protocol: protocol.open(opening),
             outgoing,
             transport,
-            share: budget.share(),
+            held: budget.share(),
             heart: Heart::new(at, config.ping_interval, config.ping_timeout),
             place,
             of_address: None,

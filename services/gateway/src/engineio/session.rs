@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     Config,
     answer::Refused,
-    budget::{Exhausted, Share},
+    budget::{Exhausted, Held},
     connection::{End, Event, Transport, take_frame, take_posted},
     heart::{Beat, Heart},
     polling::{self, Ask, Polling, Post, Probe, ProbeState},
@@ -45,7 +45,7 @@ pub(super) struct Task<S> {
     pub(super) protocol: S,
     pub(super) transport: Transport,
     /// Of what the node holds for its clients.
-    pub(super) share: Share,
+    pub(super) held: Held,
     pub(super) heart: Heart,
     pub(super) place: Place,
     /// Its place among those that began without a WebSocket from the same address.
@@ -121,7 +121,7 @@ impl<S: Session> Task<S> {
         self.protocol.look();
         self.flush()?;
         let held = self.transport.held_bytes() + self.protocol.held_bytes();
-        self.share.hold(held).map_err(|Exhausted| {
+        self.held.hold(held).map_err(|Exhausted| {
             let reason = "this node holds too much of what its clients have begun to say".into();
             End::Closing(Closing { code: CloseCode::TryAgain, reason })
         })

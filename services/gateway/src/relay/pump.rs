@@ -13,7 +13,7 @@ use tonic::{Status, Streaming};
 
 use super::{WINDOW_BYTES, weight};
 use crate::{
-    engineio::Share,
+    engineio::Held,
     session::{Ending, Incoming, Reading, Wire},
     ws::encode,
 };
@@ -24,7 +24,7 @@ pub(crate) struct Allowance {
     pub(crate) write_timeout: Duration,
     /// How long a message may take to arrive.
     pub(crate) message_timeout: Duration,
-    pub(crate) share: Share,
+    pub(crate) held: Held,
 }
 
 /// Runs until either side ends, or this node does.
@@ -65,7 +65,7 @@ pub(crate) async fn pump(
         if let Err(ending) = step.and_then(|()| flow.flush(&mut wire)) {
             break ending;
         }
-        if allowance.share.hold(wire.held_bytes()).is_err() {
+        if allowance.held.hold(wire.held_bytes()).is_err() {
             break CloseCode::TryAgain.into();
         }
     };
