@@ -175,9 +175,21 @@ pub fn look(folded: &str) -> String {
     default_case_fold_str(&skeleton(folded).collect::<String>())
 }
 
-/// The letters and digits of a skeleton.
+/// The letters and digits of a skeleton. Cyrillic letters like `т` and `м` have small capitals as
+/// their skeleton; here these are the letters that they are read as.
 fn bare(skeleton: &str) -> String {
-    skeleton.chars().filter(|c| c.is_alphanumeric()).collect()
+    let letters = skeleton.chars().filter(|c| c.is_alphanumeric());
+    let read = letters.map(|c| match c {
+        'ʙ' => 'b',
+        'ʜ' => 'h',
+        'ᴋ' => 'k',
+        'ᴍ' | 'ʍ' => 'm',
+        'ɴ' => 'n',
+        'ᴛ' => 't',
+        other => other,
+    });
+    // `m` itself has the skeleton `rn`.
+    look(&read.collect::<String>())
 }
 
 fn too_long() -> Fault {
