@@ -104,7 +104,19 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       input: { index: "index.html", sw: "src/worker/sw.ts" },
-      output: { entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+        // What every screen needs comes in two files instead of forty.
+        codeSplitting: {
+          groups: [
+            { name: "vendor", test: /node_modules/ },
+            {
+              name: "core",
+              test: /web\/sdk\/src|src\/(kit|chat|session|notify)\/|i18n\/(index|dates|en)\.ts|settings\/settings\.ts/,
+            },
+          ],
+        },
+      },
     },
   },
   test: { environment: "happy-dom", include: ["tests/unit/**/*.test.ts"] },

@@ -7,6 +7,19 @@ const CHECK_MS = 60 * 60_000;
 /** A newer client is there; calling it reloads the page with it. */
 export const update = shallowRef<(() => void) | undefined>();
 
+/** After a deploy the files of the page's own build may be gone: the newer page is fetched, but not in a circle. */
+const RELOAD_PAUSE_MS = 30_000;
+
+export function reloadWhenOutdated(): void {
+  addEventListener("vite:preloadError", (event) => {
+    const { state } = history as { state: { reloadedAt?: number } | null };
+    if (Date.now() - (state?.reloadedAt ?? 0) < RELOAD_PAUSE_MS) return;
+    event.preventDefault();
+    history.replaceState({ ...state, reloadedAt: Date.now() }, "");
+    location.reload();
+  });
+}
+
 export async function keepUpToDate(): Promise<void> {
   if (!("serviceWorker" in navigator) || !import.meta.env.PROD) return;
   const registration = await navigator.serviceWorker.register(scriptUrl("/sw.js")).catch(() => undefined);

@@ -202,3 +202,45 @@ describe("several tabs", () => {
     await page.context().close();
   });
 });
+
+describe("a browser that", () => {
+  it("denies storage still chats, for as long as the page lives", async () => {
+    const ada = await Speaker.register(fresh("ada"));
+    const { page, problems } = await open(browser);
+    await page.addInitScript(() => {
+      const deny = () => {
+        throw new DOMException("denied", "SecurityError");
+      };
+      // As Chromium does it when cookies are blocked.
+      for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(globalThis, name, { get: deny });
+      IDBFactory.prototype.open = deny;
+      Reflect.deleteProperty(globalThis, "SharedWorker");
+    });
+    await login(page, ada.name);
+    await page.click("[href='/new']");
+    await page.locator(".page input[type=search]").waitFor();
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
+  it("holds the page of an earlier build fetches the newer one", async () => {
+    const ada = await Speaker.register(fresh("ada"));
+    const { page } = await open(browser, { serviceWorkers: "block" });
+    await login(page, ada.name);
+    await page.locator(".shell").waitFor();
+    let gone = true;
+    let documents = 0;
+    page.on("request", (request) => request.isNavigationRequest() && documents++);
+    await page.route("**/assets/SettingsScreen-*.js", (route) =>
+      gone ? route.fulfill({ status: 404 }) : route.continue(),
+    );
+    await page.click("[href='/settings']");
+    await expect.poll(() => documents).toBe(1);
+    gone = false;
+    await page.locator(".shell").waitFor();
+    await page.click("[href='/settings']");
+    await page.locator(".page .out").waitFor();
+    await page.context().close();
+  });
+});
