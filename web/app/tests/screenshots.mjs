@@ -114,13 +114,15 @@ const browser = await chromium.launch({
 });
 async function visit(options, path, name) {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  // The question about notifications is asked once; the pictures are of all other days.
+  await context.addInitScript(() => localStorage.setItem("hubbub.settings", '{"askedToNotify":true}'));
   const page = await context.newPage();
   await page.goto(`${url}/sign-in?as=login&next=${encodeURIComponent(path)}`);
   await page.fill("[name=username]", name);
   await page.fill("[name=password]", PASSWORD);
   await page.click("form .button");
   await page.waitForURL((at) => !at.pathname.startsWith("/sign-in"));
-  await wait(1500);
+  await wait(2500);
   return page;
 }
 const shot = (page, name) => page.screenshot({ path: join(raw, `${name}.png`) });
@@ -135,6 +137,7 @@ await wait(800);
 await shot(guest, "sign-in");
 const other = await visit(wide, `/r/${bob}`, "bob");
 const one = await visit({ ...wide, locale: "zh-TW" }, `/r/${bob}`, "ada");
+await one.mouse.move(10, 10);
 await other.locator("textarea").pressSequentially("好", { delay: 50 });
 await wait(1200);
 await shot(one, "conversation");
