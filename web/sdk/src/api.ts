@@ -14,6 +14,7 @@ import type {
   Limits,
   Member,
   Message,
+  Myself,
   OpenedRoom,
   Paged,
   Paging,
@@ -209,12 +210,14 @@ export interface Rooms {
   /** Loads the next page of older chats. */
   loadMore(): Promise<void>;
   openDirect(peer: UserId): Promise<OpenedRoom>;
-  create(room: Fields<"create_room">): Promise<Room>;
+  /** `refused` names those who may not be added by the user, and were left out. */
+  create(room: Fields<"create_room">): Promise<Answer<"create_room">>;
   update(room: RoomId, change: Omit<Fields<"update_room">, "room">): Promise<Room>;
   join(room: RoomId): Promise<OpenedRoom>;
-  leave(room: RoomId): Promise<void>;
-  /** Gives those who were not members before. */
-  invite(room: RoomId, users: readonly UserId[]): Promise<readonly UserId[]>;
+  /** `for_good`: nobody adds the user again. */
+  leave(room: RoomId, options?: { readonly for_good?: boolean }): Promise<void>;
+  /** `added` were not members before; `refused` may not be added by the user, and were left out. */
+  invite(room: RoomId, users: readonly UserId[]): Promise<Answer<"invite">>;
   remove(room: RoomId, user: UserId): Promise<void>;
   setRole(room: RoomId, user: UserId, role: Role): Promise<void>;
   members(room: RoomId, page?: Paging): Promise<{ readonly members: readonly Member[] } & Paged>;
@@ -367,8 +370,8 @@ export interface People {
   get(user: UserId): Person | undefined;
   /** Fetches cards that are not there yet. */
   load(users: readonly UserId[]): Promise<void>;
-  me(): Promise<Person>;
-  updateMe(change: Fields<"update_me">): Promise<Person>;
+  me(): Promise<Myself>;
+  updateMe(change: Fields<"update_me">): Promise<Myself>;
   search(prefix: string, page?: Paging): Promise<{ readonly users: readonly Person[] } & Paged>;
 }
 
@@ -376,7 +379,8 @@ export interface Contacts {
   list(query?: Fields<"contacts">): Promise<{ readonly contacts: readonly Contact[] } & Paged>;
   request(user: UserId): Promise<ContactState>;
   accept(user: UserId): Promise<void>;
-  decline(user: UserId): Promise<void>;
+  /** `for_good`: that user's later requests are refused, until one asks them. */
+  decline(user: UserId, options?: { readonly for_good?: boolean }): Promise<void>;
   remove(user: UserId): Promise<void>;
   blocks(page?: Paging): Promise<{ readonly users: readonly Person[] } & Paged>;
   block(user: UserId): Promise<void>;

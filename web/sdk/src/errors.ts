@@ -3,6 +3,7 @@ export type ErrorCode =
   | "bad_request"
   | "unauthenticated"
   | "forbidden"
+  | "banned"
   | "not_found"
   | "conflict"
   | "too_large"

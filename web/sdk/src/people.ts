@@ -2,7 +2,7 @@
 
 import type { Contacts, Off, People, Presences, Store } from "./api.js";
 import { Value } from "./readable.js";
-import type { Answer, CommandName, Fields, Person, Presence, UserId } from "./wire.js";
+import type { Answer, CommandName, Fields, Myself, Person, Presence, UserId } from "./wire.js";
 
 export type Ask = <K extends CommandName>(name: K, fields: Fields<K>) => Promise<Answer<K>>;
 
@@ -53,12 +53,16 @@ export class PeopleCards implements People {
     await Promise.all(batches);
   }
 
-  async me(): Promise<Person> {
-    return this.#learn([await this.#ask("me", {})])[0] as Person;
+  async me(): Promise<Myself> {
+    const me = await this.#ask("me", {});
+    this.#learn([me]);
+    return me;
   }
 
-  async updateMe(change: Fields<"update_me">): Promise<Person> {
-    return this.#learn([await this.#ask("update_me", change)])[0] as Person;
+  async updateMe(change: Fields<"update_me">): Promise<Myself> {
+    const me = await this.#ask("update_me", change);
+    this.#learn([me]);
+    return me;
   }
 
   async search(
@@ -83,14 +87,13 @@ export class PeopleCards implements People {
     }
   }
 
-  #learn(people: readonly Person[]): readonly Person[] {
+  #learn(people: readonly Person[]): void {
     const cards = new Map(this.cards.get());
     for (const person of people) {
       cards.set(person.user, person);
       this.#store.put("people", person.user, person).catch(() => {});
     }
     this.cards.set(cards);
-    return people;
   }
 }
 
@@ -99,7 +102,8 @@ export function contacts(ask: Ask): Contacts {
     list: (query = {}) => ask("contacts", query),
     request: async (user) => (await ask("request_contact", { user })).state,
     accept: async (user) => void (await ask("accept_contact", { user })),
-    decline: async (user) => void (await ask("decline_contact", { user })),
+    decline: async (user, options = {}) =>
+      void (await ask("decline_contact", { user, ...options })),
     remove: async (user) => void (await ask("remove_contact", { user })),
     blocks: (page = {}) => ask("blocks", page),
     block: async (user) => void (await ask("block", { user })),

@@ -48,12 +48,10 @@ export class RoomList implements Rooms {
 
   join: Rooms["join"] = (room) => this.#ask("join", { room });
 
-  async leave(room: RoomId): Promise<void> {
-    await this.#ask("leave", { room });
-  }
+  leave: Rooms["leave"] = async (room, options = {}) =>
+    void (await this.#ask("leave", { room, ...options }));
 
-  invite: Rooms["invite"] = async (room, users) =>
-    (await this.#ask("invite", { room, users })).added;
+  invite: Rooms["invite"] = (room, users) => this.#ask("invite", { room, users });
 
   remove: Rooms["remove"] = async (room, user) => void (await this.#ask("remove", { room, user }));
 

@@ -95,6 +95,8 @@ export class RoomWindow {
       case "reacted":
         return this.#durable(event);
       case "reset":
+      // The room is followed again once its history was asked for.
+      case "unfollowed":
         return void this.again();
       case "read":
       case "delivered":

@@ -146,6 +146,17 @@ export interface Person {
   readonly expires_at?: Timestamp;
 }
 
+/** For whom something is. */
+export type Audience = "everyone" | "contacts" | "nobody";
+
+/** The user, and what only they see of themself. */
+export interface Myself extends Person {
+  /** Who may add the user to rooms; absent from servers older than the field. */
+  readonly groups_from?: Audience;
+  /** Who sees whether the user is online. */
+  readonly presence_to?: Audience;
+}
+
 export interface Contact extends Person {
   readonly state: ContactState;
   readonly changed_at: Timestamp;
@@ -279,7 +290,8 @@ export interface Commands {
       members?: readonly UserId[];
       request_id?: string;
     }>,
-    Room,
+    /** `refused`: those who may not be added by the user, and were left out. */
+    Room & Readonly<{ refused?: readonly UserId[] }>,
   ];
   update_room: [
     Readonly<{
@@ -292,10 +304,11 @@ export interface Commands {
     Room,
   ];
   join: [Readonly<{ room: RoomId }>, OpenedRoom];
-  leave: [Readonly<{ room: RoomId }>, Nothing];
+  /** `for_good`: nobody adds the user again. */
+  leave: [Readonly<{ room: RoomId; for_good?: boolean }>, Nothing];
   invite: [
     Readonly<{ room: RoomId; users: readonly UserId[] }>,
-    Readonly<{ added: readonly UserId[] }>,
+    Readonly<{ added: readonly UserId[]; refused?: readonly UserId[] }>,
   ];
   remove: [Readonly<{ room: RoomId; user: UserId }>, Nothing];
   set_role: [Readonly<{ room: RoomId; user: UserId; role: Role }>, Nothing];
@@ -311,8 +324,17 @@ export interface Commands {
   ];
   typing: [Readonly<{ room: RoomId; on?: boolean }>, Nothing];
   watch: [Readonly<{ users: readonly UserId[] }>, Readonly<{ users: readonly Presence[] }>];
-  me: [Nothing, Person];
-  update_me: [Readonly<{ display_name?: string; colour?: string; avatar_url?: string }>, Person];
+  me: [Nothing, Myself];
+  update_me: [
+    Readonly<{
+      display_name?: string;
+      colour?: string;
+      avatar_url?: string;
+      groups_from?: Audience;
+      presence_to?: Audience;
+    }>,
+    Myself,
+  ];
   users: [Readonly<{ prefix: string }> & Paging, Readonly<{ users: readonly Person[] }> & Paged];
   profiles: [
     Readonly<{ users: readonly UserId[] }>,
@@ -324,7 +346,8 @@ export interface Commands {
   ];
   request_contact: [Readonly<{ user: UserId }>, Readonly<{ state: ContactState }>];
   accept_contact: [Readonly<{ user: UserId }>, Nothing];
-  decline_contact: [Readonly<{ user: UserId }>, Nothing];
+  /** `for_good`: that user's later requests are refused, until one asks them. */
+  decline_contact: [Readonly<{ user: UserId; for_good?: boolean }>, Nothing];
   remove_contact: [Readonly<{ user: UserId }>, Nothing];
   block: [Readonly<{ user: UserId }>, Nothing];
   unblock: [Readonly<{ user: UserId }>, Nothing];
@@ -354,6 +377,8 @@ export interface ServerEvents {
   }>;
   joined: WelcomeRoom;
   left: Readonly<{ room: RoomId }>;
+  /** Still a member, but nothing comes from the room until its history is asked for. */
+  unfollowed: Readonly<{ room: RoomId }>;
   role: Readonly<{ room: RoomId; role: Role }>;
   room: Room;
   chat: Readonly<{ room: RoomId; pinned: boolean; muted: boolean; last_read_seq: number }>;

@@ -21,7 +21,8 @@ test("500 messages through a server that dies again and again: all stored once, 
     gateway.client(await gateway.guest("bob"), { backoff: { max: 500 } }),
   ];
   await Promise.all([live(ada), live(bob)]);
-  const { room } = await ada.rooms.create({ name: "Tea", members: [bob.user] });
+  const { room } = await ada.rooms.create({ kind: "public", name: "Tea" });
+  await bob.rooms.join(room);
   await until(() => bob.rooms.get(room) !== undefined, "bob is in");
   const timeline = bob.timeline(room);
   const gaps: string[] = [];

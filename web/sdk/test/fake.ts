@@ -235,6 +235,12 @@ export class FakeSocket implements WebSocketLike {
     this.#followed.set(room.room, room.rev);
   }
 
+  /** Too many rooms: this one is given up, until its history is asked for. */
+  unfollow(room: string): void {
+    this.#followed.delete(room);
+    this.say({ type: "unfollowed", room });
+  }
+
   #end(): void {
     this.#gone = true;
     this.readyState = 3;
@@ -281,6 +287,7 @@ export class FakeSocket implements WebSocketLike {
         return this.#answer(id, { seq, rev, message_id, created_at, duplicate });
       }
       case "history":
+        if (room && !this.#followed.has(room.room)) this.#followed.set(room.room, room.rev);
         return this.#answer(id, this.#history(room as FakeRoom, frame));
       case "read": {
         const { read, seq, rev } = room as FakeRoom;

@@ -214,6 +214,20 @@ describe("a timeline", () => {
     expect(texts(timeline.snapshot.get())[5]).toBe("another");
   });
 
+  test("a room that the connection no longer follows is asked for again while it is open", async () => {
+    const world = new FakeWorld();
+    const room = filled(world, 5);
+    const client = await opened(world);
+    const timeline = client.timeline("tea");
+    await settle();
+    world.of("ada")[0]?.unfollow("tea");
+    room.post("bob", "x", { text: "meanwhile" });
+    await settle(1_000);
+    room.post("bob", "y", { text: "afterwards" });
+    await settle(1_000);
+    expect(texts(timeline.snapshot.get()).slice(-2)).toEqual(["meanwhile", "afterwards"]);
+  });
+
   test("opens at the first unread message, and at the end when there is none", async () => {
     const world = new FakeWorld();
     const room = filled(world, 100);

@@ -172,6 +172,9 @@ export class Rooms {
       case "left":
         this.remove(event.room);
         break;
+      case "unfollowed":
+        this.revs.delete(event.room);
+        break;
       case "role":
         this.#set(event.room, { role: event.role });
         break;
