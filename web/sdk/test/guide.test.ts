@@ -46,8 +46,8 @@ test.each([
     const said: unknown[] = [];
     vi.spyOn(console, "log").mockImplementation((...words: unknown[]) => void said.push(...words));
     await import(/* @vite-ignore */ file);
+    await vi.waitFor(() => expect(said).toContain("hello"), { timeout: 10_000 });
     vi.mocked(console.log).mockRestore();
-    await vi.waitFor(() => expect(said).toContain("hello"));
   },
   60_000,
 );
