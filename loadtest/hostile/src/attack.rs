@@ -47,7 +47,7 @@ impl Attack {
     pub(crate) async fn begin(self, target: Target, divisor: usize) -> Result<Siege> {
         match self {
             Self::HalfBodies => bodies::half(target, 400 / divisor).await,
-            Self::IncompletePackets => guests::incomplete(target, 100 / divisor).await,
+            Self::IncompletePackets => guests::incomplete(target, 100 / divisor),
             Self::IdleConnections => connections::idle(target, 2_000 / divisor).await,
             Self::BogusUpgrades => Ok(connections::bogus_upgrades(target)),
             Self::LoudGuest => guests::loud(target, 200 / divisor).await,

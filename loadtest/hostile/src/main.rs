@@ -6,6 +6,8 @@
 //! message or sees one twice. The times are printed as ratios to those without the attack; they depend
 //! on the machine and fail nothing.
 
+#![expect(clippy::print_stderr, reason = "a command-line tool talks")]
+
 mod attack;
 mod bystander;
 mod node;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::target::Target;
 
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 /// How long memory may take to come down after an attack.
 const SETTLE_TIME: Duration = Duration::from_mins(1);
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);

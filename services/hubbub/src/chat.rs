@@ -104,7 +104,7 @@ async fn converse(chat: &Chat, mut pass: Pass, mut talk: Talk) -> Result<(), Fai
             let token = pass.token(&chat.user).await?;
             Ok::<_, Failure>(Link::open(&chat.url, &token).await)
         };
-        let turn = match talk.meanwhile(connecting).await {
+        let turn = match Box::pin(talk.meanwhile(connecting)).await {
             Ok(connected) => match connected? {
                 Ok(link) => {
                     let begun = Instant::now();

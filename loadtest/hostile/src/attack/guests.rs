@@ -23,7 +23,7 @@ fn address(group: u8, number: usize) -> Result<Ipv4Addr> {
 }
 
 /// Each announces ten attachments and sends four.
-pub(super) async fn incomplete(target: Target, count: usize) -> Result<Siege> {
+pub(super) fn incomplete(target: Target, count: usize) -> Result<Siege> {
     let mut siege = Siege::default();
     let places: Vec<_> =
         (0..ATTACHMENTS).map(|num| json!({"_placeholder": true, "num": num})).collect();

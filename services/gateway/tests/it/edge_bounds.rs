@@ -135,7 +135,7 @@ async fn unfinished_messages_of_websockets_count_too() {
     let edge = Config { unfinished_bytes_per_address_max: 20_000, ..socketio_fixture::edge(0) };
     let server = engine_client::start(edge, &patient_config(), &patient_protocol());
     let path = format!("{ECHO}?EIO=4&transport=websocket");
-    let message = frame(0x81, &[b'4'; 100_000]);
+    let message = frame(0x81, &vec![b'4'; 100_000]);
     let mut client = Client::open_at(server.address, &path).await;
     let _open = client.frame().await;
     client.try_write(&message[..60_000]).await;

@@ -55,11 +55,18 @@ pub(super) struct Talk {
     /// What was last said of the other one's presence.
     pub(super) presence: Option<String>,
     input_ended: bool,
-    welcomed: bool,
-    /// That the connection is gone was said, and that it is back was not.
-    lost: bool,
+    connection: Connection,
     /// What to do when the token is about to end: come back, or stay as long as it lasts.
     expiry: Expiry,
+}
+
+/// The state of the connection, as far as the user has to know it.
+#[derive(Default)]
+struct Connection {
+    /// The server has answered `hello` on this connection.
+    welcomed: bool,
+    /// The loss was printed; the return was not yet.
+    announced_lost: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,19 +118,18 @@ impl Talk {
             ticks: Ticks::default(),
             presence: None,
             input_ended: false,
-            welcomed: false,
-            lost: false,
+            connection: Connection::default(),
             expiry,
         }
     }
 
     pub(super) const fn was_welcomed(&self) -> bool {
-        self.welcomed
+        self.connection.welcomed
     }
 
     /// Says once that there is no connection.
     pub(super) fn note_lost(&mut self, why: &str) {
-        if !std::mem::replace(&mut self.lost, true) {
+        if !std::mem::replace(&mut self.connection.announced_lost, true) {
             let what = if self.seen.is_some() { "the connection is lost" } else { "not connected" };
             self.screen.say(&format!("-- {what}: {}; trying again", printable(why)));
         }
@@ -144,15 +150,15 @@ impl Talk {
 
     /// Talks over one connection until it ends.
     pub(super) async fn hold(&mut self, mut link: Link) -> Turn {
-        self.welcomed = false;
+        self.connection.welcomed = false;
         self.asked.clear();
         self.ticks.begin_anew();
         match self.begin(&mut link).await {
-            Ok(Ok(())) => self.welcomed = true,
+            Ok(Ok(())) => self.connection.welcomed = true,
             Ok(Err(error)) => return refused(&error),
             Err(error) => return self.ended(&error),
         }
-        if std::mem::take(&mut self.lost) {
+        if std::mem::take(&mut self.connection.announced_lost) {
             self.screen.say("-- connected again");
         }
         loop {
@@ -188,7 +194,7 @@ impl Talk {
     /// token, if it was welcomed with this one.
     fn ended(&self, error: &LinkError) -> Turn {
         let expired = matches!(error, LinkError::Closed { code: TOKEN_EXPIRED, .. });
-        if expired && self.welcomed && self.expiry == Expiry::ComeBack {
+        if expired && self.connection.welcomed && self.expiry == Expiry::ComeBack {
             return Turn::Expiring;
         }
         Turn::of(error)
