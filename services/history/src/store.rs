@@ -22,6 +22,7 @@
 mod conformance;
 mod error;
 pub mod postgres;
+mod ranking;
 mod record;
 pub mod sqlite;
 
@@ -35,6 +36,7 @@ use hubbub_domain::{
 use uuid::Uuid;
 
 pub use error::{ChangeError, StoreError};
+pub use ranking::{Rank, RankedRoom, Ranking};
 pub(crate) use record::posted;
 
 use self::{postgres::PostgresStore, sqlite::SqliteStore};
@@ -374,30 +376,6 @@ pub struct RoomHead {
     pub last_at: Option<Timestamp>,
     /// When the newest of what people said was stored; not told with rankings.
     pub last_said_at: Option<Timestamp>,
-}
-
-/// Which rooms to rank.
-#[derive(Clone, Debug)]
-pub struct Ranking {
-    pub user: UserId,
-    pub markers: Vec<Marker>,
-    pub after: Option<Rank>,
-    pub limit: u32,
-}
-
-/// A room's place in the order of activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rank {
-    pub active_at: Timestamp,
-    pub room: RoomId,
-}
-
-/// A room in the order of activity.
-#[derive(Clone, Debug)]
-pub struct RankedRoom {
-    pub head: RoomHead,
-    pub active_at: Timestamp,
-    pub last_message: Option<Message>,
 }
 
 /// What waits in the outbox.

@@ -9,6 +9,7 @@ pub(crate) mod link;
 mod login;
 mod presence;
 mod screen;
+mod setting;
 mod show;
 mod talk;
 mod terminal;
@@ -33,7 +34,8 @@ use crate::{
 use address::Address;
 use link::Link;
 use login::{Entry, Login};
-use talk::{Expiry, Setting, Talk, Turn};
+use setting::{Expiry, Setting};
+use talk::{Talk, Turn};
 
 /// How long a token lives that the client makes for itself.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(1);

@@ -56,6 +56,7 @@ async fn a_drain_says_what_it_waits_for() {
     let lifecycle = Lifecycle::new(PATIENCE);
     let behind = lifecycle.behind();
     behind.spawn("store", behind.drain.clone().cancelled_owned());
+    // Virtual time: the length of the drain is the subject.
     lifecycle.spawn("sessions", tokio::time::sleep(Duration::from_secs(5)));
     lifecycle.drain_all();
     assert_eq!(lifecycle.wait().await, Ok(()));

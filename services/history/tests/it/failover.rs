@@ -68,6 +68,7 @@ async fn a_tail_that_was_lost_forks_the_room_on_every_instance() {
     let failover = Failover { ending: Ending::Killed, tail: Duration::from_millis(500) };
     let lost = message(room, "bob", "lost");
     let (failed, acked) = tokio::join!(servers.fail_over(failover), async {
+        // The moment of the append within the lost tail is the subject.
         tokio::time::sleep(Duration::from_millis(100)).await;
         append_one(&one, lost.clone()).await
     });
@@ -112,6 +113,7 @@ async fn a_synchronous_standby_has_all_that_was_acked() {
         }
     };
     let failing = async {
+        // Not waited for: the writer should be under way.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let failover = Failover { ending: Ending::Hung, tail: Duration::ZERO };
         servers.fail_over(failover).await.expect("promoted");

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::{
     link::{Heard, Link, LinkError},
     screen::printable,
+    setting::{Expiry, Setting},
     terminal::{Input, Screen},
     ticks::Ticks,
     times::Times,
@@ -25,15 +26,6 @@ use super::{
 
 /// Messages that wait for their acknowledgement. At the bound typing has to wait.
 const UNACKED_MAX: usize = 1_024;
-
-/// Whom the conversation is with, and how it ends.
-pub(super) struct Setting {
-    pub(super) me: UserId,
-    pub(super) peer: Option<UserId>,
-    pub(super) room: Option<RoomId>,
-    pub(super) stay: bool,
-    pub(super) expiry: Expiry,
-}
 
 pub(super) struct Talk {
     pub(super) me: UserId,
@@ -67,12 +59,6 @@ struct Connection {
     welcomed: bool,
     /// The loss was printed; the return was not yet.
     announced_lost: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expiry {
-    ComeBack,
-    Stay,
 }
 
 /// `docs/protocol.md`: no valid token in time, or it expired.
