@@ -3,20 +3,22 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{command, load, tidy, tools, web};
+use crate::{api_documents, command, load, tidy, tools, web};
 
 /// The name of a check, and how it is done.
 type Check = (&'static str, fn() -> Result<()>);
 
 pub(crate) fn run() -> Result<()> {
     tools::rust_components()?;
-    let checks: [Check; 8] = [
+    let checks: [Check; 10] = [
         ("formatting", || command::run(command::cargo(), &["fmt", "--all", "--check"])),
         ("tidy", tidy::run),
         ("buf", buf),
         ("buf breaking", breaking),
         ("k6 types", load::check_types),
         ("web", web::lint),
+        ("OpenAPI", api_documents::check_openapi),
+        ("AsyncAPI", api_documents::check_asyncapi),
         ("clippy", clippy),
         ("cargo-deny", deny),
     ];

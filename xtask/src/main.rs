@@ -5,6 +5,7 @@
 //! of the machine.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks")]
 
+mod api_documents;
 mod bench;
 mod chart;
 mod cluster;
@@ -93,6 +94,8 @@ enum Task {
     /// Install what the chart, the image and the dashboards are checked with, and write anew what is
     /// made from them: the chart's README, the rendered manifests in deploy/checks/golden.
     Chart,
+    /// Write the OpenAPI and AsyncAPI documents anew from the types they are made of.
+    ApiDocuments,
     /// Build the servers that hubbub is measured against, and say where they are.
     Peers,
     /// Install and build the packages below `web/`.
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Task::K6 { rest } => load::k6(&rest),
         Task::RollingRestart { rest } => load::rolling_restart(&rest),
         Task::Chart => chart::run(),
+        Task::ApiDocuments => api_documents::run(),
         Task::Peers => peers::run(),
         Task::Web => web::build(),
         Task::Fmt => lint::format(),

@@ -13,6 +13,7 @@ pub(crate) fn run(rest: &[String]) -> Result<()> {
     load::packages()?;
     tools::go::grpcurl()?;
     tools::grpc_python()?;
+    tools::api_documents::python()?;
     tools::kubernetes::all()?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     if rest.is_empty() {

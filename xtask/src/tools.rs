@@ -1,6 +1,7 @@
 //! Programs that the commands need beyond cargo: found, installed into `.tools/`, or (on Debian, with
 //! the rights to) installed from its packages. Versions of what lands in `.tools/` are fixed here.
 
+pub(crate) mod api_documents;
 pub(crate) mod go;
 pub(crate) mod kubernetes;
 pub(crate) mod node;

@@ -1,10 +1,4 @@
-//! What a client asks for. A request is a JSON object with an `id`, a `type` that names the command,
-//! and the command's fields beside them. Fields nobody knows are ignored; what is missing or of
-//! the wrong type is refused with a text that names it.
-
-mod request;
-#[cfg(test)]
-mod tests;
+//! What a client can ask for: each command's fields, and the type of its answer.
 
 use std::collections::HashMap;
 
@@ -12,6 +6,7 @@ use hubbub_domain::{
     Body, ClientId, Fault, Rev, Role, RoomId, RoomKind, RoomState, Seq, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::people::{
     AcceptContact, Block, Blocks, Contacts, DeclineContact, Logout, LogoutEverywhere, Me, Profiles,
@@ -20,13 +15,11 @@ use crate::people::{
 use crate::{
     moment,
     presence::{Typing, Watch},
+    reading::{parse_document, shortened},
 };
 
-use request::shortened;
-pub use request::{Request, RequestError, RequestId, parse_body, parse_fields};
-
 macro_rules! commands {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal => $answer:ident,)+) => {
         /// Everything a client can ask for.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
         #[serde(tag = "type")]
@@ -43,66 +36,78 @@ macro_rules! commands {
                 match self { $(Self::$name(_) => $text),+ }
             }
 
-            fn parse(name: &str, text: &str) -> Result<Self, Fault> {
+            pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Fault> {
                 match name {
-                    $($text => parse_fields(text).map(Self::$name),)+
-                    _ => Err(Fault::bad_request(format!("unknown command {:?}", shortened(name)))),
+                    $($text => parse_document(text, FRAME).map(Self::$name),)+
+                    _ => {
+                        let name = shortened(name);
+                        Err(Fault::bad_request(format!("`type` names no command: {name:?}")))
+                    }
                 }
+            }
+
+            /// Every command with the schemas of its fields and of its answer.
+            #[cfg(test)]
+            pub(crate) fn documented() -> Vec<crate::asyncapi::Exchange> {
+                vec![$(crate::asyncapi::Exchange::new::<$name, crate::$answer>($text)),+]
             }
         }
     };
 }
 
+/// What a request is called where its problem is not in one field.
+pub(crate) const FRAME: &str = "the frame";
+
 commands! {
     /// Opens the session; always the first.
-    Hello = "hello",
-    Send = "send",
-    Edit = "edit",
-    Delete = "delete",
-    React = "react",
-    History = "history",
-    Read = "read",
+    Hello = "hello" => Welcome,
+    Send = "send" => Appended,
+    Edit = "edit" => Revised,
+    Delete = "delete" => Revised,
+    React = "react" => Reacted,
+    History = "history" => Page,
+    Read = "read" => Unread,
     /// One of the user's devices has received the room's messages so far.
-    Delivered = "delivered",
+    Delivered = "delivered" => Empty,
     /// How far a message has come with everybody it was meant for.
-    Receipts = "receipts",
+    Receipts = "receipts" => ReceiptsView,
     /// What a message said before and after each edit.
-    Edits = "edits",
-    OpenDirect = "open_direct",
-    CreateRoom = "create_room",
-    UpdateRoom = "update_room",
-    Join = "join",
-    Leave = "leave",
-    Invite = "invite",
-    Remove = "remove",
-    SetRole = "set_role",
-    Members = "members",
-    Chats = "chats",
-    UpdateChat = "update_chat",
-    PublicRooms = "public_rooms",
-    Typing = "typing",
-    Watch = "watch",
-    Me = "me",
-    UpdateMe = "update_me",
-    SearchUsers = "users",
-    Profiles = "profiles",
-    Contacts = "contacts",
-    RequestContact = "request_contact",
-    AcceptContact = "accept_contact",
-    DeclineContact = "decline_contact",
-    RemoveContact = "remove_contact",
-    Block = "block",
-    Unblock = "unblock",
-    Blocks = "blocks",
-    Logout = "logout",
-    LogoutEverywhere = "logout_everywhere",
+    Edits = "edits" => EditsPage,
+    OpenDirect = "open_direct" => Opened,
+    CreateRoom = "create_room" => Created,
+    UpdateRoom = "update_room" => RoomView,
+    Join = "join" => Opened,
+    Leave = "leave" => Empty,
+    Invite = "invite" => Invited,
+    Remove = "remove" => Empty,
+    SetRole = "set_role" => Empty,
+    Members = "members" => MembersPage,
+    Chats = "chats" => ChatsPage,
+    UpdateChat = "update_chat" => Empty,
+    PublicRooms = "public_rooms" => PublicRoomsPage,
+    Typing = "typing" => Empty,
+    Watch = "watch" => Watched,
+    Me = "me" => MeView,
+    UpdateMe = "update_me" => MeView,
+    SearchUsers = "users" => UsersPage,
+    Profiles = "profiles" => UsersPage,
+    Contacts = "contacts" => ContactsPage,
+    RequestContact = "request_contact" => Standing,
+    AcceptContact = "accept_contact" => Empty,
+    DeclineContact = "decline_contact" => Empty,
+    RemoveContact = "remove_contact" => Empty,
+    Block = "block" => Empty,
+    Unblock = "unblock" => Empty,
+    Blocks = "blocks" => UsersPage,
+    Logout = "logout" => Empty,
+    LogoutEverywhere = "logout_everywhere" => Empty,
     /// Another token for the same user: the connection lives on.
-    Refresh = "refresh",
+    Refresh = "refresh" => Expiry,
     /// A sign of life, and the question for one.
-    Ping = "ping",
+    Ping = "ping" => Empty,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -114,33 +119,33 @@ pub struct Hello {
 }
 
 /// How far the client has come, as told by the events it has seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Resume {
     pub epoch: String,
     pub rooms: HashMap<RoomId, Rev>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Send {
     pub room: RoomId,
     pub client_id: ClientId,
     pub body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Edit {
     pub room: RoomId,
     pub seq: Seq,
     pub body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Delete {
     pub room: RoomId,
     pub seq: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct React {
     pub room: RoomId,
     pub seq: Seq,
@@ -154,7 +159,7 @@ const fn yes() -> bool {
 }
 
 /// At most one of the anchors; none means the newest page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     pub room: RoomId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,26 +175,26 @@ pub struct History {
     pub limit: Option<u32>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Read {
     pub room: RoomId,
     pub seq: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Delivered {
     pub room: RoomId,
     pub seq: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipts {
     pub room: RoomId,
     pub seq: Seq,
 }
 
 /// The newest versions, or those before a revision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Edits {
     pub room: RoomId,
     pub seq: Seq,
@@ -199,12 +204,12 @@ pub struct Edits {
     pub limit: Option<u32>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OpenDirect {
     pub peer: UserId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CreateRoom {
     #[serde(default = "group")]
     pub kind: RoomKind,
@@ -222,7 +227,7 @@ const fn group() -> RoomKind {
     RoomKind::Group
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpdateRoom {
     pub room: RoomId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,12 +241,12 @@ pub struct UpdateRoom {
     pub slow_mode_seconds: Option<u32>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Join {
     pub room: RoomId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Leave {
     pub room: RoomId,
     /// True: nobody adds the user again. False: contacts may. Also good after having left.
@@ -249,26 +254,26 @@ pub struct Leave {
     pub for_good: Option<bool>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Invite {
     pub room: RoomId,
     pub users: Vec<UserId>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Remove {
     pub room: RoomId,
     pub user: UserId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetRole {
     pub room: RoomId,
     pub user: UserId,
     pub role: Role,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Members {
     pub room: RoomId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,7 +282,7 @@ pub struct Members {
     pub limit: Option<u32>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Chats {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -288,7 +293,7 @@ pub struct Chats {
     pub pinned: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpdateChat {
     pub room: RoomId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -297,7 +302,7 @@ pub struct UpdateChat {
     pub muted: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublicRooms {
     #[serde(default)]
     pub prefix: String,
@@ -310,10 +315,10 @@ pub struct PublicRooms {
     pub watch: Option<bool>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refresh {
     pub token: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ping {}

@@ -3,6 +3,7 @@
 
 use hubbub_domain::{Body, Change, ChangeKind, Rev, Role, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{ContactState, MessageView, PresenceView, PushedView, RoomView, WelcomeRoom};
 
@@ -34,7 +35,7 @@ pub(crate) const EVENT_NAMES: [&str; 22] = [
 ];
 
 /// An event, as the native door spells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Durable: somebody said something, or the room tells what happened to it.

@@ -5,6 +5,8 @@
 //!
 //! The reference for people is `docs/protocol.md`; the tests here compare the two.
 
+#[cfg(test)]
+mod asyncapi;
 pub mod chat;
 mod close;
 mod command;
@@ -14,7 +16,9 @@ pub mod lobby;
 pub mod moment;
 mod people;
 mod presence;
+mod reading;
 mod reply;
+mod request;
 pub mod socketio;
 pub mod unicode;
 mod view;
@@ -22,9 +26,8 @@ mod view;
 pub use close::{CloseCode, ServiceCode};
 pub use command::{
     Chats, Command, CreateRoom, Delete, Delivered, Edit, Edits, Hello, History, Invite, Join,
-    Leave, Members, OpenDirect, Ping, PublicRooms, React, Read, Receipts, Refresh, Remove, Request,
-    RequestError, RequestId, Resume, Send, SetRole, UpdateChat, UpdateRoom, parse_body,
-    parse_fields,
+    Leave, Members, OpenDirect, Ping, PublicRooms, React, Read, Receipts, Refresh, Remove, Resume,
+    Send, SetRole, UpdateChat, UpdateRoom,
 };
 pub use event::Event;
 pub use people::{
@@ -33,12 +36,14 @@ pub use people::{
     RequestContact, SearchUsers, Standing, Unblock, UpdateMe, UserKind, UserView, UsersPage,
 };
 pub use presence::{PresenceState, PresenceView, PushedView, Typing, Watch, Watched};
+pub use reading::{parse_body, parse_document, parse_value, predicate, read};
 pub use reply::{
-    Appended, ChatsPage, Created, EditsPage, Expiry, Invited, Limits, MembersPage, Opened, Page,
-    PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, Unread, VersionView, Welcome,
-    WelcomeRoom,
+    Appended, ChatsPage, Created, EditsPage, Empty, Expiry, Invited, Limits, MembersPage, Opened,
+    Page, PublicRoomsPage, Reacted, ReceiptsView, Reply, Revised, RoomNow, Unread, VersionView,
+    Welcome, WelcomeRoom,
 };
-pub use view::{ChatView, ErrorView, MemberView, MessageContent, MessageView, RoomView};
+pub use request::{Request, RequestError, RequestId};
+pub use view::{ChatView, ErrorBody, ErrorView, MemberView, MessageContent, MessageView, RoomView};
 
 /// The subprotocol of the native door.
 pub const SUBPROTOCOL: &str = "hubbub.v1+json";
@@ -47,11 +52,10 @@ pub const SUBPROTOCOL: &str = "hubbub.v1+json";
 mod tests {
     use hubbub_domain::Code;
 
-    use crate::{CloseCode, Command, chat, event::EVENT_NAMES, lobby};
+    use crate::{CloseCode, Command, asyncapi, chat, event::EVENT_NAMES, lobby};
 
     const REFERENCE: &str = include_str!("../../../docs/protocol.md");
     const SOCKETIO: &str = include_str!("../../../docs/socketio.md");
-    const ASYNCAPI: &str = include_str!("../../../docs/asyncapi.yaml");
 
     fn rows() -> impl Iterator<Item = Vec<&'static str>> {
         REFERENCE
@@ -97,26 +101,49 @@ mod tests {
         assert_eq!(cells("### Events to a guest"), lobby::Told::NAMES);
     }
 
-    /// The names of the messages whose keys begin with `group.`, in their order.
-    fn messages(group: &str) -> Vec<&'static str> {
-        let section = ASYNCAPI.split("\ncomponents:\n").nth(1).expect("there are components");
-        let lines: Vec<&str> = section.lines().collect();
-        let key = format!("    {group}.");
-        let of_group = lines.windows(2).filter(|pair| pair[0].starts_with(&key));
-        of_group.filter_map(|pair| pair[1].strip_prefix("      name: ")).collect()
+    /// The names of the messages of an operation's side, in the order of the vocabulary.
+    fn messages(group: &str) -> Vec<String> {
+        let document = asyncapi::document();
+        let messages = document["components"]["messages"].as_object().expect("messages");
+        let of_group = messages.iter().filter(|(key, _)| key.starts_with(&format!("{group}.")));
+        of_group
+            .map(|(_, message)| message["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    fn sorted(names: &[&'static str]) -> Vec<String> {
+        let mut names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        names.sort_by_key(|name| name.replace([' ', '-'], "_"));
+        names
     }
 
     #[test]
     fn the_asyncapi_document_has_every_message() {
-        assert_eq!(messages("native_command"), Command::NAMES);
-        assert_eq!(messages("native_event"), EVENT_NAMES);
-        assert_eq!(messages("chat_asked"), chat::Asked::NAMES);
-        assert_eq!(messages("chat_told"), chat::Told::NAMES);
-        assert_eq!(messages("lobby_asked"), lobby::Asked::NAMES);
-        assert_eq!(messages("lobby_told"), lobby::Told::NAMES);
-        // Each is defined once, is in its channel, and belongs to an operation.
-        let components = ASYNCAPI.matches("      name: ").count();
-        assert_eq!(ASYNCAPI.matches("'#/components/messages/").count(), components);
-        assert_eq!(ASYNCAPI.matches("- $ref: '#/channels/").count(), components);
+        assert_eq!(messages("native_command"), sorted(Command::NAMES));
+        assert_eq!(messages("native_answer"), sorted(Command::NAMES));
+        assert_eq!(messages("native_event"), sorted(&EVENT_NAMES));
+        assert_eq!(messages("chat_asked"), sorted(&chat::Asked::NAMES));
+        assert_eq!(messages("chat_told"), sorted(chat::Told::NAMES));
+        assert_eq!(messages("lobby_asked"), sorted(&lobby::Asked::NAMES));
+        assert_eq!(messages("lobby_told"), sorted(&lobby::Told::NAMES));
+    }
+
+    /// The fields of `limits` that the table of limits names, in its order.
+    #[test]
+    fn the_reference_has_every_limit() {
+        let section = REFERENCE.split("## Limits").nth(1).expect("the section is there");
+        let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+        let cells = rows.filter_map(|row| row.split('|').nth(2));
+        let mut named: Vec<&str> = cells
+            .flat_map(|cell| cell.split(','))
+            .map(|name| name.trim().trim_matches('`'))
+            .collect();
+        named.sort_unstable();
+        let document = asyncapi::document();
+        let limits = &document["components"]["schemas"]["Limits"]["properties"];
+        let mut fields: Vec<&str> =
+            limits.as_object().expect("fields").keys().map(String::as_str).collect();
+        fields.sort_unstable();
+        assert_eq!(named, fields);
     }
 }

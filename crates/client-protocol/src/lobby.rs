@@ -8,6 +8,8 @@ mod told;
 
 pub use asked::{Asked, Fields};
 pub use guest::{Guest, Nickname, RoomName};
+#[cfg(test)]
+pub(crate) use told::{Said, SysMessage, System};
 pub use told::{Told, acknowledgement};
 
 /// Where guests are.

@@ -3,12 +3,13 @@
 
 use std::fmt;
 
-use hubbub_domain::Timestamp;
+use hubbub_domain::{Flaw, Timestamp};
 use serde::{Deserializer, de};
+use utoipa::ToSchema;
 
 /// For a field that may be absent or `null`.
 pub fn option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    deserializer.deserialize_option(Moment)
+    deserializer.deserialize_option(MomentVisitor)
 }
 
 /// Reads a text: RFC 3339, or milliseconds since 1970.
@@ -27,13 +28,21 @@ fn of_millis(millis: f64) -> Timestamp {
     Timestamp::from_micros((millis.floor() as i64).saturating_mul(1_000))
 }
 
-struct Moment;
+/// What is read here, for the documents.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum Moment {
+    Text(String),
+    Millis(f64),
+}
 
-impl<'de> de::Visitor<'de> for Moment {
+struct MomentVisitor;
+
+impl<'de> de::Visitor<'de> for MomentVisitor {
     type Value = Option<Timestamp>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time: RFC 3339, or milliseconds since 1970")
+        write!(f, "{}a time: RFC 3339, or milliseconds since 1970", Flaw::MARK)
     }
 
     fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {

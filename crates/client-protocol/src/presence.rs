@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Typing {
     pub room: RoomId,
     #[serde(default = "yes")]
@@ -17,7 +17,7 @@ const fn yes() -> bool {
 }
 
 /// Replaces the list of users whose presence is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Watch {
     pub users: Vec<UserId>,
 }
@@ -52,7 +52,7 @@ pub struct Watched {
 }
 
 /// What another service tells a user, or everybody who follows a room. Not stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PushedView {
     /// Unset: it is for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]

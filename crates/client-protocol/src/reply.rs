@@ -66,6 +66,10 @@ impl Reply {
     }
 }
 
+/// The answer of a command with nothing to tell: `{}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Empty {}
+
 /// The answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Welcome {
@@ -110,14 +114,50 @@ pub struct WelcomeRoom {
     pub reset: bool,
 }
 
-/// The bounds this server holds a client to.
+/// The bounds this server holds a client to. docs/protocol.md says what happens at each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     pub text_chars: usize,
     pub frame_bytes: usize,
+    /// Of the first frame.
+    pub hello_frame_bytes: usize,
+    pub unfinished_bytes_per_address: usize,
+    pub connections_per_address: u32,
+    /// How long a body may come to a halt.
+    pub body_silence_ms: u64,
     pub sends_per_second: u32,
     pub sends_burst: u32,
+    pub requests_per_second: u32,
+    pub requests_burst: u32,
+    pub sessions_per_second: u32,
+    pub sessions_burst: u32,
+    pub rooms_made_per_hour: u32,
+    pub rooms_made_burst: u32,
+    pub users_added_per_hour: u32,
+    pub users_added_burst: u32,
+    /// Messages in a page.
     pub page: u32,
+    pub attachments: usize,
+    pub mentions: usize,
+    pub users_watched: usize,
+    /// By all connections of a node together.
+    pub public_rooms_watched: usize,
+    pub typists: usize,
+    pub rate_refusals_in_a_row: u32,
+    pub connections_per_user: u32,
+    pub connects_per_address_per_second: u32,
+    pub group_members: u32,
+    /// Members of a room that are told of each other's markers.
+    pub receipts_told_members: u32,
+    /// Members of a room in which `receipts` can be asked for.
+    pub receipts_asked_members: u32,
+    pub reactions_per_message: u32,
+    pub emoji_per_message: u32,
+    /// Of one person to one message.
+    pub reactions_per_user: u32,
+    pub slow_mode_seconds: u32,
+    pub rooms_followed: usize,
+    pub outbox_bytes: usize,
 }
 
 /// The answer to `send`: stored, and where.
@@ -214,6 +254,25 @@ pub struct Opened {
     /// Who else types in the room; absent when nobody can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub typing: Option<Vec<UserId>>,
+}
+
+/// A room as it stands for the caller now: the answer to `GET /v1/rooms/{room}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoomNow {
+    #[serde(flatten)]
+    pub room: RoomView,
+    /// The other one of a direct room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<UserId>,
+    pub role: Role,
+    pub seq: Seq,
+    pub rev: Rev,
+    pub unread: u64,
+    /// How many of the unread messages mention the user.
+    pub mentions: u64,
+    pub last_read_seq: Seq,
+    pub pinned: bool,
+    pub muted: bool,
 }
 
 /// The answer to `create_room`.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hubbub_domain::{
-    Body, ClientId, Fault, Message, MessageId, MessageKind, Reaction, Rev, Role, RoomId, RoomKind,
-    RoomState, Seq, SystemNotice, Timestamp, UserId,
+    Body, ClientId, Code, Fault, Message, MessageId, MessageKind, Reaction, Rev, Role, RoomId,
+    RoomKind, RoomState, Seq, SystemNotice, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -120,11 +120,19 @@ pub struct ChatView {
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorView {
+    #[schema(value_type = Code)]
     pub code: String,
+    /// Names the field and the problem.
     pub message: String,
     pub retryable: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+/// The body of a refusal over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    pub error: ErrorView,
 }
 
 impl From<&Fault> for ErrorView {

@@ -6,7 +6,12 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Fault, limits};
+use crate::{Fault, Flaw, limits};
+
+/// The refusal of a value that stands alone, under the name its type has.
+fn of_field(name: &str, flaw: &Flaw) -> Fault {
+    Fault::bad_request(format!("{name} {}", flaw.predicate()))
+}
 
 /// Stands where a character could not be read (the SUBSTITUTE of ISO 646). No identifier holds it.
 pub const SUBSTITUTE: char = '\u{1a}';
@@ -37,17 +42,21 @@ macro_rules! uuid_id {
             type Err = Fault;
 
             fn from_str(text: &str) -> Result<Self, Fault> {
-                Uuid::try_parse(text)
-                    .map(Self)
-                    .map_err(|_| Fault::bad_request(concat!($what, " is not a UUID")))
+                Self::read(text).map_err(|flaw| of_field($what, &flaw))
+            }
+        }
+
+        impl $name {
+            fn read(text: &str) -> Result<Self, Flaw> {
+                Uuid::try_parse(text).map(Self).map_err(|_| Flaw::new("must be a UUID"))
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = Fault;
+            type Error = Flaw;
 
-            fn try_from(text: String) -> Result<Self, Fault> {
-                text.parse()
+            fn try_from(text: String) -> Result<Self, Flaw> {
+                Self::read(&text)
             }
         }
 
@@ -84,17 +93,21 @@ macro_rules! text_id {
         impl $name {
             /// Refuses an empty id, one over the bound, and control characters.
             pub fn parse(text: &str) -> Result<Self, Fault> {
+                Self::read(text).map_err(|flaw| of_field($what, &flaw))
+            }
+
+            fn read(text: &str) -> Result<Self, Flaw> {
                 if text.is_empty() {
-                    return Err(Fault::bad_request(concat!($what, " is empty")));
+                    return Err(Flaw::new("must not be empty"));
                 }
                 if text.len() > $max {
-                    return Err(Fault::bad_request(format!("{} has more than {} bytes", $what, $max)));
+                    return Err(Flaw::new(format!("must have at most {} bytes", $max)));
                 }
                 if text.contains(SUBSTITUTE) {
-                    return Err(Fault::bad_request(concat!($what, " is not valid Unicode")));
+                    return Err(Flaw::new("must be valid Unicode"));
                 }
                 if text.chars().any(char::is_control) {
-                    return Err(Fault::bad_request(concat!($what, " has a control character")));
+                    return Err(Flaw::new("must not have control characters"));
                 }
                 Ok(Self(text.into()))
             }
@@ -113,10 +126,10 @@ macro_rules! text_id {
         }
 
         impl TryFrom<String> for $name {
-            type Error = Fault;
+            type Error = Flaw;
 
-            fn try_from(text: String) -> Result<Self, Fault> {
-                Self::parse(&text)
+            fn try_from(text: String) -> Result<Self, Flaw> {
+                Self::read(&text)
             }
         }
 
@@ -155,13 +168,14 @@ mod tests {
     #[test]
     fn refusals_name_the_field() {
         let message = |fault: crate::Fault| fault.message.into_owned();
-        assert_eq!(message("7".parse::<RoomId>().unwrap_err()), "room is not a UUID");
-        assert_eq!(message(UserId::parse("").unwrap_err()), "user is empty");
-        assert_eq!(message(UserId::parse("a\nb").unwrap_err()), "user has a control character");
+        assert_eq!(message("7".parse::<RoomId>().unwrap_err()), "room must be a UUID");
+        assert_eq!(message(UserId::parse("").unwrap_err()), "user must not be empty");
+        let control = UserId::parse("a\nb").unwrap_err();
+        assert_eq!(message(control), "user must not have control characters");
         let long = "x".repeat(65);
         assert_eq!(
             message(ClientId::parse(&long).unwrap_err()),
-            "client_id has more than 64 bytes"
+            "client_id must have at most 64 bytes"
         );
     }
 }

@@ -6,6 +6,7 @@
 mod body;
 mod change;
 mod fault;
+mod flaw;
 mod id;
 pub mod limits;
 mod link;
@@ -18,6 +19,7 @@ mod time;
 pub use body::{Attachment, Body};
 pub use change::{Change, ChangeKind, Message, MessageKind, Reaction, SystemNotice};
 pub use fault::{Code, Fault};
+pub use flaw::Flaw;
 pub use id::{ClientId, MessageId, RoomId, SUBSTITUTE, UserId};
 pub use link::Link;
 pub use order::{Head, Rev, Seq};

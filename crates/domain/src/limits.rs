@@ -22,16 +22,6 @@ pub const ATTACHMENT_PIXELS_MAX: u32 = 100_000;
 pub const ATTACHMENT_PREVIEW_BYTES_MAX: usize = 64;
 /// Bytes of one reaction (an emoji sequence). At the bound: `bad_request`.
 pub const EMOJI_BYTES_MAX: usize = 64;
-/// Different reactions (user and emoji) on one message. At the bound: `limit_reached`.
-pub const REACTIONS_PER_MESSAGE_MAX: usize = 500;
-/// Different emoji on one message. At the bound: `limit_reached`.
-pub const EMOJI_PER_MESSAGE_MAX: usize = 50;
-/// Reactions of one person to one message. At the bound: `limit_reached`.
-pub const REACTIONS_PER_USER_MAX: usize = 20;
-/// Seconds between two messages of a member in a room with slow mode. At the bound: `bad_request`.
-pub const SLOW_MODE_SECONDS_MAX: u32 = 21_600;
-/// Members of a room in which receipts can be asked for. At the bound: `limit_reached`.
-pub const RECEIPTS_MEMBERS_MAX: usize = 1_000;
 /// Characters of a room's name. At the bound: `too_large`.
 pub const ROOM_NAME_CHARS_MAX: usize = 128;
 /// Characters of a room's topic. At the bound: `too_large`.

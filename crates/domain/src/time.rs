@@ -9,6 +9,8 @@ use time::{
     macros::format_description,
 };
 
+use crate::Flaw;
+
 /// RFC 3339 (section 5.6) in UTC with six digits of fraction: sorts as text, and loses nothing.
 const FORMAT: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
@@ -61,7 +63,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 time"))
+        Self::parse(&text).ok_or_else(|| D::Error::custom(Flaw::new("must be an RFC 3339 time")))
     }
 }
 

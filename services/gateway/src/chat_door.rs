@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use hubbub_auth::Verifier;
 use hubbub_client_protocol::{
     CloseCode,
-    chat::{Pid, Refused},
+    chat::{ConnectRefused, Pid},
 };
 use hubbub_domain::{Code, Fault, RoomId, UserId};
 use opening::Wish;
@@ -150,7 +150,10 @@ fn opening(
 }
 
 fn refusal(fault: &Fault) -> Refusal {
-    Refusal { message: fault.message.to_string(), data: Some(Refused::connect_data(fault)) }
+    Refusal {
+        message: fault.message.to_string(),
+        data: serde_json::to_value(ConnectRefused::from(fault)).ok(),
+    }
 }
 
 /// Why a seat is given up with its whole connection.

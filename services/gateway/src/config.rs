@@ -1,5 +1,6 @@
 //! The gateway's settings. Every bound says what happens when it is reached.
 
+mod elsewhere;
 mod presence;
 
 use std::{
@@ -7,9 +8,11 @@ use std::{
     time::Duration,
 };
 
+use hubbub_domain::limits;
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
+pub use elsewhere::Elsewhere;
 pub(crate) use presence::{PresenceConfig, TypingConfig};
 
 use crate::{edge, engineio, internal, lobby, rebalance, socketio, web};
@@ -42,6 +45,9 @@ pub struct Config {
     pub web: web::Config,
     /// The listener for the other gateways.
     pub internal: internal::Config,
+    /// What the other services hold clients to.
+    #[serde(skip)]
+    pub elsewhere: Elsewhere,
 }
 
 /// What `hello` takes for each room that is resumed: the id, the longest `rev`, quotes, a colon and a
@@ -61,6 +67,10 @@ impl Config {
 
     /// What can be judged without a network.
     pub fn validate(&self) -> Result<(), String> {
+        edge::Origins::parse(&self.edge.allowed_origins)
+            .map_err(|error| format!("edge.allowed_origins: {error}"))?;
+        self.internal.validate()?;
+        self.validate_bounds()?;
         if self.registry.renew_interval.is_zero()
             || self.registry.ttl < 2 * self.registry.renew_interval
         {
@@ -68,6 +78,21 @@ impl Config {
         }
         rebalance::validate(&self.rebalance).map_err(|text| format!("rebalance: {text}"))?;
         self.validate_presence()
+    }
+
+    /// Bounds that may not be set beyond those of the other side.
+    fn validate_bounds(&self) -> Result<(), String> {
+        let (session, append) = (&self.session, &self.append);
+        for (name, value, max) in [
+            ("session.text_chars_max", session.text_chars_max, limits::TEXT_CHARS_MAX),
+            ("append.batch_max", append.batch_max, 1_024),
+            ("typing.typists_max", self.typing.typists_max, hubbub_ephemeral::TYPISTS_MAX),
+        ] {
+            if !(1..=max).contains(&value) {
+                return Err(format!("{name} is not in 1 to {max}"));
+            }
+        }
+        Ok(())
     }
 
     fn validate_presence(&self) -> Result<(), String> {

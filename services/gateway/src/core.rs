@@ -9,6 +9,7 @@ mod presence;
 mod receipts;
 mod rooms;
 mod welcome;
+mod wording;
 
 use std::sync::Arc;
 
@@ -97,6 +98,10 @@ impl Core {
         if !matches!(command, Command::Ping(_) | Command::Delivered(_)) {
             self.note_request(caller);
         }
+        self.carry_out(caller, command).await.map_err(wording::of_clients)
+    }
+
+    async fn carry_out(&self, caller: &Caller, command: Command) -> Result<Reply, Fault> {
         match command {
             Command::Hello(_) => Err(Fault::bad_request("hello was said already")),
             Command::Refresh(_) => Err(Fault::bad_request("only a connection can be refreshed")),

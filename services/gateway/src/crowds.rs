@@ -39,8 +39,6 @@ const WANTED_INTERVAL: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_secs(15);
 /// From then on all gateways have had the time to say who is there.
 const WHOLE_AFTER: Duration = Duration::from_secs(3);
-/// Rooms looked at from here. Of one more nothing is said.
-const LOOKS_MAX: usize = 5_000;
 /// People whose going is followed until they are offline. One more ends by their time.
 const LEAVING_MAX: usize = 100_000;
 
@@ -70,7 +68,7 @@ impl Crowds {
             renew_interval: config.renew_interval,
             grace: config.grace,
             on,
-            ledger: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(config.rooms_looked_at_max)),
             work: Notify::new(),
         })
     }

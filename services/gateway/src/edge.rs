@@ -27,6 +27,7 @@ mod origin;
 pub use address::{AddressHeader, ClientAddress, Network, TrustedProxies};
 pub use admission::Admission;
 pub use answer::refuse;
+pub(crate) use answer::{no_such_path, refusing};
 pub(crate) use body::{Untaken, take as take_body};
 pub use caps::{ConnectionCaps, ConnectionGuard};
 pub use config::Config;

@@ -38,6 +38,35 @@ pub struct Config {
     pub client: GrpcClientConfig,
 }
 
+impl Config {
+    /// What can be judged before anything listens; the text begins with the setting's name.
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        self.address().map(|_| ())
+    }
+
+    /// Whether anything is to listen.
+    pub fn is_on(&self) -> bool {
+        !self.listen.is_empty()
+    }
+
+    /// Where to listen; `None` where nothing is configured.
+    fn address(&self) -> Result<Option<SocketAddr>, String> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        let listen: Result<SocketAddr, _> = self.listen.parse();
+        let listen = listen.map_err(|_| {
+            format!("internal.listen is not an address and a port: {:?}", self.listen)
+        })?;
+        if listen.ip().is_unspecified() && self.advertise.is_empty() {
+            return Err(format!(
+                "internal.advertise must say where {listen} is reached by other gateways"
+            ));
+        }
+        Ok(Some(listen))
+    }
+}
+
 /// A bound listener.
 pub(crate) struct Internal {
     listener: TcpListener,
@@ -49,27 +78,20 @@ pub(crate) struct Internal {
 /// Why there is no listener.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    #[error("gateway.internal.listen is not an address and a port: {0:?}")]
-    Address(String),
+    #[error("gateway.{0}")]
+    Config(String),
     #[error("cannot listen for other gateways on {0}")]
     Socket(SocketAddr, #[source] io::Error),
-    #[error("gateway.internal.advertise must say where {0} is reached by other gateways")]
-    Nowhere(SocketAddr),
 }
 
 impl Internal {
     /// `None` where none is configured.
     pub(crate) async fn bind(config: &Config) -> Result<Option<Self>, BindError> {
-        if config.listen.is_empty() {
-            return Ok(None);
-        }
-        let listen: SocketAddr =
-            config.listen.parse().map_err(|_| BindError::Address(config.listen.clone()))?;
+        let Some(listen) = config.address().map_err(BindError::Config)? else { return Ok(None) };
         let socket = |error| BindError::Socket(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(socket)?;
         let local = listener.local_addr().map_err(socket)?;
         let address = match &*config.advertise {
-            "" if local.ip().is_unspecified() => return Err(BindError::Nowhere(local)),
             "" => local.to_string(),
             address => address.to_owned(),
         };

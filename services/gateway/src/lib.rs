@@ -50,6 +50,6 @@ mod views;
 mod web;
 pub mod ws;
 
-pub use config::{Config, DrainConfig, Switch};
+pub use config::{Config, DrainConfig, Elsewhere, Switch};
 pub use grants::Grants;
 pub use server::{BindError, Dependencies, Server};

@@ -7,6 +7,7 @@
 mod auth;
 mod chats;
 mod contacts;
+mod document;
 mod extract;
 mod messages;
 mod people;
@@ -16,18 +17,18 @@ mod rooms;
 
 use std::sync::Arc;
 
-use axum::{Json, Router, response::IntoResponse, response::Response, routing::get};
+use axum::{
+    Json, Router,
+    http::header::{CONTENT_TYPE, HeaderValue},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
 use hubbub_auth::Verifier;
 use hubbub_client_protocol::{Command, Reply};
 use hubbub_domain::{Code, Fault};
 use tracing::Instrument as _;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::{
-        self,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
-};
+use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
@@ -42,41 +43,17 @@ pub(crate) struct RestDoor {
     pub(crate) verifier: Verifier,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "hubbub",
-        description = "Rooms, messages and chat lists; people and their logins. Errors are \
-            `{\"error\": {\"code\", \"message\", \"retryable\", \"retry_after_ms\"?}}`; \
-            docs/protocol.md lists the codes.",
-        license(name = "MIT OR Apache-2.0")
-    ),
-    modifiers(&Bearer),
-    security(("bearer" = []))
-)]
-struct Description;
-
-/// The one way to prove who asks.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
-
 /// The routes, and their description among them.
 pub(crate) fn router(door: RestDoor) -> Router {
     let (router, document) = described().split_for_parts();
-    let document = Arc::new(document);
-    let describe = move || async move { Json(document.as_ref().clone()) };
+    let document = Bytes::from(document::complete(&document).to_string());
+    let json = HeaderValue::from_static("application/json");
+    let describe = move || async move { ([(CONTENT_TYPE, json)], document) };
     router.with_state(door).route("/v1/openapi.json", get(describe))
 }
 
 fn described() -> OpenApiRouter<RestDoor> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    OpenApiRouter::with_openapi(document::Description::openapi())
         .merge(rooms::routes())
         .merge(messages::routes())
         .merge(receipts::routes())
@@ -91,17 +68,33 @@ impl RestDoor {
     /// Carries out a command for a single request.
     async fn execute(&self, caller: &Caller, command: Command) -> Result<Json<Reply>, Refused> {
         let name = command.name();
-        let outcome = match self.core.rates.admit(caller.id(), &command) {
-            Ok(()) => {
-                let span = tracing::info_span!("request", command = name);
-                self.core.execute(caller, command).instrument(span).await
-            }
-            Err(fault) => Err(fault),
-        };
-        let code = outcome.as_ref().map_or_else(|fault| fault.code.as_str(), |_| "ok");
-        metrics::request(name, code);
-        outcome.map(Json).map_err(Refused)
+        let admitted = self.core.rates.admit(caller.id(), &command);
+        answer(name, admitted, self.core.execute(caller, command)).await
     }
+
+    /// Carries out a read that is no command.
+    async fn read<T>(
+        &self,
+        caller: &Caller,
+        name: &'static str,
+        read: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<Json<T>, Refused> {
+        answer(name, self.core.rates.admit_other(caller.id()), read).await
+    }
+}
+
+async fn answer<T>(
+    name: &'static str,
+    admitted: Result<(), Fault>,
+    carry_out: impl Future<Output = Result<T, Fault>>,
+) -> Result<Json<T>, Refused> {
+    let outcome = match admitted {
+        Ok(()) => carry_out.instrument(tracing::info_span!("request", command = name)).await,
+        Err(fault) => Err(fault),
+    };
+    let code = outcome.as_ref().map_or_else(|fault| fault.code.as_str(), |_| "ok");
+    metrics::request(name, code);
+    outcome.map(Json).map_err(Refused)
 }
 
 /// A fault as an HTTP answer.
@@ -143,12 +136,14 @@ mod tests {
     use super::described;
 
     /// Commands that make sense on a connection only.
-    const CONNECTION_ONLY: [&str; 2] = ["hello", "refresh"];
+    const CONNECTION_ONLY: [&str; 3] = ["hello", "ping", "refresh"];
 
     /// What comes before there is anybody to have a connection, or gives out secrets.
-    const REST_ONLY: [&str; 7] = [
+    const REST_ONLY: [&str; 9] = [
         "change_password",
         "create_guest",
+        "get_message",
+        "get_room",
         "get_user",
         "keys",
         "login",

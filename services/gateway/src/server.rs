@@ -111,6 +111,8 @@ pub(crate) struct Background {
 /// Why a gateway cannot be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
+    #[error("gateway.{0}")]
+    Config(String),
     #[error(transparent)]
     Listen(#[from] edge::BindError),
     #[error(transparent)]
@@ -130,6 +132,7 @@ impl Server {
     ) -> Result<Self, BindError> {
         let Dependencies { bus, ephemeral, room, history, identity, verifier, clock, standalone } =
             dependencies;
+        config.validate().map_err(BindError::Config)?;
         let web = WebClient::load(&config.web)?;
         let listener = Listener::bind(config.edge.clone())?;
         let internal = Internal::bind(&config.internal).await?;
@@ -227,7 +230,7 @@ impl Server {
             let services = beside.into_iter().fold(services, Services::and);
             internal.run(services.with_reflection(FILE_DESCRIPTOR_SET), &support);
         }
-        let closing = CancellationToken::new();
+        let (router, closing) = (edge::refusing(router), CancellationToken::new());
         let serving =
             listener.serve(web::behind(router, web), closing.clone(), lifecycle.abort.clone());
         lifecycle.spawn("listener", serving);

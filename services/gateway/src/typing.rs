@@ -12,7 +12,7 @@ use std::{cell::OnceCell, collections::HashMap, sync::Arc, time::Duration};
 use hubbub_bus::Topic;
 use hubbub_client_protocol::Event;
 use hubbub_domain::{Fault, RoomId, UserId};
-use hubbub_ephemeral::{Ephemeral, TYPISTS_MAX, Typist};
+use hubbub_ephemeral::{Ephemeral, Typist};
 use hubbub_proto::bus::v1::{self as wire, envelope};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -168,7 +168,7 @@ impl Typing {
             .then(|| now + self.config.ttl.min(Duration::from_millis(typing.ttl_ms.into())));
         let mut rooms = self.rooms.lock();
         let entry = rooms.entry(room).or_default();
-        let full = entry.typists.len() >= TYPISTS_MAX;
+        let full = entry.typists.len() >= self.config.typists_max;
         match (entry.typists.get_mut(&user), ends) {
             (Some(known), Some(ends)) => known.begin(&typing.device, ends),
             (Some(known), None) => known.devices.retain(|(device, _)| *device != typing.device),

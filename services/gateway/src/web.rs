@@ -16,17 +16,14 @@ mod policy;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::Request,
-    http::{Method, StatusCode},
-    response::{IntoResponse as _, Response},
-};
+use axum::{Router, extract::Request, http::Method, response::Response};
 
 pub(crate) use config::Config;
 pub(crate) use files::LoadError;
 
 use files::{File, Files};
+
+use crate::edge;
 
 /// The document of the client, for every address that its router knows.
 const INDEX: &str = "index.html";
@@ -65,13 +62,13 @@ impl WebClient {
     fn answer(&self, request: &Request) -> Response {
         let path = request.uri().path();
         if !matches!(*request.method(), Method::GET | Method::HEAD) || is_reserved(path) {
-            return StatusCode::NOT_FOUND.into_response();
+            return edge::no_such_path(path);
         }
         let found = self.files.get(path.trim_start_matches('/'));
         match found.or_else(|| names_no_file(path).then(|| self.files.get(INDEX)).flatten()) {
             Some(file) => answer::file(file, request),
             None if path == "/" => answer::file(&File::page(ABSENT), request),
-            None => StatusCode::NOT_FOUND.into_response(),
+            None => edge::no_such_path(path),
         }
     }
 }

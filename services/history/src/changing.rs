@@ -7,6 +7,7 @@ use hubbub_domain::{Clock, Fault, Rev, RoomId, Timestamp};
 use hubbub_proto::history::v1 as wire;
 
 use crate::{
+    ReactionBounds,
     envelope::Traced,
     lane::Lanes,
     metrics,
@@ -24,6 +25,7 @@ pub(crate) struct Changing {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub lanes: Lanes,
+    pub reactions: ReactionBounds,
 }
 
 /// Where a change stands.
@@ -58,7 +60,8 @@ impl Changing {
         request: wire::ReactRequest,
         traceparent: String,
     ) -> Result<Changed, Fault> {
-        let reacting = validate::reacting(request, self.clock.now()).inspect_err(refused)?;
+        let reacting =
+            validate::reacting(request, self.reactions, self.clock.now()).inspect_err(refused)?;
         let recorded = self.store.react(&reacting).await;
         let origin = Origin { room: reacting.room, kind: "react", traceparent };
         self.settle(recorded, origin, reacting.now)

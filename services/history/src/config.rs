@@ -20,7 +20,26 @@ pub struct Config {
     pub postgres: PostgresConfig,
     pub sqlite: SqliteConfig,
     pub append: AppendConfig,
+    pub reactions: ReactionBounds,
     pub sweep: SweepConfig,
+}
+
+/// How many reactions there may be. At a bound: `limit_reached`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReactionBounds {
+    /// Of one message.
+    pub per_message_max: u32,
+    /// Different emoji of one message.
+    pub emoji_max: u32,
+    /// Of one person to one message.
+    pub per_user_max: u32,
+}
+
+impl Default for ReactionBounds {
+    fn default() -> Self {
+        Self { per_message_max: 500, emoji_max: 50, per_user_max: 20 }
+    }
 }
 
 /// How messages are collected into transactions.
@@ -101,6 +120,7 @@ impl Default for Config {
             postgres: PostgresConfig::default(),
             sqlite: SqliteConfig::default(),
             append: AppendConfig::default(),
+            reactions: ReactionBounds::default(),
             sweep: SweepConfig::default(),
         }
     }

@@ -37,9 +37,9 @@ impl From<ChangeRefused> for Fault {
             ChangeRefused::NotTheSender => Code::Forbidden,
             ChangeRefused::Deleted | ChangeRefused::SystemNotice => Code::Conflict,
             ChangeRefused::NoSuchReply | ChangeRefused::ReplyDeleted => Code::BadRequest,
-            ChangeRefused::TooManyReactions
-            | ChangeRefused::TooManyEmoji
-            | ChangeRefused::TooManyOfOne => Code::LimitReached,
+            ChangeRefused::TooManyReactions(_)
+            | ChangeRefused::TooManyEmoji(_)
+            | ChangeRefused::TooManyOfOne(_) => Code::LimitReached,
         };
         Self::new(code, refused.to_string())
     }

@@ -57,7 +57,12 @@ impl History {
             config: config.sweep.clone(),
         };
         lifecycle.spawn("history_sweep", sweeper.run(lifecycle.clone()));
-        let changing = Changing { store: Arc::clone(&store), clock, lanes: lanes.clone() };
+        let changing = Changing {
+            store: Arc::clone(&store),
+            clock,
+            lanes: lanes.clone(),
+            reactions: config.reactions,
+        };
         Self { service: Service { store, lanes, changing, drain: CancellationToken::new() } }
     }
 

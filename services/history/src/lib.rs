@@ -21,6 +21,6 @@ mod sweeper;
 mod validate;
 mod worker;
 
-pub use config::{AppendConfig, Config, PostgresConfig, SqliteConfig, SweepConfig};
+pub use config::{AppendConfig, Config, PostgresConfig, ReactionBounds, SqliteConfig, SweepConfig};
 pub use history::History;
 pub use server::{BindError, Server};

@@ -1,7 +1,9 @@
 //! The rules that need no store: which messages make a page, and who may change what. Both adapters
 //! ask here, so that they cannot differ.
 
-use hubbub_domain::{Head, Rev, Seq, Timestamp, UserId, limits};
+use hubbub_domain::{Head, Rev, Seq, Timestamp, UserId};
+
+use crate::ReactionBounds;
 
 use crate::store::Standing;
 
@@ -127,12 +129,12 @@ pub enum ChangeRefused {
     NoSuchReply,
     #[error("reply_to was deleted")]
     ReplyDeleted,
-    #[error("the message has {} reactions already", limits::REACTIONS_PER_MESSAGE_MAX)]
-    TooManyReactions,
-    #[error("the message has {} different emoji already", limits::EMOJI_PER_MESSAGE_MAX)]
-    TooManyEmoji,
-    #[error("you have {} reactions to the message already", limits::REACTIONS_PER_USER_MAX)]
-    TooManyOfOne,
+    #[error("the message has {0} reactions already")]
+    TooManyReactions(u64),
+    #[error("the message has {0} different emoji already")]
+    TooManyEmoji(u64),
+    #[error("you have {0} reactions to the message already")]
+    TooManyOfOne(u64),
 }
 
 /// Only the sender, and only what somebody said and is still there.
@@ -217,25 +219,31 @@ pub struct Reacted {
 }
 
 /// Anybody may react to what is there; what is already so takes no revision.
-pub fn may_react(target: &Target, reacted: Reacted, on: bool) -> Result<React, ChangeRefused> {
+pub fn may_react(
+    target: &Target,
+    reacted: Reacted,
+    (on, bounds): (bool, ReactionBounds),
+) -> Result<React, ChangeRefused> {
     match (on, reacted.present) {
         (true, _) if target.state == TargetState::Deleted => Err(ChangeRefused::Deleted),
         (true, true) | (false, false) => Ok(React::Nothing),
         (false, true) => Ok(React::Unset),
-        (true, false) => may_add(reacted).map(|()| React::Set),
+        (true, false) => may_add(reacted, bounds).map(|()| React::Set),
     }
 }
 
-fn may_add(reacted: Reacted) -> Result<(), ChangeRefused> {
+fn may_add(reacted: Reacted, bounds: ReactionBounds) -> Result<(), ChangeRefused> {
     let Reacted { count, own, emoji, known, .. } = reacted;
-    if count >= limits::REACTIONS_PER_MESSAGE_MAX as u64 {
-        return Err(ChangeRefused::TooManyReactions);
+    let [per_message, emoji_max, per_user] =
+        [bounds.per_message_max, bounds.emoji_max, bounds.per_user_max].map(u64::from);
+    if count >= per_message {
+        return Err(ChangeRefused::TooManyReactions(per_message));
     }
-    if own >= limits::REACTIONS_PER_USER_MAX as u64 {
-        return Err(ChangeRefused::TooManyOfOne);
+    if own >= per_user {
+        return Err(ChangeRefused::TooManyOfOne(per_user));
     }
-    if !known && emoji >= limits::EMOJI_PER_MESSAGE_MAX as u64 {
-        return Err(ChangeRefused::TooManyEmoji);
+    if !known && emoji >= emoji_max {
+        return Err(ChangeRefused::TooManyEmoji(emoji_max));
     }
     Ok(())
 }
@@ -262,6 +270,10 @@ mod tests {
     use crate::store::Standing;
 
     /// The seqs a page holds in a room with messages 1..=head.
+    fn bounds() -> crate::ReactionBounds {
+        crate::ReactionBounds::default()
+    }
+
     fn seqs(anchor: Anchor, limit: u32, head: u64) -> Vec<u64> {
         let window = window(anchor, limit);
         let Top::Seq(top) = window.top else { panic!("only for seqs") };
@@ -346,14 +358,18 @@ mod tests {
     #[test]
     fn reactions_are_idempotent_and_bounded() {
         let react = |state, present, count, on| {
-            may_react(&target(state), Reacted { present, count, ..Reacted::default() }, on)
+            may_react(
+                &target(state),
+                Reacted { present, count, ..Reacted::default() },
+                (on, bounds()),
+            )
         };
         let (user, gone) = (TargetState::User, TargetState::Deleted);
         assert_eq!(react(user, false, 0, true), Ok(React::Set));
         assert_eq!(react(user, true, 500, true), Ok(React::Nothing));
         assert_eq!(react(user, true, 500, false), Ok(React::Unset));
         assert_eq!(react(user, false, 0, false), Ok(React::Nothing));
-        assert_eq!(react(user, false, 500, true), Err(ChangeRefused::TooManyReactions));
+        assert_eq!(react(user, false, 500, true), Err(ChangeRefused::TooManyReactions(500)));
         assert_eq!(react(gone, false, 0, true), Err(ChangeRefused::Deleted));
         assert_eq!(react(gone, false, 0, false), Ok(React::Nothing));
     }
@@ -362,11 +378,11 @@ mod tests {
     fn one_person_and_the_emoji_have_bounds_of_their_own() {
         let react = |own, emoji, known| {
             let reacted = Reacted { own, emoji, known, ..Reacted::default() };
-            may_react(&target(TargetState::User), reacted, true)
+            may_react(&target(TargetState::User), reacted, (true, bounds()))
         };
         assert_eq!(react(19, 49, false), Ok(React::Set));
-        assert_eq!(react(20, 1, true), Err(ChangeRefused::TooManyOfOne));
-        assert_eq!(react(0, 50, false), Err(ChangeRefused::TooManyEmoji));
+        assert_eq!(react(20, 1, true), Err(ChangeRefused::TooManyOfOne(20)));
+        assert_eq!(react(0, 50, false), Err(ChangeRefused::TooManyEmoji(50)));
         assert_eq!(react(0, 50, true), Ok(React::Set), "others may agree");
     }
 

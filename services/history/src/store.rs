@@ -40,7 +40,7 @@ pub use ranking::{Rank, RankedRoom, Ranking};
 pub(crate) use record::posted;
 
 use self::{postgres::PostgresStore, sqlite::SqliteStore};
-use crate::{Config, rules::Window};
+use crate::{Config, ReactionBounds, rules::Window};
 
 /// See the contract above.
 #[async_trait]
@@ -286,6 +286,7 @@ pub struct Reacting {
     pub actor: UserId,
     pub emoji: String,
     pub on: bool,
+    pub bounds: ReactionBounds,
     pub now: Timestamp,
 }
 

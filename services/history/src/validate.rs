@@ -12,6 +12,7 @@ use hubbub_proto::{
 };
 
 use crate::{
+    ReactionBounds,
     rules::Anchor,
     store::{Content, Deletion, Edit, EditsWish, Marker, Post, Rank, Ranking, Reacting, Standing},
 };
@@ -105,7 +106,11 @@ pub(crate) fn deletion(request: &wire::DeleteRequest, now: Timestamp) -> Result<
     })
 }
 
-pub(crate) fn reacting(request: wire::ReactRequest, now: Timestamp) -> Result<Reacting, Fault> {
+pub(crate) fn reacting(
+    request: wire::ReactRequest,
+    bounds: ReactionBounds,
+    now: Timestamp,
+) -> Result<Reacting, Fault> {
     let emoji = request.emoji;
     if emoji.is_empty() || emoji.len() > limits::EMOJI_BYTES_MAX {
         let most = limits::EMOJI_BYTES_MAX;
@@ -120,6 +125,7 @@ pub(crate) fn reacting(request: wire::ReactRequest, now: Timestamp) -> Result<Re
         actor: parse_user_id(&request.actor_id)?,
         emoji,
         on: request.on,
+        bounds,
         now,
     })
 }

@@ -150,6 +150,16 @@ impl Settings {
         let mut gateway = self.gateway.clone();
         gateway.internal.server = self.server();
         gateway.internal.client = self.client("");
+        let (room, reactions) = (&self.room, self.history.reactions);
+        gateway.elsewhere = hubbub_gateway::Elsewhere {
+            group_members: room.group_members_max,
+            receipts_told_members: room.receipts_members_max,
+            receipts_asked_members: room.receipts_asked_members_max,
+            slow_mode_seconds: room.slow_mode_seconds_max,
+            reactions_per_message: reactions.per_message_max,
+            emoji_per_message: reactions.emoji_max,
+            reactions_per_user: reactions.per_user_max,
+        };
         gateway
     }
 

@@ -24,6 +24,10 @@ pub struct Config {
     /// Members a room may have for them to be told of each other's read and delivery markers as they
     /// move. In larger rooms: nobody is told, and receipts can be asked for.
     pub receipts_members_max: u32,
+    /// Members a room may have for its receipts to be asked for. At the bound: `limit_reached`.
+    pub receipts_asked_members_max: u32,
+    /// Seconds between two messages of a member in slow mode. Over it: `bad_request`.
+    pub slow_mode_seconds_max: u32,
     /// The most a call may take before it is answered `unavailable`.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -81,6 +85,8 @@ impl Default for Config {
             sqlite: SqliteConfig::default(),
             group_members_max: 1_000,
             receipts_members_max: 50,
+            receipts_asked_members_max: 1_000,
+            slow_mode_seconds_max: 21_600,
             call_timeout: Duration::from_secs(5),
             history_timeout: Duration::from_secs(4),
             identity_timeout: Duration::from_secs(2),

@@ -66,9 +66,8 @@ pub(crate) fn marker(marker: &wire::ReadMarker) -> Result<Marker, Fault> {
 }
 
 /// Seconds between two messages of a member.
-pub(crate) fn slow_mode(seconds: u32) -> Result<u32, Fault> {
-    if seconds > limits::SLOW_MODE_SECONDS_MAX {
-        let most = limits::SLOW_MODE_SECONDS_MAX;
+pub(crate) fn slow_mode(seconds: u32, most: u32) -> Result<u32, Fault> {
+    if seconds > most {
         return Err(Fault::bad_request(format!("slow_mode_seconds is more than {most}")));
     }
     Ok(seconds)

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use hubbub_domain::{Code, Fault, RoomId, Seq, UserId, limits};
+use hubbub_domain::{Code, Fault, RoomId, Seq, UserId};
 use hubbub_proto::{
     fault_from_status,
     history::v1::{
@@ -57,18 +57,16 @@ impl Rooms {
         room: RoomId,
         seq: Seq,
     ) -> Result<ListReceiptsResponse, Fault> {
-        const MEMBERS_MAX: usize = limits::RECEIPTS_MEMBERS_MAX;
-
+        let members_max = self.receipts_asked_members_max();
         let found = self.store().room_of(actor, room).await?;
         let (found, _) = found.ok_or_else(Fault::no_such_room)?;
-        if found.member_count as usize > MEMBERS_MAX {
-            let text = format!("receipts are kept for up to {MEMBERS_MAX} members");
+        if found.member_count > members_max {
+            let text = format!("receipts are kept for up to {members_max} members");
             return Err(Fault::new(Code::LimitReached, text));
         }
         let senders = self.senders(room, seq).await?;
         // Members who came this very moment may be more than were counted.
-        let limit = u32::try_from(MEMBERS_MAX).unwrap_or(u32::MAX);
-        let members = self.store().progress(room, limit).await?;
+        let members = self.store().progress(room, members_max).await?;
         let since: HashSet<&str> = senders.user_ids.iter().map(String::as_str).collect();
         let receipts = sort_out((&senders.sender_id, seq), members, &since);
         let texts = |users: Vec<UserId>| users.into_iter().map(String::from).collect();

@@ -126,6 +126,16 @@ impl Rooms {
         &self.inner.people
     }
 
+    /// In rooms of up to so many members receipts can be asked for.
+    pub(crate) fn receipts_asked_members_max(&self) -> u32 {
+        self.inner.config.receipts_asked_members_max
+    }
+
+    /// The longest pause of slow mode.
+    pub(crate) fn slow_mode_seconds_max(&self) -> u32 {
+        self.inner.config.slow_mode_seconds_max
+    }
+
     pub(crate) fn history(&self) -> &Transport {
         &self.inner.history
     }

@@ -4,8 +4,15 @@
 use hubbub_domain::{Attachment, Body, ClientId, Fault, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use crate::{Chats, Delete, Edit, PublicRooms, React, Read, Refresh, Watch, moment, unicode};
+use crate::{
+    Chats, Delete, Edit, PublicRooms, React, Read, Refresh, Watch,
+    moment::{self, Moment},
+    parse_value,
+    reading::shortened,
+    unicode,
+};
 
 /// An event of a client, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +32,20 @@ pub enum Asked {
     Watch(Watch),
     PublicRooms(PublicRooms),
     Refresh(Refresh),
+    /// What this server holds a client to.
+    Limits,
 }
 
 /// `history`: the newest messages, or those before one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(default, rename_all = "camelCase")]
+#[schema(as = chat::HistoryAsked)]
 pub struct HistoryAsked {
-    /// The room entered last, unless told.
+    /// By default the room entered last.
     pub room: Option<RoomId>,
+    /// A `createdAt` as it came, or the milliseconds of a `Date`.
+    #[serde(deserialize_with = "moment::option")]
+    #[schema(value_type = Option<Moment>)]
     pub last_time: Option<Timestamp>,
     pub before_seq: Option<Seq>,
     pub limit: Option<u32>,
@@ -49,7 +63,7 @@ pub struct Posting {
 
 impl Asked {
     /// Every event a client may emit, for tables in docs and tests.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "history",
         "chatMessage",
         "typing",
@@ -64,6 +78,7 @@ impl Asked {
         "watch",
         "publicRooms",
         "refresh",
+        "limits",
     ];
 
     /// Reads an event by its name and its arguments, the acknowledgement not among them.
@@ -85,81 +100,78 @@ impl Asked {
             "watch" => fields(first).map(Self::Watch),
             "publicRooms" => optional(first).map(Self::PublicRooms),
             "refresh" => fields(first).map(Self::Refresh),
-            _ => Err(Fault::bad_request("unknown event")),
+            "limits" => Ok(Self::Limits),
+            _ => {
+                let name = shortened(name);
+                Err(Fault::bad_request(format!("there is no event {name:?}")))
+            }
         }
     }
 }
 
-#[derive(Deserialize)]
-struct OpenRoom {
+/// `openRoom`.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = chat::OpenRoom)]
+pub(crate) struct OpenRoom {
     receiver: UserId,
 }
 
 fn parse_history(argument: Option<Value>) -> Result<HistoryAsked, Fault> {
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Fields {
-        room: Option<RoomId>,
-        #[serde(deserialize_with = "moment::option")]
-        last_time: Option<Timestamp>,
-        before_seq: Option<Seq>,
-        limit: Option<u32>,
-    }
-
     // The time alone is what it stands for.
     let argument = match argument {
         Some(time @ (Value::String(_) | Value::Number(_))) => Some(json!({ "lastTime": time })),
         argument => argument,
     };
-    let Fields { room, last_time, before_seq, limit } = optional(argument)?;
-    Ok(HistoryAsked { room, last_time, before_seq, limit })
+    optional(argument)
 }
 
-#[derive(Default, Deserialize)]
+/// `chatMessage` as an object; its text alone will do, too.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
-struct Content {
+#[schema(as = chat::PostAsked)]
+pub(crate) struct PostAsked {
+    /// By default the room entered last.
+    room: Option<RoomId>,
+    /// Makes a repetition the same message.
+    client_id: Option<ClientId>,
     message: String,
     attachments: Vec<Attachment>,
     reply_to: Option<Seq>,
     mentions: Vec<UserId>,
 }
 
-impl From<Content> for Body {
-    fn from(content: Content) -> Self {
-        let Content { message, attachments, reply_to, mentions } = content;
-        Self { text: message, attachments, reply_to, mentions }
-    }
-}
-
-/// An object with `message`, or just the text.
 fn parse_posting(argument: Option<Value>) -> Result<Posting, Fault> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Fields {
-        room: Option<RoomId>,
-        client_id: Option<ClientId>,
-        #[serde(flatten)]
-        content: Content,
-    }
-
     if let Some(Value::String(text)) = argument {
         return Ok(Posting { room: None, client_id: None, body: Body::text(text) });
     }
-    let Fields { room, client_id, content } = fields(argument)?;
-    Ok(Posting { room, client_id, body: content.into() })
+    if !matches!(argument, None | Some(Value::Object(_))) {
+        return Err(Fault::bad_request("the argument must be an object or a string"));
+    }
+    let PostAsked { room, client_id, message, attachments, reply_to, mentions } = fields(argument)?;
+    let body = Body { text: message, attachments, reply_to, mentions };
+    Ok(Posting { room, client_id, body })
+}
+
+/// `editMessage`.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = chat::EditAsked)]
+pub(crate) struct EditAsked {
+    room: RoomId,
+    seq: Seq,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+    #[serde(default)]
+    reply_to: Option<Seq>,
+    #[serde(default)]
+    mentions: Vec<UserId>,
 }
 
 fn parse_edit(argument: Option<Value>) -> Result<Edit, Fault> {
-    #[derive(Deserialize)]
-    struct Fields {
-        room: RoomId,
-        seq: Seq,
-        #[serde(flatten)]
-        content: Content,
-    }
-
-    let Fields { room, seq, content } = fields(argument)?;
-    Ok(Edit { room, seq, body: content.into() })
+    let EditAsked { room, seq, message, attachments, reply_to, mentions } = fields(argument)?;
+    Ok(Edit { room, seq, body: Body { text: message, attachments, reply_to, mentions } })
 }
 
 /// An argument that has to be there.
@@ -167,11 +179,9 @@ fn fields<T: DeserializeOwned>(argument: Option<Value>) -> Result<T, Fault> {
     let argument = argument.ok_or_else(|| Fault::bad_request("the argument is missing"))?;
     if unicode::is_mended(&argument) {
         // A text may hold U+FFFD; an identifier with it is refused.
-        let substituted = unicode::substituted(&argument);
-        serde_json::from_value::<T>(substituted)
-            .map_err(|error| Fault::bad_request(error.to_string()))?;
+        parse_value::<T>(unicode::substituted(&argument), "the argument")?;
     }
-    serde_json::from_value(argument).map_err(|error| Fault::bad_request(error.to_string()))
+    parse_value(argument, "the argument")
 }
 
 /// An argument that may be left out: nothing and `null` mean the defaults.
@@ -232,11 +242,22 @@ mod tests {
             assert_eq!(fault.code, Code::BadRequest);
             fault.message.into_owned()
         };
-        assert_eq!(refused("join-room", vec![json!("7")]), "bad_request: room is not a UUID");
-        assert_eq!(refused("openRoom", vec![json!({})]), "missing field `receiver`");
+        assert_eq!(refused("join-room", vec![json!("7")]), "the argument must be a UUID");
+        assert_eq!(refused("openRoom", vec![json!({})]), "`receiver` is missing");
         assert_eq!(refused("typing", vec![]), "the argument is missing");
-        assert_eq!(refused("shout", vec![]), "unknown event");
-        assert!(refused("chatMessage", vec![json!(7)]).contains("invalid type"));
+        assert_eq!(refused("shout", vec![]), "there is no event \"shout\"");
+        let history = |last_time: Value| refused("history", vec![json!({"lastTime": last_time})]);
+        let times = "`lastTime` must be a time: RFC 3339, or milliseconds since 1970";
+        for wrong in [json!("yesterday"), json!(true), json!([])] {
+            assert_eq!(history(wrong), times);
+        }
+        let post = |argument| refused("chatMessage", vec![argument]);
+        assert_eq!(post(json!(7)), "the argument must be an object or a string");
+        assert_eq!(post(json!({"message": 7})), "`message` must be a string");
+        assert_eq!(
+            post(json!({"clientId": "a\u{0}"})),
+            "`clientId` must not have control characters"
+        );
     }
 
     proptest! {

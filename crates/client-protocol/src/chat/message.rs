@@ -7,12 +7,14 @@ use hubbub_domain::{
     Attachment, ClientId, MessageId, Reaction, Rev, RoomId, Seq, SystemNotice, Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Appended, ChatView, MessageContent, MessageView, Opened};
 
 /// A message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Message)]
 pub struct Message {
     #[serde(rename = "_id")]
     pub id: MessageId,
@@ -101,8 +103,9 @@ fn sentence(notice: &SystemNotice) -> Cow<'static, str> {
 }
 
 /// The acknowledgement of `chatMessage`: stored for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Posted)]
 pub struct Posted {
     #[serde(rename = "_id")]
     pub id: MessageId,
@@ -122,8 +125,9 @@ impl Posted {
 }
 
 /// The acknowledgement of `openRoom`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::OpenedRoom)]
 pub struct OpenedRoom {
     pub room_id: RoomId,
     /// The other one.
@@ -150,8 +154,9 @@ impl OpenedRoom {
 }
 
 /// One of the conversations in the acknowledgement of `chatRecord`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::ChatRecord)]
 pub struct ChatRecord {
     pub room_id: RoomId,
     /// The other one of a direct room.
@@ -166,8 +171,9 @@ pub struct ChatRecord {
     pub muted: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::LastMessage)]
 pub struct LastMessage {
     pub message: String,
     pub sender: UserId,

@@ -1,14 +1,15 @@
 //! A refusal as `/chat` and the lobby tell it: in an acknowledgement as `{error: {code, message, …}}`,
 //! as an `error` event, and in a `connect_error`.
 
-use hubbub_domain::Fault;
+use hubbub_domain::{Code, Fault};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::ErrorView;
 
 /// The acknowledgement of an event that was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Refused)]
 pub struct Refused {
     pub error: ErrorView,
 }
@@ -19,32 +20,50 @@ impl From<&Fault> for Refused {
     }
 }
 
-impl Refused {
-    /// The name of the event beside the acknowledgement.
-    pub const EVENT: &'static str = "error";
+/// The arguments of an `error` event: a readable text, and the details for programs. (The last
+/// argument is not a text: a client would take it for an offset.)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Failure)]
+pub struct Failure(pub String, pub FailureDetails);
 
-    /// The arguments of that event: a readable text, and what a program needs. (The last one is not
-    /// a text: a client would take it for an offset.)
-    pub fn event(fault: &Fault, event: &str) -> [Value; 2] {
-        let error = ErrorView::from(fault);
-        let retry = error.retry_after_ms;
-        let details = json!({
-            "code": error.code,
-            "message": error.message,
-            "retryable": error.retryable,
-            "retryAfterMs": retry,
-            "event": event,
-        });
-        [json!(fault.message), details]
+/// Which event was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = chat::FailureDetails)]
+pub struct FailureDetails {
+    #[schema(value_type = Code)]
+    pub code: String,
+    pub message: String,
+    pub retryable: bool,
+    #[schema(required)]
+    pub retry_after_ms: Option<u64>,
+    /// The name of the client's event.
+    pub event: String,
+}
+
+impl Failure {
+    pub fn new(fault: &Fault, event: &str) -> Self {
+        let ErrorView { code, message, retryable, retry_after_ms } = fault.into();
+        let event = event.to_owned();
+        Self(message.clone(), FailureDetails { code, message, retryable, retry_after_ms, event })
     }
+}
 
-    /// The `data` of a `connect_error`.
-    pub fn connect_data(fault: &Fault) -> Value {
-        let error = ErrorView::from(fault);
-        json!({
-            "code": error.code,
-            "retryable": error.retryable,
-            "retryAfterMs": error.retry_after_ms,
-        })
+/// The `data` of a `connect_error`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = chat::ConnectRefused)]
+pub struct ConnectRefused {
+    #[schema(value_type = Code)]
+    pub code: String,
+    pub retryable: bool,
+    #[schema(required)]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl From<&Fault> for ConnectRefused {
+    fn from(fault: &Fault) -> Self {
+        let ErrorView { code, retryable, retry_after_ms, .. } = fault.into();
+        Self { code, retryable, retry_after_ms }
     }
 }

@@ -4,14 +4,15 @@
 use hubbub_domain::{Body, Change, Fault, Role, RoomId, Seq, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{Message, Refused};
+use super::{Failure, Message};
 use crate::{ContactState, Event, PresenceState, PresenceView, PushedView, RoomView, WelcomeRoom};
 
 macro_rules! told {
     ($($(#[$doc:meta])* $name:ident($content:ty) = $text:literal,)+) => {
         /// An event for a client.
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
         #[serde(untagged)]
         pub enum Told {
             $($(#[$doc])* $name($content),)+
@@ -24,6 +25,12 @@ macro_rules! told {
             /// The name of the event.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => $text),+ }
+            }
+
+            /// Every event with the schema of its arguments.
+            #[cfg(test)]
+            pub(crate) fn documented() -> Vec<(&'static str, crate::asyncapi::Type)> {
+                vec![$(($text, crate::asyncapi::Type::of::<$content>())),+]
             }
         }
     };
@@ -80,8 +87,9 @@ told! {
     Error(Failure) = "error",
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Edited)]
 pub struct Edited {
     pub room: RoomId,
     pub seq: Seq,
@@ -92,8 +100,9 @@ pub struct Edited {
     pub edited_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Deleted)]
 pub struct Deleted {
     pub room: RoomId,
     pub seq: Seq,
@@ -101,7 +110,8 @@ pub struct Deleted {
     pub deleted_at: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Reacted)]
 pub struct Reacted {
     pub room: RoomId,
     pub seq: Seq,
@@ -111,18 +121,21 @@ pub struct Reacted {
 }
 
 /// Whether, and then where and who.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Typing)]
 pub struct Typing(pub bool, pub Typist);
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Typist)]
 pub struct Typist {
     pub room: RoomId,
     pub user: UserId,
 }
 
 /// How somebody is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Present)]
 pub struct Present {
     pub user: UserId,
     pub state: PresenceState,
@@ -138,19 +151,22 @@ impl From<PresenceView> for Present {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::RoomOnly)]
 pub struct RoomOnly {
     pub room: RoomId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::RoleSet)]
 pub struct RoleSet {
     pub room: RoomId,
     pub role: Role,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::ChatChanged)]
 pub struct ChatChanged {
     pub room: RoomId,
     pub pinned: bool,
@@ -159,28 +175,32 @@ pub struct ChatChanged {
 }
 
 /// How far a member has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::ReadBy)]
 pub struct ReadBy {
     pub room: RoomId,
     pub user: UserId,
     pub seq: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::RoomOnline)]
 pub struct RoomOnline {
     pub room: RoomId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Contact)]
 pub struct Contact {
     pub user: UserId,
     pub state: ContactState,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Pushed)]
 pub struct Pushed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomId>,
@@ -190,39 +210,39 @@ pub struct Pushed {
     pub push_id: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Reset)]
 pub struct Reset {
     pub room: RoomId,
     pub messages: Vec<Message>,
     pub has_more: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = chat::Entered)]
 pub struct Entered {
     pub rooms: Vec<RoomId>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Moving)]
 pub struct Moving {
     pub after_ms: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = chat::Expiring)]
 pub struct Expiring {
     pub expires_at: Timestamp,
 }
 
-/// A readable text, and what a program needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure([Value; 2]);
-
 impl Told {
     /// A refused event of the client.
     pub fn refusal(fault: &Fault, event: &str) -> Self {
-        Self::Error(Failure(Refused::event(fault, event)))
+        Self::Error(Failure::new(fault, event))
     }
 
     /// The rooms that are entered now.

@@ -7,6 +7,10 @@ use hubbub_domain::{
     names::{Reserved, ShownName},
 };
 use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use crate::unicode::REPLACEMENT;
 
@@ -20,6 +24,15 @@ pub struct Nickname {
     shown: Arc<str>,
     skeleton: Arc<str>,
 }
+
+/// A text to those who read it.
+impl PartialSchema for Nickname {
+    fn schema() -> RefOr<Schema> {
+        String::schema()
+    }
+}
+
+impl ToSchema for Nickname {}
 
 impl Nickname {
     pub fn parse(text: &str) -> Result<Self, Fault> {
@@ -57,7 +70,8 @@ impl fmt::Display for Nickname {
 }
 
 /// The name of a room of the lobby, as guests agree on it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, ToSchema)]
+#[schema(as = lobby::RoomName, value_type = String)]
 pub struct RoomName(Arc<str>);
 
 impl RoomName {
@@ -81,7 +95,8 @@ impl RoomName {
 }
 
 /// A guest, as `initUser` tells them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = lobby::Guest)]
 pub struct Guest {
     #[serde(serialize_with = "shown")]
     pub name: Nickname,

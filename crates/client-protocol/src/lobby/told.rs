@@ -1,10 +1,12 @@
 //! What a guest is told.
 
 use hubbub_domain::Fault;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Asked, Fields, Guest, Nickname};
-use crate::chat::Refused;
+use crate::chat::Failure;
 
 /// An event for guests.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +43,7 @@ pub enum Told {
     },
     /// Silent for too long; the disconnection follows.
     NoUser(String),
-    Error([Value; 2]),
+    Error(Failure),
 }
 
 impl Told {
@@ -79,26 +81,55 @@ impl Told {
 
     /// A refused event of the guest.
     pub fn refusal(fault: &Fault, event: &str) -> Self {
-        Self::Error(Refused::event(fault, event))
+        Self::Error(Failure::new(fault, event))
     }
 
     /// The event's arguments.
     pub fn into_args(self) -> Vec<Value> {
         match self {
             Self::InitUser(guest) => vec![json!(guest)],
-            Self::SysMessage { data, counts } => vec![json!({"data": data, "counts": counts})],
+            Self::SysMessage { data, counts } => vec![json!(SysMessage { data, counts })],
             Self::LoginSuccess(name) | Self::Repeat(name) => vec![json!(name.as_str())],
             Self::System { nickname, size, flag } => {
-                vec![json!({"nickname": nickname.as_str(), "size": size, "flag": flag})]
+                let nickname = nickname.as_str().to_owned();
+                vec![json!(System { nickname, size, flag })]
             }
             Self::MessageFromServer { guest, fields } | Self::PrivateMessage { guest, fields } => {
                 vec![signed(fields, &guest)]
             }
             Self::Chat { text, id } => vec![json!(format!("{text}-用户:{id}"))],
             Self::ReceiveMessage(text) | Self::NoUser(text) => vec![json!(text)],
-            Self::Error(args) => args.into(),
+            Self::Error(Failure(text, details)) => vec![json!(text), json!(details)],
         }
     }
+}
+
+/// The argument of `sys message`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = lobby::SysMessage)]
+pub(crate) struct SysMessage {
+    data: String,
+    /// Guests in the lobby.
+    counts: u64,
+}
+
+/// The argument of `system`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = lobby::System)]
+pub(crate) struct System {
+    nickname: String,
+    size: u64,
+    flag: bool,
+}
+
+/// The argument of `message from server` and `private message`: the fields that the guest gave, and these.
+#[derive(ToSchema)]
+#[schema(as = lobby::Said)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `signed` makes")]
+pub(crate) struct Said {
+    nick_name: Nickname,
+    color: String,
 }
 
 /// Whatever the guest claims, the name and the colour are theirs.

@@ -3,7 +3,10 @@
 
 use hubbub_client_protocol::{
     Chats, Command, History, Join, OpenDirect, PublicRooms, Read, Reply, Send, Typing, Watch,
-    chat::{Asked, ChatRecord, HistoryAsked, Message, OpenedRoom, Posted, Posting, Present, Told},
+    chat::{
+        Asked, ChatRecord, HistoryAsked, Message, OpenedRoom, Posted, Posting, Present,
+        PublicRoomList, ReadSoFar, Refreshed, RoomEntered, RoomLeft, Told, WatchedUsers,
+    },
 };
 use hubbub_domain::{ClientId, Code, Fault, Head, Rev, RoomId, UserId, limits};
 use serde::Serialize;
@@ -42,6 +45,7 @@ impl Seat {
             Asked::React(react) => self.done(Command::React(react)).await,
             Asked::PublicRooms(rooms) => self.public_rooms(rooms).await,
             Asked::Refresh(refresh) => self.refresh(&refresh.token).await,
+            Asked::Limits => self.limits(),
         }
     }
 
@@ -127,7 +131,7 @@ impl Seat {
         let Reply::Unread(unread) = self.execute(Command::Read(read)).await? else {
             return Err(defect("read was answered with something else"));
         };
-        Ok(json!({"unread": unread.unread, "lastReadSeq": unread.last_read_seq}))
+        to_json(&ReadSoFar { unread: unread.unread, last_read_seq: unread.last_read_seq })
     }
 
     /// Tells the others in the room entered last. An indicator that cannot be told just now is no error
@@ -145,18 +149,14 @@ impl Seat {
             return Err(defect("watch was answered with something else"));
         };
         let users: Vec<Present> = watched.users.into_iter().map(Present::from).collect();
-        Ok(json!({"users": users}))
+        to_json(&WatchedUsers { users })
     }
 
     async fn public_rooms(&self, rooms: PublicRooms) -> Result<Value, Fault> {
         let Reply::PublicRooms(page) = self.execute(Command::PublicRooms(rooms)).await? else {
             return Err(defect("public_rooms was answered with something else"));
         };
-        let mut answer = json!({"rooms": page.rooms});
-        if let Some(cursor) = page.next_cursor {
-            answer["nextCursor"] = cursor.into();
-        }
-        Ok(answer)
+        to_json(&PublicRoomList { rooms: page.rooms, next_cursor: page.next_cursor })
     }
 
     /// Has the room's stream come to this socket. A public room is joined.
@@ -165,7 +165,7 @@ impl Seat {
         if self.session.follows(room) {
             self.trail.enter(room, Rev::ZERO);
             self.tell_entered();
-            return Ok(json!({"ok": true, "room": room}));
+            return to_json(&RoomEntered { ok: true, room, seq: None });
         }
         self.trail.retain(|room| self.session.follows(room));
         let rooms_max = self.core.config.hub.rooms_per_session_max;
@@ -180,7 +180,7 @@ impl Seat {
             }
             outcome => outcome?,
         };
-        Ok(json!({"ok": true, "room": room, "seq": head.seq}))
+        to_json(&RoomEntered { ok: true, room, seq: Some(head.seq) })
     }
 
     async fn follow(&self, room: RoomId) -> Result<Head, Fault> {
@@ -197,7 +197,7 @@ impl Seat {
         self.core.hub.unfollow(&self.session, room);
         self.trail.retain(|known| known != room);
         self.tell_entered();
-        Ok(json!({"ok": true, "room": room}))
+        to_json(&RoomLeft { ok: true, room })
     }
 
     /// The room that is meant: the one named, or else the one entered last.
@@ -205,6 +205,11 @@ impl Seat {
         named
             .or_else(|| self.trail.current())
             .ok_or_else(|| Fault::bad_request("no room is named, and none was entered"))
+    }
+
+    fn limits(&self) -> Result<Value, Fault> {
+        self.note_rate(self.core.rates.admit_other(self.caller.id()))?;
+        to_json(&self.core.limits())
     }
 
     async fn refresh(&self, token: &str) -> Result<Value, Fault> {
@@ -216,7 +221,7 @@ impl Seat {
         self.session.stand_on(&claims);
         *self.expiry.lock() = self.core.expiry_of(&claims);
         self.socket.vouch(token);
-        Ok(json!({"expiresAt": claims.expires_at}))
+        to_json(&Refreshed { expires_at: claims.expires_at })
     }
 }
 

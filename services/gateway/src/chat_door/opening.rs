@@ -114,7 +114,7 @@ mod tests {
         let old = wish(&Value::Null, &[("token", "b"), ("room", "")]);
         assert_eq!((old.token.as_deref(), old.room, old.echo), (Some("b"), None, true));
         let room = Wish::read(json!({"room": "x"}).as_object().expect("an object"), |_| None);
-        assert_eq!(room.expect_err("not a room").message, "room is not a UUID");
+        assert_eq!(room.expect_err("not a room").message, "room must be a UUID");
     }
 
     #[test]

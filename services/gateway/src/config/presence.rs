@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hubbub_ephemeral::TYPISTS_MAX;
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,8 @@ pub struct PresenceConfig {
     pub last_seen_kept: Duration,
     /// Users one session may watch. Over it: `limit_reached`.
     pub watched_max: usize,
+    /// Public rooms that the sessions of this gateway may look at together. Over it: their `online` is absent.
+    pub rooms_looked_at_max: usize,
     /// How often everybody who is watched is looked up, whatever the bus says.
     #[serde(with = "duration")]
     pub look_interval: Duration,
@@ -47,6 +50,7 @@ impl Default for PresenceConfig {
             away_after: Duration::from_mins(5),
             last_seen_kept: Duration::from_hours(30 * 24),
             watched_max: 500,
+            rooms_looked_at_max: 5_000,
             look_interval: Duration::from_secs(30),
             acquaintance_interval: Duration::from_mins(1),
         }
@@ -63,10 +67,16 @@ pub struct TypingConfig {
     /// How often a room is told who types, at the most.
     #[serde(with = "duration")]
     pub told_every: Duration,
+    /// People who type in one room, at most 50. Over it: the others are not told of one more.
+    pub typists_max: usize,
 }
 
 impl Default for TypingConfig {
     fn default() -> Self {
-        Self { ttl: Duration::from_secs(6), told_every: Duration::from_millis(250) }
+        Self {
+            ttl: Duration::from_secs(6),
+            told_every: Duration::from_millis(250),
+            typists_max: TYPISTS_MAX,
+        }
     }
 }

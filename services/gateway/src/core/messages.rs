@@ -1,7 +1,8 @@
 //! Requests about messages.
 
 use hubbub_client_protocol::{
-    Appended, Delete, Edit, History, Page, React, Reacted, Reply, Revised, Send, unicode,
+    Appended, Delete, Edit, History, MessageView, Page, React, Reacted, Reply, Revised, Send,
+    unicode,
 };
 use hubbub_domain::{
     Body, Code, Fault, MessageKind, Reaction, Role, RoomId, RoomState, Seq, limits,
@@ -124,6 +125,20 @@ impl Core {
         let (rev, changed) =
             self.backends.react((react.room, react.seq), reaction, react.on).await?;
         Ok(Reply::Reacted(Reacted { rev, changed }))
+    }
+
+    /// One message, by its place.
+    pub(crate) async fn message(
+        &self,
+        caller: &Caller,
+        room: RoomId,
+        seq: Seq,
+    ) -> Result<MessageView, Fault> {
+        self.membership(caller, room).await?;
+        let request = PageRequest { room, anchor: Anchor::Around(seq), limit: 1 };
+        let page = self.backends.page(request).await?;
+        let message = page.messages.into_iter().find(|message| message.seq == seq);
+        message.map(Into::into).ok_or_else(|| Fault::new(Code::NotFound, "no such message"))
     }
 
     pub(super) async fn history(&self, caller: &Caller, history: &History) -> Result<Reply, Fault> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use hubbub_client_protocol::{
     CreateRoom, Created, Invite, Invited, Join, Leave, Members, MembersPage, OpenDirect, Opened,
-    PublicRooms, PublicRoomsPage, Remove, Reply, SetRole, UpdateRoom,
+    PublicRooms, PublicRoomsPage, Remove, Reply, RoomNow, SetRole, UpdateRoom,
 };
 use hubbub_domain::{Code, Fault, RoomId, Seq, UserId};
 use hubbub_proto::room::v1 as wire;
@@ -110,6 +110,33 @@ impl Core {
             });
         }
         Ok(Reply::Room(room))
+    }
+
+    /// The room as it stands for the caller.
+    pub(crate) async fn room_now(&self, caller: &Caller, room: RoomId) -> Result<RoomNow, Fault> {
+        let request = wire::ListMembersRequest {
+            actor_id: caller.id().to_string(),
+            room_id: room.to_string(),
+            cursor: String::new(),
+            limit: 1,
+        };
+        let listed = self.backends.list_members(request);
+        let (listed, membership) = tokio::try_join!(listed, self.membership(caller, room))?;
+        let marker = Marker { room, last_read: membership.last_read };
+        let heads = self.backends.heads(Some(caller.id()), &[marker]).await?;
+        let head = heads.rooms.get(&room).copied().unwrap_or_default();
+        Ok(RoomNow {
+            room: views::room(listed.room.unwrap_or_default())?,
+            peer: membership.peer,
+            role: membership.role,
+            seq: head.head.seq,
+            rev: head.head.rev,
+            unread: head.unread,
+            mentions: head.mentions,
+            last_read_seq: head.read,
+            pinned: membership.pinned,
+            muted: membership.muted,
+        })
     }
 
     pub(super) async fn join(&self, caller: &Caller, join: &Join) -> Result<Reply, Fault> {

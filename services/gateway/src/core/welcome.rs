@@ -15,6 +15,7 @@ use super::{Caller, Core};
 use crate::simulation::planted::{self, Bug};
 use crate::{
     backends::{Heads, Marker, Membership, RoomHead, another_epoch},
+    config::Config,
     hub::{Epoch, Start},
     presence::Welcoming,
     session::{Codec, Expiry, Manner, Outbox, Scope, Session},
@@ -149,13 +150,42 @@ impl Core {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let (session, users) = (&self.config.session, &self.config.users);
+        let Config { session, users, edge, presence, typing, elsewhere, hub, .. } = &self.config;
         Limits {
             text_chars: session.text_chars_max,
             frame_bytes: session.frame_bytes_max,
+            hello_frame_bytes: self.config.hello_bytes_max(),
+            unfinished_bytes_per_address: edge.unfinished_bytes_per_address_max,
+            connections_per_address: edge.connections_per_address_max,
+            body_silence_ms: u64::try_from(edge.body_timeout.as_millis()).unwrap_or(u64::MAX),
             sends_per_second: users.sends_per_second.get(),
             sends_burst: users.sends_burst.get(),
+            requests_per_second: users.requests_per_second.get(),
+            requests_burst: users.requests_burst.get(),
+            sessions_per_second: users.openings_per_second.get(),
+            sessions_burst: users.openings_burst.get(),
+            rooms_made_per_hour: users.rooms_made_per_hour.get(),
+            rooms_made_burst: users.rooms_made_burst.get(),
+            users_added_per_hour: users.people_added_per_hour.get(),
+            users_added_burst: users.people_added_burst.get(),
             page: limits::PAGE_MAX,
+            attachments: limits::ATTACHMENTS_MAX,
+            mentions: limits::MENTIONS_MAX,
+            users_watched: presence.watched_max,
+            public_rooms_watched: presence.rooms_looked_at_max,
+            typists: typing.typists_max,
+            rate_refusals_in_a_row: session.rate_refusals_max,
+            connections_per_user: edge.connections_per_user_max,
+            connects_per_address_per_second: edge.connects_per_address_per_second.get(),
+            group_members: elsewhere.group_members,
+            receipts_told_members: elsewhere.receipts_told_members,
+            receipts_asked_members: elsewhere.receipts_asked_members,
+            reactions_per_message: elsewhere.reactions_per_message,
+            emoji_per_message: elsewhere.emoji_per_message,
+            reactions_per_user: elsewhere.reactions_per_user,
+            slow_mode_seconds: elsewhere.slow_mode_seconds,
+            rooms_followed: hub.rooms_per_session_max,
+            outbox_bytes: session.outbox_bytes_max,
         }
     }
 

@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    Crowd, Duration, Event, Fleeting, GLANCE, Instant, LEAVING_MAX, LOOKS_MAX, RoomId, Session,
-    SessionId, UserId, WANTED_INTERVAL, WHOLE_AFTER, tell_all,
+    Crowd, Duration, Event, Fleeting, GLANCE, Instant, LEAVING_MAX, RoomId, Session, SessionId,
+    UserId, WANTED_INTERVAL, WHOLE_AFTER, tell_all,
 };
 use crate::steady::SteadyMap;
 
-#[derive(Default)]
 pub(super) struct Ledger {
+    /// Rooms looked at from here. Of one more nothing is said.
+    looks_max: usize,
     looks: SteadyMap<RoomId, Look>,
     lists: SteadyMap<SessionId, Vec<RoomId>>,
     wanted: SteadyMap<RoomId, Wanted>,
@@ -46,6 +47,16 @@ pub(super) struct Moves {
 }
 
 impl Ledger {
+    pub(super) fn new(looks_max: usize) -> Self {
+        Self {
+            looks_max,
+            looks: SteadyMap::default(),
+            lists: SteadyMap::default(),
+            wanted: SteadyMap::default(),
+            leaving: HashMap::default(),
+        }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.looks.is_empty() && self.wanted.is_empty() && self.leaving.is_empty()
     }
@@ -84,7 +95,7 @@ impl Ledger {
     }
 
     fn look(&mut self, room: RoomId) -> Option<&mut Look> {
-        if self.looks.len() >= LOOKS_MAX && !self.looks.contains_key(&room) {
+        if self.looks.len() >= self.looks_max && !self.looks.contains_key(&room) {
             return None;
         }
         let now = Instant::now();
@@ -220,11 +231,12 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    const LOOKS_MAX: usize = 100;
     use std::{collections::HashSet, time::Duration};
 
     use hubbub_domain::{RoomId, UserId};
 
-    use super::{Crowd, GLANCE, LOOKS_MAX, Ledger, Moves, WHOLE_AFTER};
+    use super::{Crowd, GLANCE, Ledger, Moves, WHOLE_AFTER};
 
     const TTL: Duration = Duration::from_secs(30);
     const RENEWED: Duration = Duration::from_secs(10);
@@ -247,7 +259,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_here_is_written_once_and_renewed() {
-        let (mut ledger, room) = (Ledger::default(), RoomId::generate());
+        let (mut ledger, room) = (Ledger::new(LOOKS_MAX), RoomId::generate());
         let nobody = || -> [Vec<String>; 2] { [vec![], vec![]] };
         assert_eq!(moved(&mut ledger, room, &["ann"]), nobody(), "nobody looks");
         ledger.want(room, Duration::from_secs(40));
@@ -271,7 +283,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_counted_is_believed_once_it_is_whole_and_forgotten_when_nobody_looks() {
-        let (mut ledger, room) = (Ledger::default(), RoomId::generate());
+        let (mut ledger, room) = (Ledger::new(LOOKS_MAX), RoomId::generate());
         assert_eq!(ledger.glance(&[room]), [None]);
         assert_eq!(ledger.due(), [room]);
         assert_eq!(ledger.due(), [], "said already");
@@ -292,7 +304,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_leaving_is_gone_when_offline_or_forgotten() {
-        let (mut ledger, room) = (Ledger::default(), RoomId::generate());
+        let (mut ledger, room) = (Ledger::new(LOOKS_MAX), RoomId::generate());
         let crowd = [Crowd { room, users: users(&["ann", "ben"]).into_iter().collect() }];
         ledger.note_leaving(&crowd, super::Instant::now() + TTL);
         assert_eq!(ledger.leaving().len(), 2);

@@ -80,7 +80,8 @@ pub struct Config {
     /// pass the client's own version of the other.
     pub client_address_header: AddressHeader,
     /// Pages that may talk to us: origins (`https://chat.example.org`), `same-host` for pages that
-    /// come from the host they talk to, `*` for all.
+    /// come from the host they talk to, `moz-extension://*` for all origins of a scheme that is not the
+    /// web's, `null` and `file://` for pages without a host, `*` for all.
     pub allowed_origins: Vec<String>,
 }
 

@@ -23,25 +23,39 @@ pub struct Origins {
     any: bool,
     same_host: bool,
     exact: Vec<String>,
+    /// All origins of these: an extension of Firefox has another host in every browser.
+    schemes: Vec<String>,
 }
 
 /// An entry of the list that no origin could match.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an origin such as https://chat.example.org, nor same-host, nor *")]
+#[error(
+    "{0:?} is not an origin (scheme, host and port, without a slash at the end: \
+     https://chat.example.org), nor same-host, nor *"
+)]
 pub struct InvalidOrigin(String);
 
+/// Origins without a host: of sandboxed frames and most local files, and of local files in some browsers.
+const WITHOUT_HOST: [&str; 2] = ["null", "file://"];
+
 impl Origins {
-    /// Reads a list of origins, `same-host` and `*`.
+    /// Reads a list of origins, `same-host` and `*`. `scheme://*` are all origins of a scheme other than those
+    /// of the web.
     pub fn parse(entries: &[String]) -> Result<Self, InvalidOrigin> {
-        let mut origins = Self { any: false, same_host: false, exact: Vec::new() };
+        let mut origins =
+            Self { any: false, same_host: false, exact: Vec::new(), schemes: Vec::new() };
         for entry in entries {
             match entry.as_str() {
                 "*" => origins.any = true,
                 "same-host" => origins.same_host = true,
-                origin if authority(origin).is_some() => {
-                    origins.exact.push(origin.to_ascii_lowercase());
-                }
-                _ => return Err(InvalidOrigin(entry.clone())),
+                origin => match (whole_scheme(origin), authority(origin)) {
+                    (Some(scheme), _) => origins.schemes.push(scheme.to_ascii_lowercase()),
+                    (None, Some(_)) => origins.exact.push(origin.to_ascii_lowercase()),
+                    (None, None) if WITHOUT_HOST.contains(&origin) => {
+                        origins.exact.push(origin.to_owned());
+                    }
+                    (None, None) => return Err(InvalidOrigin(entry.clone())),
+                },
             }
         }
         Ok(origins)
@@ -65,7 +79,12 @@ impl Origins {
         }
         let Ok(origin) = origin.to_str() else { return false };
         self.exact.iter().any(|exact| exact.eq_ignore_ascii_case(origin))
+            || authority(origin).is_some_and(|(scheme, _)| self.has_scheme(scheme))
             || (self.same_host && is_same_host(origin, headers, uri))
+    }
+
+    fn has_scheme(&self, scheme: &str) -> bool {
+        self.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
     }
 
     /// The answers to preflights, and the headers that let a page read what it asked for.
@@ -90,9 +109,21 @@ impl Origins {
 /// Scheme, host and port of `https://host:port`, and nothing else.
 fn authority(origin: &str) -> Option<(&str, Authority)> {
     let (scheme, authority) = origin.split_once("://")?;
-    let named = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let authority: Authority = authority.parse().ok()?;
-    (named && !authority.as_str().contains('@')).then_some((scheme, authority))
+    let whole = !authority.as_str().contains(['@', '*']);
+    (is_scheme(scheme) && whole).then_some((scheme, authority))
+}
+
+/// RFC 3986 section 3.1: `chrome-extension` is one, too.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// The scheme of `scheme://*`. For the web it would be next to `*`, which is said so if it is meant.
+fn whole_scheme(entry: &str) -> Option<&str> {
+    let scheme = entry.strip_suffix("://*").filter(|scheme| is_scheme(scheme))?;
+    (!["http", "https"].iter().any(|web| web.eq_ignore_ascii_case(scheme))).then_some(scheme)
 }
 
 /// Whether the page comes from the host it talks to. Scheme and default ports do not count: a proxy
@@ -105,7 +136,8 @@ fn is_same_host(origin: &str, headers: &HeaderMap, uri: &Uri) -> bool {
     let default = match scheme {
         "http" => Some(80),
         "https" => Some(443),
-        _ => None,
+        // The host of an extension is its id, not a name in the DNS.
+        _ => return false,
     };
     let port = |authority: &Authority| authority.port_u16().or(default);
     page.host().eq_ignore_ascii_case(host.host()) && port(&page) == port(&host)
@@ -152,6 +184,30 @@ mod tests {
         }
         assert!(!listed("https://b.example"), "same-host was not named");
         assert!(allows(&["*"], "null", "b.example"));
+    }
+
+    #[test]
+    fn extensions_editors_and_local_files_are_let_in_where_they_are_listed() {
+        const CHROME: &str = "chrome-extension://mhjfbmdgcfjbbpaeojofohoefgiehjai";
+        const FIREFOX: &str = "moz-extension://c1b9a9a0-0d35-4b5c-8a52-0f8a1f1c2b3d";
+        const EDITOR: &str = "vscode-webview://0g1h2i3j";
+        for origin in [CHROME, FIREFOX, EDITOR, "null", "file://", "capacitor://localhost"] {
+            assert!(allows(&[origin], origin, "chat.example"), "{origin}");
+            assert!(
+                !allows(&["same-host", "https://a.example"], origin, "chat.example"),
+                "{origin}"
+            );
+        }
+        assert!(allows(&["moz-extension://*"], FIREFOX, "chat.example"));
+        assert!(allows(&["vscode-webview://*"], EDITOR, "chat.example"));
+        assert!(!allows(&["moz-extension://*"], CHROME, "chat.example"));
+        assert!(!allows(&["moz-extension://*"], "moz-extension://", "chat.example"));
+        assert!(!allows(&["same-host"], "moz-extension://chat.example", "chat.example"));
+        let entries =
+            ["https://*", "http://*", "HTTPS://*", "*://*", "moz-extension://*/x", "file:///a"];
+        for entry in entries {
+            assert!(Origins::parse(&[entry.into()]).is_err(), "{entry}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hubbub_client_protocol::{
-    chat::Refused,
+    chat::{ConnectRefused, Refused},
     lobby::{Guest, Told},
 };
 use hubbub_domain::Fault;
@@ -67,5 +67,8 @@ fn refuse(socket: &Socket, fault: &Fault, (event, ack): (&str, Option<Ack>)) {
 }
 
 fn refusal(fault: &Fault) -> Refusal {
-    Refusal { message: fault.message.to_string(), data: Some(Refused::connect_data(fault)) }
+    Refusal {
+        message: fault.message.to_string(),
+        data: serde_json::to_value(ConnectRefused::from(fault)).ok(),
+    }
 }

@@ -7,7 +7,7 @@ use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     response::{IntoResponse, Response},
 };
-use hubbub_client_protocol::{Command, ErrorView, GrantView, Logout, LogoutEverywhere, Reply};
+use hubbub_client_protocol::{Command, Empty, GrantView, Logout, LogoutEverywhere, Reply};
 use hubbub_domain::Fault;
 use hubbub_proto::identity::v1 as wire;
 use serde::Deserialize;
@@ -58,7 +58,7 @@ struct NewAccount {
     name: String,
     /// 8 to 256 characters.
     password: String,
-    /// What others see; the name, unless told.
+    /// What others see; the name, by default.
     #[serde(default)]
     display_name: String,
 }
@@ -66,7 +66,7 @@ struct NewAccount {
 /// Makes an account and logs in. `conflict` when the name is taken, reserved, or looks like another.
 #[utoipa::path(post, path = "/v1/auth/register", operation_id = "register", tag = "auth",
     request_body = NewAccount, security(()),
-    responses((status = 200, body = GrantView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = GrantView)))]
 async fn register(
     State(door): State<RestDoor>,
     ClientAddress(address): ClientAddress,
@@ -88,7 +88,7 @@ struct Login {
 /// Logs in. An unknown name and a wrong password look the same.
 #[utoipa::path(post, path = "/v1/auth/login", operation_id = "login", tag = "auth",
     request_body = Login, security(()),
-    responses((status = 200, body = GrantView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = GrantView)))]
 async fn login(
     State(door): State<RestDoor>,
     ClientAddress(address): ClientAddress,
@@ -102,15 +102,15 @@ async fn login(
 /// A new guest.
 #[derive(Deserialize, ToSchema)]
 struct NewGuest {
-    /// As for an account's name; a random one, unless told.
+    /// As for an account's name; a random one, by default.
     #[serde(default)]
     nickname: String,
 }
 
-/// Makes a guest, who ends by itself after some hours, and logs in.
+/// Makes a guest and logs in. A guest ends by itself: `expires_at` says when.
 #[utoipa::path(post, path = "/v1/auth/guest", operation_id = "create_guest", tag = "auth",
     request_body = NewGuest, security(()),
-    responses((status = 200, body = GrantView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = GrantView)))]
 async fn create_guest(
     State(door): State<RestDoor>,
     ClientAddress(address): ClientAddress,
@@ -131,7 +131,7 @@ struct Renewal {
 /// ends.
 #[utoipa::path(post, path = "/v1/auth/refresh", operation_id = "refresh_login", tag = "auth",
     request_body = Renewal, security(()),
-    responses((status = 200, body = GrantView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = GrantView)))]
 async fn refresh_login(
     State(door): State<RestDoor>,
     Body(Renewal { refresh_token }): Body<Renewal>,
@@ -142,14 +142,14 @@ async fn refresh_login(
 
 /// Ends the login this token belongs to.
 #[utoipa::path(post, path = "/v1/auth/logout", operation_id = "logout", tag = "auth",
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn logout(State(door): State<RestDoor>, caller: Caller) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::Logout(Logout {})).await
 }
 
 /// Ends all of the caller's logins, on every device, at once.
 #[utoipa::path(post, path = "/v1/auth/logout_everywhere", operation_id = "logout_everywhere",
-    tag = "auth", responses((status = 200), (status = "4XX", body = ErrorView)))]
+    tag = "auth", responses((status = 200, body = Empty)))]
 async fn logout_everywhere(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -168,7 +168,7 @@ struct Passwords {
 /// Sets another password. All logins end; the answer is a new one.
 #[utoipa::path(put, path = "/v1/auth/password", operation_id = "change_password", tag = "auth",
     request_body = Passwords,
-    responses((status = 200, body = GrantView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = GrantView)))]
 async fn change_password(
     State(door): State<RestDoor>,
     ClientAddress(address): ClientAddress,
@@ -186,10 +186,18 @@ async fn change_password(
     granted("change_password", answer.map(|answer| answer.grant))
 }
 
+/// A JWK set (RFC 7517 section 5).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what identity answers")]
+struct KeySet {
+    /// Objects as in RFC 7517 section 4.
+    keys: Vec<serde_json::Value>,
+}
+
 /// The public keys that tokens of this cluster are checked with (a JWK set, RFC 7517).
 #[utoipa::path(get, path = "/.well-known/jwks.json", operation_id = "keys", tag = "auth",
     security(()),
-    responses((status = 200, content_type = "application/json"), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, content_type = "application/jwk-set+json", body = KeySet)))]
 async fn keys(State(door): State<RestDoor>) -> Result<Response, Refused> {
     let answer = door.core.backends.get_keys(wire::GetKeysRequest {}).await?;
     let headers = [

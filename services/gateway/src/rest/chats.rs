@@ -1,7 +1,7 @@
 //! The caller's chat list.
 
 use axum::{Json, extract::State};
-use hubbub_client_protocol::{Chats, ChatsPage, Command, ErrorView, Reply, UpdateChat};
+use hubbub_client_protocol::{Chats, ChatsPage, Command, Empty, Reply, UpdateChat};
 use hubbub_domain::RoomId;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
 struct ChatsQuery {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// Only the pinned ones.
     #[serde(default)]
@@ -31,7 +32,7 @@ struct ChatsQuery {
 
 /// The caller's chatRecords, newest activity first.
 #[utoipa::path(get, path = "/v1/chats", operation_id = "chats", tag = "chats", params(ChatsQuery),
-    responses((status = 200, body = ChatsPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = ChatsPage)))]
 async fn chats(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -50,7 +51,7 @@ struct ChatFlags {
 /// Pins, unpins, mutes or unmutes a chat for the caller alone.
 #[utoipa::path(patch, path = "/v1/chats/{room}", operation_id = "update_chat", tag = "chats",
     params(("room" = RoomId, Path)), request_body = ChatFlags,
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn update_chat(
     State(door): State<RestDoor>,
     caller: Caller,

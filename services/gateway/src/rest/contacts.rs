@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
     AcceptContact, Block, Blocks, Command, ContactState, Contacts, ContactsPage, DeclineContact,
-    ErrorView, RemoveContact, Reply, RequestContact, Standing, Unblock, UsersPage,
+    Empty, RemoveContact, Reply, RequestContact, Standing, Unblock, UsersPage,
 };
 use hubbub_domain::UserId;
 use serde::Deserialize;
@@ -29,18 +29,19 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ContactsQuery {
-    /// `contact`, `outgoing` or `incoming`; all, unless told.
+    /// `contact`, `outgoing` or `incoming`; all, by default.
     state: Option<ContactState>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// The caller's contacts and requests, by user id.
 #[utoipa::path(get, path = "/v1/contacts", operation_id = "contacts", tag = "contacts",
     params(ContactsQuery),
-    responses((status = 200, body = ContactsPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = ContactsPage)))]
 async fn contacts(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -52,7 +53,7 @@ async fn contacts(
 /// Asks somebody to be a contact; who was asked by them already accepts.
 #[utoipa::path(put, path = "/v1/contacts/{user}", operation_id = "request_contact",
     tag = "contacts", params(("user" = UserId, Path)),
-    responses((status = 200, body = Standing), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Standing)))]
 async fn request_contact(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -64,7 +65,7 @@ async fn request_contact(
 /// Ends a contact, or takes a request back.
 #[utoipa::path(delete, path = "/v1/contacts/{user}", operation_id = "remove_contact",
     tag = "contacts", params(("user" = UserId, Path)),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn remove_contact(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -76,7 +77,7 @@ async fn remove_contact(
 /// Accepts somebody's request.
 #[utoipa::path(post, path = "/v1/contacts/{user}/accept", operation_id = "accept_contact",
     tag = "contacts", params(("user" = UserId, Path)),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn accept_contact(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -96,7 +97,7 @@ struct DeclineQuery {
 /// Declines somebody's request.
 #[utoipa::path(post, path = "/v1/contacts/{user}/decline", operation_id = "decline_contact",
     tag = "contacts", params(("user" = UserId, Path), DeclineQuery),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn decline_contact(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -111,14 +112,15 @@ async fn decline_contact(
 struct BlocksQuery {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// The people whom the caller blocks, by user id.
 #[utoipa::path(get, path = "/v1/blocks", operation_id = "blocks", tag = "contacts",
     params(BlocksQuery),
-    responses((status = 200, body = UsersPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = UsersPage)))]
 async fn blocks(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -130,7 +132,7 @@ async fn blocks(
 /// Blocks somebody: no direct messages, no requests, no contact between the two.
 #[utoipa::path(put, path = "/v1/blocks/{user}", operation_id = "block", tag = "contacts",
     params(("user" = UserId, Path)),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn block(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -142,7 +144,7 @@ async fn block(
 /// Lifts a block.
 #[utoipa::path(delete, path = "/v1/blocks/{user}", operation_id = "unblock", tag = "contacts",
     params(("user" = UserId, Path)),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn unblock(
     State(door): State<RestDoor>,
     caller: Caller,

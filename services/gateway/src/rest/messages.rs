@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Appended, Command, Delete, Edit, ErrorView, History, Page, React, Reacted, Reply, Revised,
+    Appended, Command, Delete, Edit, History, MessageView, Page, React, Reacted, Reply, Revised,
     Send, moment,
 };
 use hubbub_domain::{Body as MessageBody, ClientId, RoomId, Seq, Timestamp};
@@ -19,7 +19,7 @@ use crate::core::Caller;
 pub(super) fn routes() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::new()
         .routes(routes!(history, send))
-        .routes(routes!(edit, delete))
+        .routes(routes!(get_message, edit, delete))
         .routes(routes!(react, unreact))
 }
 
@@ -32,14 +32,15 @@ struct PageQuery {
     around_seq: Option<Seq>,
     #[serde(default, deserialize_with = "moment::option")]
     before_time: Option<Timestamp>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// A page of a room's messages, oldest first; the newest page without an anchor.
 #[utoipa::path(get, path = "/v1/rooms/{room}/messages", operation_id = "history", tag = "messages",
     params(("room" = RoomId, Path), PageQuery),
-    responses((status = 200, body = Page), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Page)))]
 async fn history(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -62,7 +63,7 @@ struct NewMessage {
 /// Sends a message: answered when it is stored. Repeating it with the same `client_id` is harmless.
 #[utoipa::path(post, path = "/v1/rooms/{room}/messages", operation_id = "send", tag = "messages",
     params(("room" = RoomId, Path)), request_body = NewMessage,
-    responses((status = 200, body = Appended), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Appended)))]
 async fn send(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -70,6 +71,18 @@ async fn send(
     Body(NewMessage { client_id, body }): Body<NewMessage>,
 ) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::Send(Send { room, client_id, body })).await
+}
+
+/// One message.
+#[utoipa::path(get, path = "/v1/rooms/{room}/messages/{seq}", operation_id = "get_message",
+    tag = "messages", params(("room" = RoomId, Path), ("seq" = Seq, Path)),
+    responses((status = 200, body = MessageView)))]
+async fn get_message(
+    State(door): State<RestDoor>,
+    caller: Caller,
+    Path((room, seq)): Path<(RoomId, Seq)>,
+) -> Result<Json<MessageView>, Refused> {
+    door.read(&caller, "get_message", door.core.message(&caller, room, seq)).await
 }
 
 /// Another body.
@@ -80,8 +93,8 @@ struct NewBody {
 
 /// Replaces the body of one's own message.
 #[utoipa::path(put, path = "/v1/rooms/{room}/messages/{seq}", operation_id = "edit", tag = "messages",
-    params(("room" = RoomId, Path), ("seq" = u64, Path)), request_body = NewBody,
-    responses((status = 200, body = Revised), (status = "4XX", body = ErrorView)))]
+    params(("room" = RoomId, Path), ("seq" = Seq, Path)), request_body = NewBody,
+    responses((status = 200, body = Revised)))]
 async fn edit(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -93,8 +106,8 @@ async fn edit(
 
 /// Takes a message's body away: one's own, or anybody's as an admin. Its place stays.
 #[utoipa::path(delete, path = "/v1/rooms/{room}/messages/{seq}", operation_id = "delete", tag = "messages",
-    params(("room" = RoomId, Path), ("seq" = u64, Path)),
-    responses((status = 200, body = Revised), (status = "4XX", body = ErrorView)))]
+    params(("room" = RoomId, Path), ("seq" = Seq, Path)),
+    responses((status = 200, body = Revised)))]
 async fn delete(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -106,8 +119,8 @@ async fn delete(
 /// Reacts to a message with an emoji.
 #[utoipa::path(put, path = "/v1/rooms/{room}/messages/{seq}/reactions/{emoji}", operation_id = "react",
     tag = "messages",
-    params(("room" = RoomId, Path), ("seq" = u64, Path), ("emoji" = String, Path)),
-    responses((status = 200, body = Reacted), (status = "4XX", body = ErrorView)))]
+    params(("room" = RoomId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    responses((status = 200, body = Reacted)))]
 async fn react(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -119,8 +132,8 @@ async fn react(
 /// Takes a reaction back.
 #[utoipa::path(delete, path = "/v1/rooms/{room}/messages/{seq}/reactions/{emoji}",
     operation_id = "unreact", tag = "messages",
-    params(("room" = RoomId, Path), ("seq" = u64, Path), ("emoji" = String, Path)),
-    responses((status = 200, body = Reacted), (status = "4XX", body = ErrorView)))]
+    params(("room" = RoomId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    responses((status = 200, body = Reacted)))]
 async fn unreact(
     State(door): State<RestDoor>,
     caller: Caller,

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Command, ErrorView, Me, MeView, Profiles, Reply, SearchUsers, UpdateMe, UserView, UsersPage,
+    Command, Me, MeView, Profiles, Reply, SearchUsers, UpdateMe, UserView, UsersPage,
 };
 use hubbub_domain::{Code, Fault, UserId};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
 
 /// The caller.
 #[utoipa::path(get, path = "/v1/me", operation_id = "me", tag = "people",
-    responses((status = 200, body = MeView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = MeView)))]
 async fn me(State(door): State<RestDoor>, caller: Caller) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::Me(Me {})).await
 }
@@ -33,7 +33,7 @@ async fn me(State(door): State<RestDoor>, caller: Caller) -> Result<Json<Reply>,
 /// Changes the caller's profile.
 #[utoipa::path(patch, path = "/v1/me", operation_id = "update_me", tag = "people",
     request_body = UpdateMe,
-    responses((status = 200, body = MeView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = MeView)))]
 async fn update_me(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -49,13 +49,14 @@ struct UsersQuery {
     prefix: String,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// People by name.
 #[utoipa::path(get, path = "/v1/users", operation_id = "users", tag = "people", params(UsersQuery),
-    responses((status = 200, body = UsersPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = UsersPage)))]
 async fn search_users(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -74,7 +75,7 @@ struct Users {
 /// Profiles of many, without those nobody has heard of.
 #[utoipa::path(post, path = "/v1/users/profiles", operation_id = "profiles", tag = "people",
     request_body = Users,
-    responses((status = 200, body = UsersPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = UsersPage)))]
 async fn profiles(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -86,7 +87,7 @@ async fn profiles(
 /// One profile.
 #[utoipa::path(get, path = "/v1/users/{user}", operation_id = "get_user", tag = "people",
     params(("user" = UserId, Path)),
-    responses((status = 200, body = UserView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = UserView)))]
 async fn get_user(
     State(door): State<RestDoor>,
     caller: Caller,

@@ -1,7 +1,7 @@
 //! Who is there and who types.
 
 use axum::{Json, extract::State};
-use hubbub_client_protocol::{Command, ErrorView, Reply, Typing, Watch, Watched};
+use hubbub_client_protocol::{Command, Empty, Reply, Typing, Watch, Watched};
 use hubbub_domain::{RoomId, UserId};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ struct TypingState {
 /// Tells the others in the room that the caller types, or no longer does. It ends by itself.
 #[utoipa::path(put, path = "/v1/rooms/{room}/typing", operation_id = "typing", tag = "people",
     params(("room" = RoomId, Path)), request_body = TypingState,
-    responses((status = 200, description = "told"), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn typing(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -38,6 +38,7 @@ async fn typing(
 
 /// Whose presence.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = Watchees)]
 struct Users {
     users: Vec<UserId>,
 }
@@ -45,7 +46,7 @@ struct Users {
 /// The presence of some users now. Those with whom the caller shares no room are `unknown`.
 #[utoipa::path(post, path = "/v1/presence", operation_id = "watch", tag = "people",
     request_body = Users,
-    responses((status = 200, body = Watched), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Watched)))]
 async fn watch(
     State(door): State<RestDoor>,
     caller: Caller,

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Command, Delivered, Edits, EditsPage, ErrorView, Read, Receipts, ReceiptsView, Reply, Unread,
+    Command, Delivered, Edits, EditsPage, Empty, Read, Receipts, ReceiptsView, Reply, Unread,
 };
 use hubbub_domain::{Rev, RoomId, Seq};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ struct ReadMarker {
 /// Moves the caller's read marker forward; it never goes back.
 #[utoipa::path(put, path = "/v1/rooms/{room}/read", operation_id = "read", tag = "messages",
     params(("room" = RoomId, Path)), request_body = ReadMarker,
-    responses((status = 200, body = Unread), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Unread)))]
 async fn read(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -45,7 +45,7 @@ async fn read(
 /// Tells that the room's messages have reached one of the caller's devices so far.
 #[utoipa::path(put, path = "/v1/rooms/{room}/delivered", operation_id = "delivered",
     tag = "messages", params(("room" = RoomId, Path)), request_body = ReadMarker,
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn delivered(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -57,8 +57,8 @@ async fn delivered(
 
 /// How far a message has come with everybody it was meant for: sent, delivered or read.
 #[utoipa::path(get, path = "/v1/rooms/{room}/messages/{seq}/receipts", operation_id = "receipts",
-    tag = "messages", params(("room" = RoomId, Path), ("seq" = u64, Path)),
-    responses((status = 200, body = ReceiptsView), (status = "4XX", body = ErrorView)))]
+    tag = "messages", params(("room" = RoomId, Path), ("seq" = Seq, Path)),
+    responses((status = 200, body = ReceiptsView)))]
 async fn receipts(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -72,14 +72,15 @@ async fn receipts(
 struct EditsQuery {
     /// Only what it said before this revision.
     before_rev: Option<Rev>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// What a message said before and after each edit, newest first. One's own, or anybody's as an admin.
 #[utoipa::path(get, path = "/v1/rooms/{room}/messages/{seq}/edits", operation_id = "edits",
-    tag = "messages", params(("room" = RoomId, Path), ("seq" = u64, Path), EditsQuery),
-    responses((status = 200, body = EditsPage), (status = "4XX", body = ErrorView)))]
+    tag = "messages", params(("room" = RoomId, Path), ("seq" = Seq, Path), EditsQuery),
+    responses((status = 200, body = EditsPage)))]
 async fn edits(
     State(door): State<RestDoor>,
     caller: Caller,

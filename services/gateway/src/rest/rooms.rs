@@ -2,8 +2,9 @@
 
 use axum::{Json, extract::State};
 use hubbub_client_protocol::{
-    Command, CreateRoom, Created, ErrorView, Invite, Invited, Join, Leave, Members, MembersPage,
-    OpenDirect, Opened, PublicRooms, PublicRoomsPage, Remove, Reply, RoomView, SetRole, UpdateRoom,
+    Command, CreateRoom, Created, Empty, Invite, Invited, Join, Leave, Members, MembersPage,
+    OpenDirect, Opened, PublicRooms, PublicRoomsPage, Remove, Reply, RoomNow, RoomView, SetRole,
+    UpdateRoom,
 };
 use hubbub_domain::{ClientId, Role, RoomId, RoomKind, RoomState, UserId};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<RestDoor> {
     OpenApiRouter::new()
         .routes(routes!(public_rooms, create_room))
         .routes(routes!(open_direct))
-        .routes(routes!(update_room))
+        .routes(routes!(get_room, update_room))
         .routes(routes!(join))
         .routes(routes!(leave))
         .routes(routes!(members, invite))
@@ -36,14 +37,15 @@ struct PublicRoomsQuery {
     prefix: String,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 100; 30 unless told.
+    /// 1 to 100; 30 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 
 /// Public rooms by name.
 #[utoipa::path(get, path = "/v1/rooms", operation_id = "public_rooms", tag = "rooms",
     params(PublicRoomsQuery),
-    responses((status = 200, body = PublicRoomsPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = PublicRoomsPage)))]
 async fn public_rooms(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -56,7 +58,7 @@ async fn public_rooms(
 /// A room to make.
 #[derive(Deserialize, ToSchema)]
 struct NewRoom {
-    /// `group` (unless told) or `public`.
+    /// `group` (by default) or `public`.
     kind: Option<RoomKind>,
     /// 1 to 128 characters.
     name: String,
@@ -72,7 +74,7 @@ struct NewRoom {
 /// Makes a group or a public room; the caller is its owner.
 #[utoipa::path(post, path = "/v1/rooms", operation_id = "create_room", tag = "rooms",
     request_body = NewRoom,
-    responses((status = 200, body = Created), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Created)))]
 async fn create_room(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -93,13 +95,24 @@ struct Peer {
 /// The direct room with somebody: found, or made.
 #[utoipa::path(post, path = "/v1/rooms/direct", operation_id = "open_direct", tag = "rooms",
     request_body = Peer,
-    responses((status = 200, body = Opened), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Opened)))]
 async fn open_direct(
     State(door): State<RestDoor>,
     caller: Caller,
     Body(Peer { peer }): Body<Peer>,
 ) -> Result<Json<Reply>, Refused> {
     door.execute(&caller, Command::OpenDirect(OpenDirect { peer })).await
+}
+
+/// A room as it stands for the caller: what it is, and how far the caller has read.
+#[utoipa::path(get, path = "/v1/rooms/{room}", operation_id = "get_room", tag = "rooms",
+    params(("room" = RoomId, Path)), responses((status = 200, body = RoomNow)))]
+async fn get_room(
+    State(door): State<RestDoor>,
+    caller: Caller,
+    Path(room): Path<RoomId>,
+) -> Result<Json<RoomNow>, Refused> {
+    door.read(&caller, "get_room", door.core.room_now(&caller, room)).await
 }
 
 /// What to change; what is left out stays.
@@ -115,7 +128,7 @@ struct RoomChange {
 /// Renames a room, sets its topic or slow mode, or opens, closes or dissolves it.
 #[utoipa::path(patch, path = "/v1/rooms/{room}", operation_id = "update_room", tag = "rooms",
     params(("room" = RoomId, Path)), request_body = RoomChange,
-    responses((status = 200, body = RoomView), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = RoomView)))]
 async fn update_room(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -130,7 +143,7 @@ async fn update_room(
 /// Becomes a member of a public room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/join", operation_id = "join", tag = "rooms",
     params(("room" = RoomId, Path)),
-    responses((status = 200, body = Opened), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Opened)))]
 async fn join(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -149,7 +162,7 @@ struct LeaveQuery {
 /// Leaves a room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/leave", operation_id = "leave", tag = "rooms",
     params(("room" = RoomId, Path), LeaveQuery),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn leave(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -164,14 +177,15 @@ async fn leave(
 struct MembersQuery {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// 1 to 1,000; 100 unless told.
+    /// 1 to 1,000; 100 by default.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
 /// A page of a room's members: the owner first, then admins, then by user id.
 #[utoipa::path(get, path = "/v1/rooms/{room}/members", operation_id = "members", tag = "rooms",
     params(("room" = RoomId, Path), MembersQuery),
-    responses((status = 200, body = MembersPage), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = MembersPage)))]
 async fn members(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -183,6 +197,7 @@ async fn members(
 
 /// Whom to bring in.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = Invitees)]
 struct Users {
     users: Vec<UserId>,
 }
@@ -190,7 +205,7 @@ struct Users {
 /// Brings people in. Owners and admins.
 #[utoipa::path(post, path = "/v1/rooms/{room}/members", operation_id = "invite", tag = "rooms",
     params(("room" = RoomId, Path)), request_body = Users,
-    responses((status = 200, body = Invited), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Invited)))]
 async fn invite(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -203,7 +218,7 @@ async fn invite(
 /// Puts somebody out who stands lower than the caller.
 #[utoipa::path(delete, path = "/v1/rooms/{room}/members/{user}", operation_id = "remove", tag = "rooms",
     params(("room" = RoomId, Path), ("user" = UserId, Path)),
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn remove(
     State(door): State<RestDoor>,
     caller: Caller,
@@ -214,6 +229,7 @@ async fn remove(
 
 /// A member's standing.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = NewRole)]
 struct Standing {
     role: Role,
 }
@@ -221,7 +237,7 @@ struct Standing {
 /// Sets a member's role. Only the owner; making another the owner makes the caller an admin.
 #[utoipa::path(put, path = "/v1/rooms/{room}/members/{user}/role", operation_id = "set_role",
     tag = "rooms", params(("room" = RoomId, Path), ("user" = UserId, Path)), request_body = Standing,
-    responses((status = 200), (status = "4XX", body = ErrorView)))]
+    responses((status = 200, body = Empty)))]
 async fn set_role(
     State(door): State<RestDoor>,
     caller: Caller,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use hubbub_client_protocol::{
-    chat::Refused,
+    chat::ConnectRefused,
     socketio::{Body, Decoder, Event, Limits, Packet},
 };
 use serde_json::{Map, Value};
@@ -159,8 +159,8 @@ impl SocketSession {
             return true;
         }
         let Err(fault) = self.admission.admit_address(self.request.address) else { return true };
-        let data = Refused::connect_data(&fault);
-        self.outgoing.reply(frames::refused(namespace, &fault.message, Some(&data)));
+        let data = serde_json::to_value(ConnectRefused::from(&fault)).ok();
+        self.outgoing.reply(frames::refused(namespace, &fault.message, data.as_ref()));
         false
     }
 

@@ -40,7 +40,8 @@ pub(super) struct Body {
 impl Body {
     fn new(bytes: Vec<u8>) -> Self {
         let digest = Sha256::digest(&bytes);
-        let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let hex =
+            digest.iter().take(12).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         Self { etag: format!("\"{hex}\""), bytes: bytes.into() }
     }
 }

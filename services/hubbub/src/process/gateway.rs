@@ -99,5 +99,8 @@ impl Process {
 }
 
 fn bind_failure(error: BindError) -> Failure {
-    Failure::Other(anyhow::Error::from(error).context("the gateway"))
+    match error {
+        BindError::Config(_) => Failure::config(error),
+        error => Failure::Other(anyhow::Error::from(error).context("the gateway")),
+    }
 }

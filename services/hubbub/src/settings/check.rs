@@ -22,6 +22,12 @@ impl Settings {
                 self.check_internal(&mut problems);
             }
         }
+        if role == Role::Standalone
+            && self.gateway().internal.is_on()
+            && let Err(error) = self.server().tls.validate()
+        {
+            problems.push(Problem::sentence(format_args!("grpc.tls.{error}")));
+        }
         if role != Role::Standalone {
             self.check_cluster(role, &mut problems);
         }

@@ -12,7 +12,7 @@ const GOOD_GATEWAY: [(&str, &str); 2] = [
     ("REDIS_URL", "redis://127.0.0.1:1"),
 ];
 
-const BAD: [Case; 24] = [
+const BAD: [Case; 32] = [
     (&["gateway"], &[("REDIS_URL", "redis://127.0.0.1:1")], "auth.secret is not set"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "0123456789abcdef0123456789abcdef")], "bus.urls"),
     (&["gateway"], &[("HUBBUB_AUTH__SECRET", "short")], "auth.secret has fewer than 32 bytes"),
@@ -45,7 +45,49 @@ const BAD: [Case; 24] = [
         "grpc.tls.ca_file: /nowhere/ca.crt cannot be used",
     ),
     (&["--config", "nowhere.toml"], &[], "nowhere.toml cannot be read"),
+    (&[], &[(ORIGINS, "https://app.example/")], "edge.allowed_origins: \"https://app.example/\""),
+    (&[], &[(ORIGINS, "app.example")], "edge.allowed_origins"),
+    (&["gateway"], &[(ORIGINS, "https://*")], "edge.allowed_origins"),
+    (&[], &[("HUBBUB_GATEWAY__INTERNAL__LISTEN", "7000")], "internal.listen"),
+    (&[], &[("HUBBUB_GATEWAY__INTERNAL__LISTEN", "0.0.0.0:0")], "internal.advertise"),
+    (&[], &[("HUBBUB_GATEWAY__SESSION__TEXT_CHARS_MAX", "4001")], "session.text_chars_max"),
+    (&[], &[("HUBBUB_GATEWAY__APPEND__BATCH_MAX", "0")], "append.batch_max"),
+    (
+        &[],
+        &[
+            ("HUBBUB_GATEWAY__INTERNAL__LISTEN", "127.0.0.1:0"),
+            ("HUBBUB_GRPC__TLS__ENABLED", "true"),
+        ],
+        "grpc.tls",
+    ),
 ];
+
+const ORIGINS: &str = "HUBBUB_GATEWAY__EDGE__ALLOWED_ORIGINS";
+
+/// What a role refuses, `config check` refuses in the same words: it is the same code.
+#[tokio::test]
+async fn check_refuses_what_the_role_refuses() {
+    let dir = tempdir().expect("a directory");
+    for (arguments, env, named) in BAD {
+        let Some((&role, [])) = arguments.split_first().or(Some((&"standalone", &[]))) else {
+            continue;
+        };
+        let arguments = ["config", "check", "--role", role];
+        let refused = output(hubbub(dir.path(), &arguments).envs(env.iter().copied())).await;
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{role} {env:?}: {said}");
+        assert!(said.contains(named), "{named} is not named: {said}");
+    }
+}
+
+#[tokio::test]
+async fn origins_of_extensions_editors_and_local_files_can_be_listed() {
+    let dir = tempdir().expect("a directory");
+    let listed = "https://app.example,chrome-extension://abcdefgh,moz-extension://*,vscode-webview://*,null,file://";
+    let mut check = hubbub(dir.path(), &["config", "check"]);
+    let agreed = output(check.env(ORIGINS, listed)).await;
+    assert!(agreed.status.success(), "{}", text(&agreed.stderr));
+}
 
 #[tokio::test]
 async fn bad_settings_are_refused_by_name_before_anything_listens() {

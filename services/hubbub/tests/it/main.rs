@@ -1,6 +1,7 @@
 //! The binary as an operator uses it, and the product as its users do: alone and as a cluster, well
 //! and under faults.
 
+mod api_documents;
 mod chat;
 mod chat_manners;
 mod cluster;
@@ -36,6 +37,7 @@ mod public_rooms;
 mod push;
 mod rebalance;
 mod receipts;
+mod refusals;
 mod rest;
 mod retry;
 mod revocation;

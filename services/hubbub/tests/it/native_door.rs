@@ -102,13 +102,17 @@ async fn what_is_wrong_is_named_and_the_connection_lives_on() {
     let long = "x".repeat(4_001);
     let send = |client_id: &str, body: Value| json!({"type": "send", "room": room, "client_id": client_id, "body": body});
     for (request, code, words) in [
-        (json!({"type": "dance"}), "bad_request", "unknown command \"dance\""),
-        (json!({}), "bad_request", "type is missing"),
-        (json!({"type": "send", "room": room}), "bad_request", "missing field `client_id`"),
-        (json!({"type": "join", "room": "x"}), "bad_request", "room is not a UUID"),
-        (json!({"type": "join", "room": 7}), "bad_request", "expected a string"),
-        (send("", json!({"text": "a"})), "bad_request", "client_id is empty"),
-        (send(&"c".repeat(65), json!({"text": "a"})), "bad_request", "more than 64 bytes"),
+        (json!({"type": "dance"}), "bad_request", "`type` names no command: \"dance\""),
+        (json!({}), "bad_request", "`type` is missing"),
+        (json!({"type": "send", "room": room}), "bad_request", "`client_id` is missing"),
+        (json!({"type": "join", "room": "x"}), "bad_request", "`room` must be a UUID"),
+        (json!({"type": "join", "room": 7}), "bad_request", "`room` must be a string"),
+        (send("", json!({"text": "a"})), "bad_request", "`client_id` must not be empty"),
+        (
+            send(&"c".repeat(65), json!({"text": "a"})),
+            "bad_request",
+            "`client_id` must have at most 64 bytes",
+        ),
         (send("1", json!({})), "bad_request", "neither text nor attachments"),
         (send("1", json!({"text": long})), "too_large", "more than 4000 characters"),
         (send("1", json!({"text": "a\u{0}"})), "bad_request", "NUL"),
@@ -135,7 +139,7 @@ async fn what_is_wrong_is_named_and_the_connection_lives_on() {
         ),
         (json!({"type": "chats", "cursor": "from elsewhere"}), "bad_request", "cursor"),
         (json!({"type": "open_direct", "peer": "alice"}), "bad_request", "yourself"),
-        (json!({"type": "open_direct", "peer": ""}), "bad_request", "user is empty"),
+        (json!({"type": "open_direct", "peer": ""}), "bad_request", "`peer`"),
         (json!({"type": "read", "room": room, "seq": 5}), "bad_request", "beyond the newest"),
         (json!({"type": "edit", "room": room, "seq": 5, "body": {"text": "a"}}), "not_found", ""),
         (json!({"type": "react", "room": room, "seq": 1, "emoji": ""}), "bad_request", "emoji"),
@@ -200,7 +204,7 @@ async fn what_breaks_the_protocol_is_closed_with_its_code() {
     assert_eq!(answer["error"]["message"], "say hello first");
 
     for (text, words) in
-        [("{", "not a request"), ("[]", "not a request"), (r#"{"type":"chats"}"#, "id is missing")]
+        [("{", "valid JSON"), ("[]", "an object"), (r#"{"type":"chats"}"#, "`id` is missing")]
     {
         let mut line = hubbub.line("mallory").await;
         line.say(text).await;

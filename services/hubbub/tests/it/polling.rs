@@ -19,7 +19,7 @@ impl Polling {
     }
 
     /// Posts a packet; the status.
-    async fn say(&self, packet: &str) -> u16 {
+    pub(crate) async fn say(&self, packet: &str) -> u16 {
         let posted = self.client.post(&self.url).body(packet.to_owned()).send().await;
         posted.expect("answered").status().as_u16()
     }

@@ -52,6 +52,14 @@ async fn rooms_messages_and_chats_without_a_socket() {
     assert_eq!(reacted["changed"], true, "{reacted}");
     let (_, chats) = bob.ask(Method::GET, "/v1/chats", Value::Null).await;
     assert_eq!(chats["chats"][0]["unread"], 1, "{chats}");
+    let (_, one) = bob.ask(Method::GET, &format!("{messages}/1"), Value::Null).await;
+    assert_eq!((&one["message_id"], &one["sender"]), (&sent["message_id"], &json!("alice")));
+    let (status, none) = bob.ask(Method::GET, &format!("{messages}/2"), Value::Null).await;
+    assert_eq!((status.as_u16(), &none["error"]["code"]), (404, &json!("not_found")));
+    let (_, now) = bob.ask(Method::GET, &format!("/v1/rooms/{room}"), Value::Null).await;
+    assert_eq!((&now["room"], &now["kind"]), (&json!(room), &json!("direct")), "{now}");
+    assert_eq!((&now["peer"], &now["role"]), (&json!("alice"), &json!("member")), "{now}");
+    assert_eq!((&now["seq"], &now["rev"], &now["unread"]), (&json!(1), &json!(2), &json!(1)));
     let (_, read) =
         bob.ask(Method::PUT, &format!("/v1/rooms/{room}/read"), json!({"seq": 1})).await;
     assert_eq!(read["unread"], 0);
@@ -101,5 +109,50 @@ async fn refusals_have_a_status_and_a_code() {
     let document: Value =
         reqwest::get(document).await.expect("answered").json().await.expect("JSON");
     assert!(document["paths"]["/v1/chats"]["get"].is_object());
+    hubbub.serving.stop().await;
+}
+
+/// What the edge and the router answer by themselves has the shape of every other refusal.
+#[tokio::test]
+async fn what_no_route_answers_is_json_too() {
+    let hubbub = Standalone::start(&[]).await;
+    let alice = Caller::new(&hubbub, "alice").await;
+    for (method, path, status) in [
+        (Method::GET, "/v1/nothing", 404),
+        (Method::POST, "/v2/rooms", 404),
+        (Method::DELETE, "/v1/chats", 405),
+        (Method::PUT, "/v1/openapi.json", 405),
+        (Method::POST, "/v1/connect", 405),
+        (Method::from_bytes(b"PURGE").expect("a method"), "/v1/rooms", 405),
+    ] {
+        let url = format!("http://{}{path}", hubbub.address());
+        let request = alice.client.request(method.clone(), url).bearer_auth(&alice.token);
+        let response = request.send().await.expect("answered");
+        assert_eq!(response.status().as_u16(), status, "{method} {path}");
+        assert_eq!(response.headers().contains_key("allow"), status == 405, "{method} {path}");
+        assert_eq!(response.headers()["content-type"], "application/json", "{method} {path}");
+        let answer: Value = response.json().await.expect("JSON");
+        assert!(answer["error"]["message"].is_string(), "{answer}");
+        assert_eq!(answer["error"]["retryable"], false, "{answer}");
+    }
+    hubbub.serving.stop().await;
+}
+
+#[tokio::test]
+async fn a_401_says_how_to_prove_who_one_is() {
+    let hubbub = Standalone::start(&[]).await;
+    let url = |path: &str| format!("http://{}{path}", hubbub.address());
+    let client = Client::new();
+    let without = client.get(url("/v1/chats"));
+    let forged = client.get(url("/v1/chats")).bearer_auth("a.b.c");
+    let wrong = json!({"name": "nobody", "password": "not the password"}).to_string();
+    let login = client.post(url("/v1/auth/login")).body(wrong);
+    for (request, challenge) in
+        [(without, "Bearer"), (forged, "Bearer error=\"invalid_token\""), (login, "Bearer")]
+    {
+        let response = request.send().await.expect("answered");
+        assert_eq!(response.status().as_u16(), 401);
+        assert_eq!(response.headers()["www-authenticate"], challenge);
+    }
     hubbub.serving.stop().await;
 }

@@ -113,7 +113,7 @@ impl Identity {
         self.keeps_accounts()?;
         let chosen = match nickname {
             "" => None,
-            chosen => Some(Name::parse(chosen, &self.inner.reserved)?),
+            chosen => Some(Name::parse(chosen, &self.inner.reserved).map_err(of_nickname)?),
         };
         self.attempts().newcomer(origin).await?;
         for _ in 0..NICKNAMES_TRIED {
@@ -342,4 +342,12 @@ fn wrong() -> Fault {
 
 fn spent() -> Fault {
     Fault::new(Code::Unauthenticated, "the refresh token does not hold; log in again")
+}
+
+/// A name's fault under the name that the field has for guests.
+fn of_nickname(fault: Fault) -> Fault {
+    match fault.message.strip_prefix("name ") {
+        Some(problem) => Fault { message: format!("nickname {problem}").into(), ..fault },
+        None => fault,
+    }
 }

@@ -65,7 +65,10 @@ impl Rooms {
         let name = request.name.as_deref().map(RoomName::parse).transpose()?;
         let topic = request.topic.as_deref().map(Topic::parse).transpose()?;
         let state = request.state.map(input::state).transpose()?;
-        let slow_mode = request.slow_mode_seconds.map(input::slow_mode).transpose()?;
+        let slow_mode = request.slow_mode_seconds;
+        let slow_mode =
+            slow_mode.map(|seconds| input::slow_mode(seconds, self.slow_mode_seconds_max()));
+        let slow_mode = slow_mode.transpose()?;
         if name.is_none() && topic.is_none() && state.is_none() && slow_mode.is_none() {
             let nothing = "neither name nor topic nor state nor slow_mode_seconds is set";
             return Err(Fault::bad_request(nothing));

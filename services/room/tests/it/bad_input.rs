@@ -48,7 +48,7 @@ async fn ids_are_checked() {
         }) => BadRequest,
     }
     let fault = c.join(join("bob", "7")).await.expect_err("refused");
-    assert_eq!(fault.message(), "room_id: room is not a UUID", "the field is named");
+    assert_eq!(fault.message(), "room_id: room must be a UUID", "the field is named");
 }
 
 #[tokio::test(flavor = "multi_thread")]

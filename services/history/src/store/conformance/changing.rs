@@ -14,6 +14,7 @@ use super::{
     newest, post, seq, stored, user,
 };
 use crate::{
+    ReactionBounds,
     rules::ChangeRefused,
     store::{
         ChangeError, Content, Deletion, Edit, EditsWish, Post, Reacting, Recorded, Standing, Store,
@@ -30,7 +31,8 @@ fn deletion(room: RoomId, number: u64, actor: &str, standing: Standing) -> Delet
 
 fn reacting(room: RoomId, number: u64, actor: &str, on: bool) -> Reacting {
     let emoji = "👍".to_owned();
-    Reacting { room, seq: seq(number), actor: user(actor), emoji, on, now: at(7_000) }
+    let bounds = ReactionBounds::default();
+    Reacting { room, seq: seq(number), actor: user(actor), emoji, on, bounds, now: at(7_000) }
 }
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, ChangeError>) -> ChangeRefused {
@@ -122,20 +124,20 @@ pub(super) async fn reactions_are_idempotent_and_bounded(store: Arc<dyn Store>) 
         ..set.clone()
     };
     // One person's bound, the emoji's, and that of all together.
-    for n in 0..limits::REACTIONS_PER_USER_MAX {
+    for n in 0..20 {
         changed(store.react(&of(0, n)).await.expect("set"));
     }
-    assert_eq!(refusal(store.react(&of(0, 20)).await), ChangeRefused::TooManyOfOne);
-    for n in limits::REACTIONS_PER_USER_MAX..limits::EMOJI_PER_MESSAGE_MAX {
+    assert_eq!(refusal(store.react(&of(0, 20)).await), ChangeRefused::TooManyOfOne(20));
+    for n in 20..50 {
         changed(store.react(&of(1 + n / 20, n)).await.expect("set"));
     }
-    assert_eq!(refusal(store.react(&of(9, 50)).await), ChangeRefused::TooManyEmoji);
-    for n in limits::EMOJI_PER_MESSAGE_MAX..limits::REACTIONS_PER_MESSAGE_MAX {
+    assert_eq!(refusal(store.react(&of(9, 50)).await), ChangeRefused::TooManyEmoji(50));
+    for n in 50..500 {
         changed(store.react(&of(10 + n / 20, n % 20)).await.expect("set"));
     }
-    assert_eq!(refusal(store.react(&of(9, 0)).await), ChangeRefused::TooManyReactions);
+    assert_eq!(refusal(store.react(&of(9, 0)).await), ChangeRefused::TooManyReactions(500));
     let reactions = &newest(&*store, room).await[0].reactions;
-    assert_eq!(reactions.len(), limits::REACTIONS_PER_MESSAGE_MAX);
+    assert_eq!(reactions.len(), 500);
     assert!(reactions.is_sorted());
 }
 
@@ -304,8 +306,8 @@ async fn apply(store: &dyn Store, room: RoomId, model: &mut Model, op: Op, now: 
             let Some(message) = model.message(seq).cloned() else { return };
             let (actor, emoji) = (user_of(user), format!("e{emoji}"));
             let reaction = Reaction { user: actor.clone(), emoji: emoji.clone() };
-            let seq = message.seq;
-            match store.react(&Reacting { room, seq, actor, emoji, on, now }).await {
+            let (seq, bounds) = (message.seq, ReactionBounds::default());
+            match store.react(&Reacting { room, seq, actor, emoji, on, bounds, now }).await {
                 Ok(Recorded::Changed { .. }) => model.reacted(seq, reaction, on),
                 Ok(Recorded::Unchanged { rev, .. }) => {
                     assert_eq!(rev, model.rev());

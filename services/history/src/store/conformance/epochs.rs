@@ -6,6 +6,7 @@ use hubbub_domain::{Body, Head, Rev, RoomId, Seq};
 use uuid::Uuid;
 
 use super::{append, at, changed, fill, post, seq, stored, user};
+use crate::ReactionBounds;
 use crate::store::{Cause, Deletion, Edit, Reacting, Standing, Store};
 
 async fn survived(store: &dyn Store, epoch: Uuid, rooms: &[RoomId]) -> Option<Vec<(u64, u64)>> {
@@ -68,7 +69,15 @@ pub(super) async fn every_kind_of_change_forks(store: Arc<dyn Store>) {
     let deletion = Deletion { room: deleted, seq: seq(1), actor: actor.clone(), standing, now };
     changed(store.delete(&deletion).await.expect("deleted"));
     let emoji = "x".to_owned();
-    let reacting = Reacting { room: reacted, seq: seq(1), actor, emoji, on: true, now };
+    let reacting = Reacting {
+        room: reacted,
+        seq: seq(1),
+        actor,
+        emoji,
+        on: true,
+        bounds: ReactionBounds::default(),
+        now,
+    };
     changed(store.react(&reacting).await.expect("reacted"));
     // A repetition changes nothing.
     append(&*store, &posts).await;

@@ -160,11 +160,11 @@ async fn first_deletion(
 }
 
 pub(super) async fn react(pool: &SqlitePool, reacting: &Reacting) -> Result<Recorded, ChangeError> {
-    let Reacting { room, seq, actor, emoji, on, now } = reacting;
+    let Reacting { room, seq, actor, emoji, on, bounds, now } = reacting;
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let (target, rev) = look(&mut tx, *room, *seq).await?;
     let reacted = reacted(&mut tx, reacting).await?;
-    let write = match rules::may_react(&target, reacted, *on)? {
+    let write = match rules::may_react(&target, reacted, (*on, *bounds))? {
         React::Nothing => return Ok(Recorded::Unchanged { rev, at: *now }),
         React::Set => "INSERT INTO reactions VALUES ($1, $2, $3, $4)",
         React::Unset => {

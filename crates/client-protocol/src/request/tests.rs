@@ -3,7 +3,8 @@
 use hubbub_domain::{Body, ClientId, RoomId};
 use proptest::prelude::*;
 
-use super::{Command, Request, RequestId, Send};
+use super::{Request, RequestId};
+use crate::{Command, Send};
 
 fn refusal(text: &str) -> (Option<RequestId>, String) {
     let error = Request::parse(text).expect_err("should be refused");
@@ -27,25 +28,25 @@ fn a_request_reads_back() {
 fn refusals_name_what_was_wrong() {
     let one = Some(RequestId::Number(1));
     for (text, id, words) in [
-        ("{", None, "not a request: EOF while parsing an object"),
-        ("[1]", None, "not a request"),
-        (r#"{"type":"chats"}"#, None, "id is missing"),
-        (r#"{"id":1}"#, one.clone(), "type is missing"),
-        (r#"{"id":-1,"type":"chats"}"#, None, "not a request"),
-        (r#"{"id":1,"type":"dance"}"#, one.clone(), "unknown command \"dance\""),
-        (r#"{"id":1,"type":"join"}"#, one.clone(), "missing field `room`"),
-        (r#"{"id":1,"type":"join","room":"x"}"#, one.clone(), "room is not a UUID"),
+        ("{", None, "the frame is not valid JSON (line 1, column 1)"),
+        ("[1]", None, "the frame must be an object"),
+        (r#"{"type":"chats"}"#, None, "`id` is missing"),
+        (r#"{"id":1}"#, one.clone(), "`type` is missing"),
         (
-            r#"{"id":1,"type":"join","room":7}"#,
-            one.clone(),
-            "invalid type: integer `7`, expected a string",
+            r#"{"id":-1,"type":"chats"}"#,
+            None,
+            "`id` must be a whole number, 0 or more, or a string",
         ),
+        (r#"{"id":1,"type":"dance"}"#, one.clone(), "`type` names no command: \"dance\""),
+        (r#"{"id":1,"type":"join"}"#, one.clone(), "`room` is missing"),
+        (r#"{"id":1,"type":"join","room":"x"}"#, one.clone(), "`room` must be a UUID"),
+        (r#"{"id":1,"type":"join","room":7}"#, one.clone(), "`room` must be a string"),
         (
             r#"{"id":1,"type":"chats","limit":-1}"#,
             one.clone(),
-            "invalid value: integer `-1`, expected u32",
+            "`limit` must be a whole number, 0 or more, in range",
         ),
-        (r#"{"id":1,"type":"open_direct","peer":""}"#, one, "user is empty"),
+        (r#"{"id":1,"type":"open_direct","peer":""}"#, one, "`peer` must not be empty"),
     ] {
         let (got_id, got) = refusal(text);
         assert_eq!(got_id, id, "{text}");
