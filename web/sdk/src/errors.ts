@@ -1,16 +1,8 @@
+import type { ServerErrorCode } from "./wire.js";
+
 /** The server's error codes (`docs/protocol.md`), and two of this library's own. */
 export type ErrorCode =
-  | "bad_request"
-  | "unauthenticated"
-  | "forbidden"
-  | "banned"
-  | "not_found"
-  | "conflict"
-  | "too_large"
-  | "limit_reached"
-  | "rate_limited"
-  | "unavailable"
-  | "internal"
+  | ServerErrorCode
   /** The client was closed, by the caller or for good by the server. */
   | "closed"
   /** The caller gave up: a message was discarded from the outbox. */

@@ -391,8 +391,8 @@ export class Rooms {
       }
       row.told = Math.max(row.told, seq);
       const answer = ok as Unread;
-      const head = { seq: answer.seq ?? row.chat.seq, rev: answer.rev ?? this.revs.get(room) ?? 0 };
-      this.#base(row, { ...answer, ...head });
+      const { seq: head = row.chat.seq, rev = this.revs.get(room) ?? 0, mentions = 0 } = answer;
+      this.#base(row, { ...answer, seq: head, rev, mentions });
     });
   }
 
@@ -443,7 +443,7 @@ export class Rooms {
 
   #upsert(room: WelcomeRoom | ChatRecord, anew: boolean): void {
     const known = this.#rows.get(room.room);
-    const { seq, rev, unread, mentions, last_read_seq } = room;
+    const { seq, rev, unread, mentions = 0, last_read_seq } = room;
     const chat: Change<Chat> = {
       room: room.room,
       kind: room.kind,
