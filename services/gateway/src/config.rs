@@ -1,17 +1,16 @@
 //! The gateway's settings. Every bound says what happens when it is reached.
 
+mod append;
 mod elsewhere;
 mod presence;
 
-use std::{
-    num::{NonZeroU32, NonZeroUsize},
-    time::Duration,
-};
+use std::{num::NonZeroU32, time::Duration};
 
 use hubbub_domain::limits;
 use hubbub_runtime::config::duration;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use append::AppenderConfig;
 pub use elsewhere::Elsewhere;
 pub(crate) use presence::{PresenceConfig, TypingConfig};
 
@@ -296,28 +295,6 @@ impl Default for HubConfig {
             catch_up_retry: Duration::from_millis(250),
             resync_interval: Duration::from_mins(1),
             idle_room_kept: Duration::from_secs(30),
-        }
-    }
-}
-
-/// How messages travel to history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AppenderConfig {
-    /// Rooms are spread over this many lanes; the same number on every gateway.
-    pub lanes: NonZeroUsize,
-    /// Messages waiting in one lane. Over it: `unavailable`.
-    pub lane_messages_max: usize,
-    /// Messages in one call, at most 1,024.
-    pub batch_max: usize,
-}
-
-impl Default for AppenderConfig {
-    fn default() -> Self {
-        Self {
-            lanes: NonZeroUsize::new(32).expect("more than zero"),
-            lane_messages_max: 1_024,
-            batch_max: 256,
         }
     }
 }

@@ -51,8 +51,7 @@ use crate::{
     web::{self, WebClient},
 };
 
-/// What rooms' orders say and the users' table has to look into. At the bound a session is unfollowed
-/// without asking.
+/// Changes of rooms that wait to be looked into. Beyond it a session is unfollowed without asking.
 const ASIDES_MAX: usize = 1_024;
 
 /// What the gateway stands on.
@@ -138,10 +137,9 @@ impl Server {
         let internal = Internal::bind(&config.internal).await?;
         let caps = ConnectionCaps::new(config.edge.connections_per_user_max);
         let subscriber = bus.subscribe().await?;
-        let behind =
-            Behind::open(&config, standalone.is_some(), Arc::clone(&bus), Arc::clone(&ephemeral))
-                .await?;
-        let examples = config.socketio.enabled && config.examples.is_on(standalone.is_some());
+        let alone = standalone.is_some();
+        let behind = Behind::open(&config, alone, Arc::clone(&bus), Arc::clone(&ephemeral)).await?;
+        let examples = config.socketio.enabled && config.examples.is_on(alone);
         let backends = Backends::new(room, history, RetryPolicy::default()).with_identity(identity);
         let node: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let foundation = Foundation {

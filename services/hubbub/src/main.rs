@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
     let settings = arguments.settings();
     let done = match arguments.into_command() {
         Command::Role(role) => Box::pin(process::run(role, settings)).await,
-        Command::Migrate(how) => migrate::run(settings, how).await,
+        Command::Migrate(how) => Box::pin(migrate::run(settings, how)).await,
         Command::Token(wish) => token::run(settings, &wish),
         Command::Chat(chat) => Box::pin(chat::run(settings, chat)).await,
         Command::Smoke(smoke) => Box::pin(smoke::run(settings, smoke)).await,

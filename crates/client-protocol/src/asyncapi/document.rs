@@ -157,7 +157,11 @@ fn list(arguments: Vec<Type>, required: usize) -> Type {
         schemas.push(argument.schema);
         components.extend(argument.components);
     }
-    let schema = json!({"type": "array", "items": schemas, "minItems": required});
+    // An empty list of items is no schema.
+    let schema = match schemas.len() {
+        0 => json!({"type": "array"}),
+        _ => json!({"type": "array", "items": schemas, "minItems": required}),
+    };
     Type { schema, components }
 }
 

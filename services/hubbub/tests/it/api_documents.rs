@@ -82,25 +82,27 @@ fn exactly(names: &str) -> String {
 struct Heard(Vec<Value>);
 
 impl Heard {
-    fn note(&mut self, message: String, payload: &Value) {
+    fn note(&mut self, message: &str, payload: &Value) {
         self.0.push(json!({"message": message, "payload": payload}));
     }
 
     fn event(&mut self, event: &Value) {
         let kind = event["type"].as_str().expect("a type");
-        self.note(format!("native_event.{kind}"), event);
+        self.note(&format!("native_event.{kind}"), event);
     }
 
     /// Asks, and notes the answer and the events before it.
     async fn ask(&mut self, line: &mut Line, request: Value) -> Value {
         let command = request["type"].as_str().expect("a command").to_owned();
         let (answer, events) = line.ask_hearing(request).await;
-        events.iter().for_each(|event| self.event(event));
+        for event in &events {
+            self.event(event);
+        }
         let key = match answer.get("error") {
             Some(_) => "native_refusal".to_owned(),
             None => format!("native_answer.{command}"),
         };
-        self.note(key, &answer);
+        self.note(&key, &answer);
         answer["ok"].clone()
     }
 
