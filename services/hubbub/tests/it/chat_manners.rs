@@ -95,6 +95,7 @@ async fn a_token_that_does_not_hold_ends_it() {
 #[tokio::test]
 async fn addresses_are_taken_as_people_write_them() {
     let standalone = Standalone::start(&[]).await;
+    standalone.known(&["bob"]).await;
     let address = standalone.address().to_owned();
     let as_alice = ["--as", "alice", "--with", "bob"];
     for url in [&format!("http://{address}/"), &address, &format!("WS://{address}/v1/connect")] {

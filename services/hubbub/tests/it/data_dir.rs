@@ -92,6 +92,7 @@ async fn a_second_process_on_the_directory_is_refused_until_the_first_has_ended(
 async fn clients_create_no_data_directory() {
     let standalone = Standalone::start(&[]).await;
     let url = format!("ws://{}", standalone.address());
+    standalone.known(&["bob"]).await;
     let dir = tempdir().expect("a directory");
     let chat = ["chat", "--as", "alice", "--with", "bob", "--url", &url];
     for arguments in [&chat[..], &["smoke", "--url", &url]] {

@@ -52,12 +52,12 @@ async fn a_judge_finds_every_planted_fault() {
 /// The thresholds and the exit code tell a failed run from a good one.
 #[tokio::test]
 async fn a_scenario_that_reaches_no_cluster_fails() {
-    let nowhere = [("HUBBUB_URLS", "http://127.0.0.1:9")];
-    let outcome =
-        finish(&K6Runner::Harness, "rest", &[&nowhere[..], &[("DURATION_SECONDS", "1")]].concat())
-            .await;
+    let nowhere = [("HUBBUB_ROOM", "127.0.0.1:9"), ("HUBBUB_HISTORY", "127.0.0.1:9")];
+    let short = [("RATE", "2"), ("DURATION_SECONDS", "1")];
+    let settings = [&nowhere[..], &short].concat();
+    let outcome = finish(&K6Runner::Harness, "grpc", &settings).await;
     assert!(!outcome.passed, "{}", outcome.output);
-    assert!(outcome.output.contains("FAILED http_req_failed: rate==0"), "{}", outcome.output);
+    assert!(outcome.output.contains("FAILED checks: rate==1"), "{}", outcome.output);
 }
 
 #[tokio::test(flavor = "multi_thread")]

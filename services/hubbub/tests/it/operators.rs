@@ -144,9 +144,10 @@ async fn a_standalone_process_bans_as_a_cluster_does() {
     let stranger = people.set_ban(ban.clone()).await.expect_err("there is a token to show");
     assert_eq!(stranger.code(), Code::Unauthenticated);
     people.set_ban(with_token(ban)).await.expect("banned");
-    assert_eq!(line.closed().await.0, 4503);
+    assert_eq!(line.closed().await.0, 4504);
     let login = client.post(format!("{base}/v1/auth/login")).json(&account).send().await;
-    assert!(!login.expect("answered").status().is_success(), "she is banned");
+    let refused: serde_json::Value = login.expect("answered").json().await.expect("an error");
+    assert_eq!(refused["error"]["code"], "banned");
     standalone.serving.stop().await;
 }
 
