@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::line::{Line, Standalone};
 
 /// Passwords of tests are worth little, and their machine is busy.
-const CHEAP: [(&str, &str); 9] = [
+const CHEAP: [(&str, &str); 10] = [
     ("HUBBUB_IDENTITY__PASSWORD__MEMORY_KIB", "64"),
     ("HUBBUB_IDENTITY__PASSWORD__PASSES", "1"),
     ("HUBBUB_IDENTITY__PASSWORD__HASHES_MAX", "8"),
@@ -16,6 +16,7 @@ const CHEAP: [(&str, &str); 9] = [
     ("HUBBUB_IDENTITY__ATTEMPTS__ADDRESS_BURST", "1000000"),
     ("HUBBUB_IDENTITY__ATTEMPTS__NEW_BURST", "1000000"),
     ("HUBBUB_GATEWAY__USERS__REQUESTS_BURST", "1000000"),
+    ("HUBBUB_GATEWAY__USERS__OPENINGS_BURST", "1000000"),
     ("HUBBUB_GATEWAY__USERS__ROOMS_MADE_BURST", "1000000"),
     ("HUBBUB_GATEWAY__USERS__PEOPLE_ADDED_BURST", "1000000"),
 ];
