@@ -264,13 +264,14 @@ fn expected(flows: &[(&str, &str, u64)]) -> BTreeSet<Flow> {
 
 #[test]
 fn the_network_has_exactly_the_flows_of_the_architecture() {
-    const INSIDE: [(&str, &str, u64); 7] = [
+    const INSIDE: [(&str, &str, u64); 8] = [
         ("gateway", "gateway", 7101),
         ("gateway", "history", 7103),
         ("gateway", "identity", 7104),
         ("gateway", "room", 7102),
         ("identity", "room", 7102),
         ("room", "history", 7103),
+        ("room", "identity", 7104),
         ("test", "gateway", 8080),
     ];
     let rendering = case("existing-secrets");
