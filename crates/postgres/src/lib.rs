@@ -6,7 +6,7 @@
 
 use std::{io, time::Duration};
 
-use sqlx::{PgConnection, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, postgres::PgPoolOptions};
 
 /// A connection that was idle for longer is checked before it is used.
 pub const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ pub const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// callers who wait for all of it.
 const ANSWER_MAX: Duration = Duration::from_millis(500);
 
-/// Makes a pool check its connections: new ones, idle ones, and those that are given back.
+/// Makes a pool check its connections: new and idle ones fully, and that those answer which are given back.
 #[must_use]
 pub fn guarded(options: PgPoolOptions) -> PgPoolOptions {
     options
@@ -30,9 +30,16 @@ pub fn guarded(options: PgPoolOptions) -> PgPoolOptions {
             })
         })
         // The pool's own check has no time-out: a silent connection would hold its place for ever.
+        // A ping suffices: a server is demoted by a restart, which ends its connections.
         .after_release(|connection, _| {
-            Box::pin(async move { is_writable(connection).await.map(|()| true) })
+            Box::pin(async move { answers(connection).await.map(|()| true) })
         })
+}
+
+/// Fails when the server does not answer in time.
+async fn answers(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let answer = tokio::time::timeout(ANSWER_MAX, connection.ping()).await;
+    answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
 }
 
 /// Fails when the server does not answer in time, is a standby, or is read-only.

@@ -197,7 +197,7 @@ async fn questions() {
                 .rank_rooms(wire::RankRoomsRequest { user_id: String::new(), ..rank })
                 .await
                 .err(),
-            "user is empty",
+            "user must not be empty",
         ),
     ];
     for (status, message) in statuses {

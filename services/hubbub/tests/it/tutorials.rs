@@ -72,6 +72,7 @@ async fn clients_of_the_tutorials_work_in_one_process() {
         tokens.insert(user.to_owned(), hubbub.token(user).await.into());
     }
     settings["tokens"] = tokens.into();
+    hubbub.known(&["bob"]).await;
     for script in ["tutorials.mjs", "halves.mjs"] {
         passes(Language::JavaScript, script, &settings).await;
     }
