@@ -43,6 +43,9 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
       HUBBUB_GATEWAY__USERS__SENDS_BURST: "10000",
       HUBBUB_GATEWAY__USERS__REQUESTS_PER_SECOND: "10000",
       HUBBUB_GATEWAY__USERS__REQUESTS_BURST: "10000",
+      // Two people who have just met see each other's presence after a second, not after a minute.
+      HUBBUB_GATEWAY__PRESENCE__ACQUAINTANCE_INTERVAL: "1s",
+      HUBBUB_GATEWAY__PRESENCE__LOOK_INTERVAL: "1s",
       // Passwords of tests are worth no protection, and a debug build on a busy machine takes seconds for one.
       HUBBUB_IDENTITY__PASSWORD__MEMORY_KIB: "1024",
       HUBBUB_IDENTITY__PASSWORD__PASSES: "1",
